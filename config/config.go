@@ -1,0 +1,338 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a configuration with every default, inheritance and alias resolved:
+// what the rest of tandem acts on. Two files that mean the same give Configs
+// that are equal apart from their positions.
+type Config struct {
+	Global         Global           `json:"global"`
+	Scripts        []*Script        `json:"scripts,omitempty"`
+	SyncGroups     []*SyncGroup     `json:"sync_groups,omitempty"`
+	Instances      []*Instance      `json:"instances,omitempty"`
+	VirtualServers []*VirtualServer `json:"virtual_servers,omitempty"`
+}
+
+// Pos is a place in a file. Line and Column count from 1; columns are bytes.
+type Pos struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+// Global is the block global_defs.
+type Global struct {
+	// RouterID names this node in messages; the host name unless set.
+	RouterID string `json:"router_id"`
+	// StartupDelay is vrrp_startup_delay.
+	StartupDelay time.Duration `json:"startup_delay,omitempty"`
+	// DynamicInterfaces permits interfaces that do not exist yet.
+	DynamicInterfaces bool `json:"dynamic_interfaces,omitempty"`
+	// ARPInterval and NAInterval are the least spacing of gratuitous ARPs and
+	// Neighbour Advertisements on an interface (vrrp_garp_interval, vrrp_gna_interval).
+	ARPInterval time.Duration `json:"arp_interval,omitempty"`
+	NAInterval  time.Duration `json:"na_interval,omitempty"`
+	// LogUnknownVRIDs is log_unknown_vrids.
+	LogUnknownVRIDs bool `json:"log_unknown_vrids,omitempty"`
+	// ScriptUser is the default user of scripts; ScriptSecurity refuses scripts
+	// that run as root and that others may write.
+	ScriptUser     User `json:"script_user"`
+	ScriptSecurity bool `json:"script_security,omitempty"`
+	// RSInitNotifies runs notify_up for servers that come up at the start.
+	RSInitNotifies bool `json:"rs_init_notifies,omitempty"`
+}
+
+// User is a user and group as the file names them; empty for the default.
+type User struct {
+	Name  string `json:"name,omitempty"`
+	Group string `json:"group,omitempty"`
+}
+
+// Command is a script line: the command with its arguments, and who runs it.
+type Command struct {
+	Pos  Pos      `json:"-"`
+	Args []string `json:"args"`
+	User User     `json:"user"`
+}
+
+// Script is a block vrrp_script.
+type Script struct {
+	Pos      Pos           `json:"-"`
+	Name     string        `json:"name"`
+	Command  Command       `json:"command"`
+	Interval time.Duration `json:"interval"`
+	Timeout  time.Duration `json:"timeout"`
+	Weight   int           `json:"weight,omitempty"`
+	Reverse  bool          `json:"reverse,omitempty"`
+	Rise     int           `json:"rise"`
+	Fall     int           `json:"fall"`
+	// InitFail assumes failure until Rise successes.
+	InitFail bool `json:"init_fail,omitempty"`
+}
+
+// SyncGroup is a block vrrp_sync_group.
+type SyncGroup struct {
+	Pos     Pos      `json:"-"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+	// TrackScripts and TrackInterfaces apply to every member.
+	TrackScripts    []Track `json:"track_scripts,omitempty"`
+	TrackInterfaces []Track `json:"track_interfaces,omitempty"`
+	Notify          Notify  `json:"notify"`
+}
+
+// Track is one line of track_script or track_interface, weight resolved.
+type Track struct {
+	Pos     Pos    `json:"-"`
+	Name    string `json:"name"`
+	Weight  int    `json:"weight,omitempty"`
+	Reverse bool   `json:"reverse,omitempty"`
+}
+
+// Notify holds the notify scripts of an instance or a group; nil is none.
+type Notify struct {
+	Master        *Command `json:"master,omitempty"`
+	Backup        *Command `json:"backup,omitempty"`
+	Fault         *Command `json:"fault,omitempty"`
+	Stop          *Command `json:"stop,omitempty"`
+	Deleted       *Command `json:"deleted,omitempty"`
+	Any           *Command `json:"any,omitempty"`
+	MasterRxLower *Command `json:"master_rx_lower,omitempty"`
+}
+
+// Instance is a block vrrp_instance.
+type Instance struct {
+	Pos       Pos    `json:"-"`
+	Name      string `json:"name"`
+	Interface string `json:"interface"`
+	VRID      int    `json:"vrid"`
+	Version   int    `json:"version"`
+	// IPv6 is the family of the adverts.
+	IPv6 bool `json:"ipv6,omitempty"`
+	// Priority is the base priority; 255 is the address owner.
+	Priority int `json:"priority"`
+	// StateMaster is true for state MASTER.
+	StateMaster      bool          `json:"state_master,omitempty"`
+	AdvertInterval   time.Duration `json:"advert_interval"`
+	DownTimerAdverts int           `json:"down_timer_adverts"`
+	Preempt          bool          `json:"preempt"`
+	PreemptDelay     time.Duration `json:"preempt_delay,omitempty"`
+	Strict           bool          `json:"strict,omitempty"`
+	// Accept is false for no_accept: packets to a VIP that is not ours are dropped.
+	Accept bool `json:"accept"`
+
+	// AuthType is "", "PASS" or "AH"; AuthPass is cut to its eight bytes.
+	AuthType string `json:"auth_type,omitempty"`
+	AuthPass string `json:"auth_pass,omitempty"`
+
+	// Source is unicast_src_ip or mcast_src_ip; not valid where neither is set.
+	Source      netip.Addr    `json:"source,omitzero"`
+	TrackSource bool          `json:"track_source,omitempty"`
+	Group       netip.Addr    `json:"group"`
+	Peers       []UnicastPeer `json:"peers,omitempty"`
+	CheckSource bool          `json:"check_source,omitempty"`
+	// UnicastTTL is the TTL of unicast adverts; 0 is the kernel's default.
+	UnicastTTL int `json:"unicast_ttl,omitempty"`
+
+	Addresses []Address `json:"addresses,omitempty"`
+	Excluded  []Address `json:"excluded,omitempty"`
+
+	// TrackPrimary is false for dont_track_primary.
+	TrackPrimary    bool    `json:"track_primary"`
+	TrackScripts    []Track `json:"track_scripts,omitempty"`
+	TrackInterfaces []Track `json:"track_interfaces,omitempty"`
+
+	GARP                 GARP `json:"garp"`
+	LowerPrioNoAdvert    bool `json:"lower_prio_no_advert,omitempty"`
+	HigherPrioSendAdvert bool `json:"higher_prio_send_advert,omitempty"`
+	OwnerIgnoreAdverts   bool `json:"owner_ignore_adverts,omitempty"`
+	SkipCheckAddresses   bool `json:"skip_check_addresses,omitempty"`
+	ChecksumV2Style      bool `json:"checksum_v2_style,omitempty"`
+	PromoteSecondaries   bool `json:"promote_secondaries,omitempty"`
+
+	Notify Notify `json:"notify"`
+}
+
+// UnicastPeer is one line of unicast_peer.
+type UnicastPeer struct {
+	Addr   netip.Addr `json:"addr"`
+	MinTTL int        `json:"min_ttl,omitempty"`
+	MaxTTL int        `json:"max_ttl,omitempty"`
+}
+
+// GARP is the set of garp_* settings of an instance, global defaults resolved.
+type GARP struct {
+	Delay           time.Duration `json:"delay,omitempty"`
+	Repeat          int           `json:"repeat"`
+	Refresh         time.Duration `json:"refresh,omitempty"`
+	RefreshRepeat   int           `json:"refresh_repeat"`
+	LowerPrioDelay  time.Duration `json:"lower_prio_delay,omitempty"`
+	LowerPrioRepeat int           `json:"lower_prio_repeat,omitempty"`
+}
+
+// Address is one line of virtual_ipaddress or virtual_ipaddress_excluded.
+type Address struct {
+	Pos Pos `json:"-"`
+	// Prefix is the address with its prefix length, /32 or /128 unless given.
+	Prefix netip.Prefix `json:"prefix"`
+	// Interface is dev, or the instance's interface.
+	Interface string `json:"interface"`
+	Label     string `json:"label,omitempty"`
+	// Scope is the kernel's number: 0 global, 200 site, 253 link, 254 host.
+	Scope int `json:"scope,omitempty"`
+	// Broadcast is brd; BroadcastAuto is "brd +".
+	Broadcast netip.Addr `json:"broadcast,omitzero"`
+	// Peer is the far end of a point-to-point address.
+	Peer netip.Prefix `json:"peer,omitzero"`
+	// NoDAD is set for IPv6 unless -nodad is given.
+	NoDAD bool `json:"nodad,omitempty"`
+	// Deprecated gives an IPv6 address a preferred lifetime of 0.
+	Deprecated bool `json:"deprecated,omitempty"`
+	// Flags are further IFA_F_* bits of the address's options (home, mngtmpaddr,
+	// noprefixroute).
+	Flags uint32 `json:"flags,omitempty"`
+	// NoTrack leaves the interface of the address out of the instance's tracking.
+	NoTrack bool `json:"no_track,omitempty"`
+}
+
+// VirtualServer is one IPVS service. A virtual_server for a group is expanded
+// into one for each address of the group.
+type VirtualServer struct {
+	Pos Pos `json:"-"`
+	// Name is how logs and scripts name it: "[192.0.2.10]:tcp:80", "FWM 3".
+	Name string `json:"name"`
+	// Addr and Port, or FWMark with IPv6, identify it.
+	Addr   netip.Addr `json:"addr,omitzero"`
+	Port   uint16     `json:"port,omitempty"`
+	FWMark uint32     `json:"fwmark,omitempty"`
+	IPv6   bool       `json:"ipv6,omitempty"`
+	// Protocol is "TCP", "UDP" or "SCTP".
+	Protocol  string `json:"protocol"`
+	Scheduler string `json:"scheduler"`
+	// SchedulerFlags are IP_VS_SVC_F_SCHED1 to _SCHED3 and _ONEPACKET.
+	SchedulerFlags uint32     `json:"scheduler_flags,omitempty"`
+	Forwarding     Forwarding `json:"forwarding"`
+	// PersistenceTimeout is zero without persistence, else whole seconds.
+	PersistenceTimeout time.Duration `json:"persistence_timeout,omitempty"`
+	// PersistenceNetmask is a prefix length.
+	PersistenceNetmask int      `json:"persistence_netmask"`
+	PersistenceEngine  string   `json:"persistence_engine,omitempty"`
+	Quorum             int      `json:"quorum"`
+	Hysteresis         int      `json:"hysteresis,omitempty"`
+	QuorumUp           *Command `json:"quorum_up,omitempty"`
+	QuorumDown         *Command `json:"quorum_down,omitempty"`
+	// Omega runs the down notifications at a stop as well.
+	Omega       bool          `json:"omega,omitempty"`
+	RealServers []*RealServer `json:"real_servers"`
+	Sorry       *SorryServer  `json:"sorry,omitempty"`
+	// FollowInstance is tandem's follow_instance: in IPVS only while this node
+	// is master of that instance.
+	FollowInstance string `json:"follow_instance,omitempty"`
+}
+
+// Forwarding is lvs_method with its tunnel options.
+type Forwarding struct {
+	// Method is "NAT", "DR" or "TUN".
+	Method string `json:"method"`
+	// TunnelType is "", "ipip", "gue" or "gre"; Checksum is "", "csum",
+	// "nocsum" or "remcsum".
+	TunnelType string `json:"tunnel_type,omitempty"`
+	TunnelPort uint16 `json:"tunnel_port,omitempty"`
+	Checksum   string `json:"checksum,omitempty"`
+}
+
+// SorryServer is sorry_server with its own settings.
+type SorryServer struct {
+	Pos        Pos        `json:"-"`
+	Addr       netip.Addr `json:"addr"`
+	Port       uint16     `json:"port"`
+	Forwarding Forwarding `json:"forwarding"`
+	Inhibit    bool       `json:"inhibit,omitempty"`
+}
+
+// RealServer is a block real_server, defaults resolved from its virtual server.
+type RealServer struct {
+	Pos              Pos        `json:"-"`
+	Addr             netip.Addr `json:"addr"`
+	Port             uint16     `json:"port"`
+	Weight           int        `json:"weight"`
+	Forwarding       Forwarding `json:"forwarding"`
+	UpperThreshold   uint32     `json:"upper_threshold,omitempty"`
+	LowerThreshold   uint32     `json:"lower_threshold,omitempty"`
+	InhibitOnFailure bool       `json:"inhibit_on_failure,omitempty"`
+	NotifyUp         *Command   `json:"notify_up,omitempty"`
+	NotifyDown       *Command   `json:"notify_down,omitempty"`
+	Checks           []*Check   `json:"checks,omitempty"`
+}
+
+// Check is one check block of a real server, defaults resolved.
+type Check struct {
+	Pos Pos `json:"-"`
+	// Kind is the block's keyword: TCP_CHECK, HTTP_GET, SSL_GET, MISC_CHECK.
+	// Kinds that are not honoured yet do not appear.
+	Kind             string        `json:"kind"`
+	Interval         time.Duration `json:"interval"`
+	Retries          int           `json:"retries"`
+	DelayBeforeRetry time.Duration `json:"delay_before_retry"`
+	Warmup           time.Duration `json:"warmup"`
+	Alpha            bool          `json:"alpha,omitempty"`
+	LogAllFailures   bool          `json:"log_all_failures,omitempty"`
+	// Connect says where and from where TCP_CHECK, HTTP_GET and SSL_GET connect.
+	Connect Connect `json:"connect,omitzero"`
+	// HTTP is set for HTTP_GET and SSL_GET.
+	HTTP *HTTPCheck `json:"http,omitempty"`
+	// Misc is set for MISC_CHECK.
+	Misc *MiscCheck `json:"misc,omitempty"`
+}
+
+// Connect is where and how a check connects.
+type Connect struct {
+	Addr netip.Addr `json:"addr"`
+	Port uint16     `json:"port"`
+	// BindAddr, BindPort and BindInterface are the near end, each optional.
+	BindAddr      netip.Addr    `json:"bind_addr,omitzero"`
+	BindPort      uint16        `json:"bind_port,omitempty"`
+	BindInterface string        `json:"bind_interface,omitempty"`
+	FWMark        uint32        `json:"fwmark,omitempty"`
+	Timeout       time.Duration `json:"timeout"`
+}
+
+// HTTPCheck is the part of HTTP_GET and SSL_GET above the connection.
+type HTTPCheck struct {
+	// Protocol is "1.0", "1.0C" (with Connection: close) or "1.1".
+	Protocol string `json:"protocol"`
+	// SNI is the server name sent, empty for none.
+	EnableSNI    bool   `json:"enable_sni,omitempty"`
+	SNIName      string `json:"sni_name,omitempty"`
+	FastRecovery bool   `json:"fast_recovery,omitempty"`
+	URLs         []URL  `json:"urls"`
+}
+
+// URL is one url block.
+type URL struct {
+	Pos  Pos    `json:"-"`
+	Path string `json:"path"`
+	// Host is the Host header, resolved over url, check, real and virtual
+	// server; empty for the address and port.
+	Host string `json:"host,omitempty"`
+	// Digest is the MD5 of the body in 32 hex digits, empty for any.
+	Digest string `json:"digest,omitempty"`
+	// Status are the accepted status codes as closed ranges.
+	Status []StatusRange `json:"status"`
+}
+
+// StatusRange is a closed range of HTTP status codes.
+type StatusRange struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// MiscCheck is the part of MISC_CHECK.
+type MiscCheck struct {
+	Command Command       `json:"command"`
+	Timeout time.Duration `json:"timeout"`
+	Dynamic bool          `json:"dynamic,omitempty"`
+}

@@ -1,0 +1,50 @@
+package config
+
+// Severity orders diagnostics by what they mean for running the file.
+type Severity string
+
+// The severities. A Notice is information that keepalived does not give and
+// that changes no exit code ("not honoured yet", legal but dangerous); a
+// Warning is what keepalived reports and runs with; an Error is what keepalived
+// reports and cannot use; a Fatal fault keeps the program from starting.
+const (
+	Notice  Severity = "notice"
+	Warning Severity = "warning"
+	Error   Severity = "error"
+	Fatal   Severity = "fatal"
+)
+
+// Diagnostic is one thing to say about a configuration.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	// Code is a short stable word for programs: "unknown-keyword".
+	Code string `json:"code"`
+	Pos  Pos    `json:"pos"`
+	// End is the column after the last byte of what is meant, for a caret line.
+	End int `json:"end,omitempty"`
+	// Message says what is wrong, Help what would be right.
+	Message string `json:"message"`
+	Help    string `json:"help,omitempty"`
+	// Line is the source line, for quoting.
+	Line string `json:"line,omitempty"`
+	// Includes are the include lines that led to the file, outermost first.
+	Includes []Pos `json:"includes,omitempty"`
+}
+
+// Environment answers what a configuration asks about its host, so that the
+// package itself stays apart from it.
+type Environment interface {
+	// Interface reports whether a network interface of that name exists.
+	Interface(name string) bool
+	// Script says what keeps cmd from being run, or nil. Security is true where
+	// enable_script_security is set.
+	Script(cmd Command, security bool) error
+}
+
+// Options are what Load needs to know beside the file.
+type Options struct {
+	// ID is the configuration's id for @ID lines; @tandem lines always count.
+	ID string
+	// Environment may be nil: then nothing is asked of the host.
+	Environment Environment
+}

@@ -1,0 +1,113 @@
+// Package health decides which real servers may serve: the checks, the pure
+// state machines of a real server (Server) and of a virtual server with its
+// quorum (Service), and the schedule that runs the checks.
+//
+// It knows nothing of configuration files, VRRP or the kernel's IPVS table: a
+// Service answers with the Pool that should be in the table, and who asked puts
+// it there. The machines are pure; only the checks and the Scheduler touch the
+// world.
+package health
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Check is one way of asking a real server whether it works. Run makes one
+// attempt within the limits of its own configuration and of ctx.
+type Check interface {
+	Run(ctx context.Context) Result
+	// String names the check for logs: "TCP_CHECK [192.0.2.1]:tcp:80".
+	String() string
+}
+
+// Result is what one attempt of a check found.
+type Result struct {
+	// Err is nil where the server answered as it should.
+	Err error
+	// Weight, where Dynamic is true, is the weight that the check assigns.
+	Weight  int
+	Dynamic bool
+	// Transcript tells what was sent and heard, for people; it may be empty.
+	Transcript string
+	// Took is how long the attempt lasted.
+	Took time.Duration
+}
+
+// CheckConfig is one check of a server with its schedule, defaults resolved.
+type CheckConfig struct {
+	// Kind is the configuration's word: TCP_CHECK, HTTP_GET, ...
+	Kind  string
+	Check Check
+	// Key identifies the check across reloads: equal keys, equal checks.
+	Key string
+	// Interval is delay_loop, the time between attempts.
+	Interval time.Duration
+	// Retries is how many failures more than one are tolerated once the server
+	// has been up, DelayBeforeRetry apart.
+	Retries          int
+	DelayBeforeRetry time.Duration
+	// Warmup is the most that the first attempt may be delayed at random.
+	Warmup time.Duration
+	// Alpha counts the check as failed until it has succeeded once.
+	Alpha bool
+	// LogAllFailures reports every failed attempt, not only the decisive one.
+	LogAllFailures bool
+}
+
+// ServerConfig is one real server, defaults resolved.
+type ServerConfig struct {
+	Addr netip.Addr
+	Port uint16
+	// Weight is the configured weight, 0 to 2147483647.
+	Weight int
+	// InhibitOnFailure keeps a failed server in the pool with weight 0.
+	InhibitOnFailure bool
+	Checks           []CheckConfig
+}
+
+// ServiceConfig is one virtual server, defaults resolved.
+type ServiceConfig struct {
+	// Name is the virtual server as logs name it: "[192.0.2.10]:tcp:80", "FWM 3".
+	Name string
+	// Quorum is the total weight of live servers that the service needs, and
+	// Hysteresis the margin around it.
+	Quorum, Hysteresis int
+	Servers            []ServerConfig
+	// Sorry, if set, serves while the quorum is not met.
+	Sorry *SorryConfig
+}
+
+// SorryConfig is the server of last resort.
+type SorryConfig struct {
+	Addr netip.Addr
+	Port uint16
+	// Inhibit keeps it in the pool with weight 0 while it is not needed.
+	Inhibit bool
+}
+
+// Pool is what the table should hold for a service now, in configured order.
+type Pool []Member
+
+// Member is one destination of a Pool.
+type Member struct {
+	Addr   netip.Addr
+	Port   uint16
+	Weight int
+	// Sorry marks the server of last resort.
+	Sorry bool
+}
+
+// Script is a command with the identity it runs under.
+type Script struct {
+	// Args are the command's path and its arguments.
+	Args []string
+	// UID and GID are the user and group; -1 keeps the process's own.
+	UID, GID int
+}
+
+// Exec runs a script to its end, or until ctx is done, when it ends the
+// script's whole process group; then err is ctx's. The exit status is returned,
+// a death by signal as 128 plus the signal's number.
+type Exec func(ctx context.Context, s Script) (status int, err error)

@@ -1,0 +1,94 @@
+// Package journal is the one account of what happened: every change of state
+// is an Event here first, and log lines, notify scripts, FIFOs and metrics are
+// made from Events. Nothing else keeps its own idea of what happened.
+package journal
+
+import (
+	"sync"
+	"time"
+)
+
+// Level says how loud an event is in the log.
+type Level uint8
+
+// The levels, from what only -D shows to what wakes somebody up.
+const (
+	Debug Level = iota
+	Info
+	Notice
+	Warning
+	Error
+)
+
+// Event is one thing that happened.
+type Event struct {
+	// Seq numbers the events of one process from 1.
+	Seq  uint64    `json:"seq"`
+	Time time.Time `json:"time"`
+	// Kind is a short stable word: "state", "server-down", "reload", ...
+	Kind  string `json:"kind"`
+	Level Level  `json:"level"`
+	// Subject is what it happened to: an instance, a group, a real server.
+	Subject string `json:"subject,omitempty"`
+	// Text is the line for people, in keepalived's wording where it has one.
+	Text string `json:"text"`
+	// Cause says why, with its numbers.
+	Cause string `json:"cause,omitempty"`
+	// Data is the kind's own detail; it marshals to JSON. Sinks that act on an
+	// event type-switch on it.
+	Data any `json:"data,omitempty"`
+}
+
+// Sink receives every event in order. It must not block: what can block keeps
+// its own queue.
+type Sink func(Event)
+
+// Journal numbers events, keeps the last ones and hands each to every sink.
+type Journal struct {
+	now  func() time.Time
+	mu   sync.Mutex
+	seq  uint64
+	ring []Event
+	size int
+	next int
+	out  []Sink
+}
+
+// New returns a journal that keeps the last size events and passes each new one
+// to the sinks in the order given.
+func New(size int, now func() time.Time, sinks ...Sink) *Journal {
+	return &Journal{now: now, size: max(size, 1), out: sinks}
+}
+
+// Add records an event; its Seq, and its Time where that is zero, are set here.
+func (j *Journal) Add(e Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	e.Seq = j.seq
+	if e.Time.IsZero() {
+		e.Time = j.now()
+	}
+	if len(j.ring) < j.size {
+		j.ring = append(j.ring, e)
+	} else {
+		j.ring[j.next] = e
+		j.next = (j.next + 1) % j.size
+	}
+	for _, s := range j.out {
+		s(e)
+	}
+}
+
+// Events returns the kept events with a Seq above after, oldest first.
+func (j *Journal) Events(after uint64) []Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []Event
+	for i := range j.ring {
+		if e := j.ring[(j.next+i)%len(j.ring)]; e.Seq > after {
+			out = append(out, e)
+		}
+	}
+	return out
+}

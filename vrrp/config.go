@@ -1,0 +1,109 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is all that one virtual router must know of its configuration, with
+// every default already resolved. It is a value: a Router keeps its own copy
+// and takes a new one as the Reconfigure input.
+type Config struct {
+	// Name is the instance's name, used in outputs and nowhere on the wire.
+	Name string `json:"name"`
+	// VRID is the virtual router identifier, 1 to 255 (RFC 9568 5.2.3).
+	VRID uint8 `json:"vrid"`
+	// Version is the protocol version sent and accepted: 2 or 3.
+	Version uint8 `json:"version"`
+	// IPv6 is true where the adverts travel over IPv6.
+	IPv6 bool `json:"ipv6,omitempty"`
+	// Priority is the configured priority, 1 to 255; 255 is the address owner.
+	Priority uint8 `json:"priority"`
+	// StateMaster is true for "state MASTER". Below priority 255 it changes
+	// nothing here: preemption is resolved before (Preempt, PreemptDelay).
+	StateMaster bool `json:"state_master,omitempty"`
+	// AdvertInterval is the time between our adverts: 10 ms to 40.95 s in steps
+	// of 10 ms for version 3, whole seconds to 255 s for version 2.
+	AdvertInterval time.Duration `json:"advert_interval"`
+	// DownTimerAdverts is how many advert intervals without an advert make the
+	// master count as gone; the RFC's value is 3.
+	DownTimerAdverts int `json:"down_timer_adverts"`
+	// Preempt is Preempt_Mode (RFC 9568 6.1).
+	Preempt bool `json:"preempt"`
+	// PreemptDelay is how long a lower master is tolerated before preemption.
+	PreemptDelay time.Duration `json:"preempt_delay,omitempty"`
+	// StartupDelay holds the timers back, and ignores adverts, after the start.
+	StartupDelay time.Duration `json:"startup_delay,omitempty"`
+
+	// Addresses are the VIPs that adverts carry, in order.
+	Addresses []netip.Addr `json:"addresses"`
+	// Excluded are the VIPs that move with the router but are not advertised.
+	Excluded []netip.Addr `json:"excluded,omitempty"`
+
+	// Peers, if any, makes the router unicast: one copy of each advert a peer.
+	Peers []Peer `json:"peers,omitempty"`
+	// CheckSource drops unicast adverts that come from no configured peer.
+	CheckSource bool `json:"check_source,omitempty"`
+	// Group is the multicast destination of a router without Peers.
+	Group netip.Addr `json:"group"`
+	// Auth is the version 2 authentication.
+	Auth Auth `json:"auth"`
+
+	// LowerPrioNoAdvert keeps a master silent when it hears a worse master.
+	LowerPrioNoAdvert bool `json:"lower_prio_no_advert,omitempty"`
+	// HigherPrioSendAdvert sends one advert before yielding to a better master.
+	HigherPrioSendAdvert bool `json:"higher_prio_send_advert,omitempty"`
+	// OwnerIgnoreAdverts makes a priority 255 router ignore all adverts.
+	OwnerIgnoreAdverts bool `json:"owner_ignore_adverts,omitempty"`
+	// SkipCheckAddresses skips the comparison of address lists while the same
+	// master goes on advertising.
+	SkipCheckAddresses bool `json:"skip_check_addresses,omitempty"`
+	// ChecksumV2Style sends version 3 IPv4 adverts without the pseudo header in
+	// the checksum and accepts any checksum in them.
+	ChecksumV2Style bool `json:"checksum_v2_style,omitempty"`
+
+	// Announcements are the repeats of gratuitous ARP and Neighbour Advertisement.
+	Announcements Announcements `json:"announcements"`
+}
+
+// Peer is one unicast peer.
+type Peer struct {
+	Addr netip.Addr `json:"addr"`
+	// MinTTL and MaxTTL bound the TTL or hop limit of adverts from this peer;
+	// zero means no bound.
+	MinTTL int `json:"min_ttl,omitempty"`
+	MaxTTL int `json:"max_ttl,omitempty"`
+}
+
+// Auth is authentication as VRRP version 2 had it (RFC 2338 5.3.6).
+type Auth struct {
+	Type AuthType `json:"type,omitempty"`
+	// Password is at most eight bytes for AuthPassword.
+	Password []byte `json:"password,omitempty"`
+}
+
+// AuthType is the Auth Type field of a version 2 packet.
+type AuthType uint8
+
+// The authentication types of RFC 2338.
+const (
+	AuthNone     AuthType = 0
+	AuthPassword AuthType = 1
+	AuthAH       AuthType = 2
+)
+
+// Announcements says how often held addresses are announced.
+type Announcements struct {
+	// Repeat is the number of rounds on becoming master, at least 1.
+	Repeat int `json:"repeat"`
+	// Delay is the wait before a second burst of Repeat rounds; zero for none.
+	Delay time.Duration `json:"delay,omitempty"`
+	// Refresh is the period of the refreshing rounds; zero for none.
+	Refresh time.Duration `json:"refresh,omitempty"`
+	// RefreshRepeat is the number of rounds each Refresh.
+	RefreshRepeat int `json:"refresh_repeat,omitempty"`
+	// LowerPrioRepeat is the number of rounds after a worse master was heard;
+	// zero for none. LowerPrioDelay later they are sent once more.
+	LowerPrioRepeat int           `json:"lower_prio_repeat,omitempty"`
+	LowerPrioDelay  time.Duration `json:"lower_prio_delay,omitempty"`
+}

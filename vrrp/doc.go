@@ -1,0 +1,13 @@
+// Package vrrp is the Virtual Router Redundancy Protocol as pure code: the
+// packet codec (versions 2 and 3, IPv4 and IPv6), authentication, the state
+// machine of one virtual router (Router) and of routers that move together
+// (Group).
+//
+// Nothing here reads a clock, opens a socket, starts a goroutine, logs or draws
+// a random number: a machine is given a moment and an Input and answers with
+// Outputs, so that a recorded run is a test vector. What talks to the kernel
+// lives in internal/host; what schedules the machines lives in internal/agent.
+//
+// References in comments are to RFC 9568 (VRRPv3, which replaces RFC 5798) and
+// RFC 3768 (VRRPv2, with the authentication of RFC 2338).
+package vrrp

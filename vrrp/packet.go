@@ -1,0 +1,53 @@
+package vrrp
+
+import "net/netip"
+
+// Packet is a VRRP advertisement of version 2 or 3 (RFC 3768 5.1, RFC 9568 5.1)
+// without its checksum, which belongs to the bytes.
+type Packet struct {
+	Version  uint8 `json:"version"`
+	VRID     uint8 `json:"vrid"`
+	Priority uint8 `json:"priority"`
+	// Interval is the advert interval in centiseconds, as version 3 carries it
+	// (12 bits); a version 2 packet's whole seconds are multiplied by 100.
+	Interval uint16 `json:"interval"`
+	// Auth is version 2 authentication data.
+	Auth      Auth         `json:"auth,omitzero"`
+	Addresses []netip.Addr `json:"addresses"`
+}
+
+// Meta is what the IP layer says of a packet, needed to verify its checksum.
+type Meta struct {
+	Source, Destination netip.Addr
+	// TTL is the TTL or hop limit, -1 where it is not known.
+	TTL int
+	// Unicast packets may have any TTL (RFC 9568 5.1.1.3 binds multicast only).
+	Unicast bool
+	// ChecksumV2Style accepts any checksum in a version 3 IPv4 packet.
+	ChecksumV2Style bool
+}
+
+// Reason says why a packet was dropped. It is the label of the drop counters.
+type Reason string
+
+// The reasons, in the order in which they are tested.
+const (
+	DropLength           Reason = "length"
+	DropTTL              Reason = "ttl"
+	DropVersion          Reason = "version"
+	DropAuthType         Reason = "auth-type"
+	DropAuthMismatch     Reason = "auth-mismatch"
+	DropAuthFailed       Reason = "auth-failed"
+	DropInterval         Reason = "advert-interval"
+	DropType             Reason = "type"
+	DropChecksum         Reason = "checksum"
+	DropMode             Reason = "unicast-multicast"
+	DropOwner            Reason = "owner-ignores"
+	DropUnicastSource    Reason = "unicast-source"
+	DropUnicastTTL       Reason = "unicast-ttl"
+	DropFamily           Reason = "family"
+	DropAddressCount     Reason = "address-count"
+	DropOwnAdvert        Reason = "own-advert"
+	DropUnknownVRID      Reason = "unknown-vrid"
+	DropNotParticipating Reason = "not-participating"
+)
