@@ -1,0 +1,177 @@
+// Package control is the agent's control socket: HTTP with JSON bodies on a
+// Unix socket, the server that the agent runs and the client that the commands
+// use. It decides nothing: what it serves and what it asks for goes through
+// the Agent interface.
+package control
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/ipvs"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// Agent is what the control socket can ask of a running agent. Methods are safe
+// for use by several goroutines and answer even while everything else fails.
+type Agent interface {
+	// Status is the agent's state now.
+	Status() Status
+	// Move carries out an operator's order for the instances named, all of them
+	// where none is, and waits until each is settled or ctx is done.
+	Move(ctx context.Context, m MoveRequest) (MoveResponse, error)
+	// Reload reads the configuration again.
+	Reload(ctx context.Context) ReloadResponse
+	// Events are the journal's events after a sequence number.
+	Events(after uint64) []journal.Event
+}
+
+// Status is everything that tandem status shows.
+type Status struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	// Started is when this process started; ConfigLoaded when the configuration
+	// in force was read.
+	Started      time.Time        `json:"started"`
+	ConfigFile   string           `json:"config_file"`
+	ConfigLoaded time.Time        `json:"config_loaded"`
+	LastReload   *ReloadResponse  `json:"last_reload,omitempty"`
+	RouterID     string           `json:"router_id"`
+	Instances    []InstanceStatus `json:"instances"`
+	Groups       []GroupStatus    `json:"groups,omitempty"`
+	Scripts      []ScriptStatus   `json:"scripts,omitempty"`
+	Services     []ServiceStatus  `json:"virtual_servers,omitempty"`
+	// IPVS says what keeps the kernel's table from being kept, if anything does.
+	IPVS string `json:"ipvs_error,omitempty"`
+	// Foreign counts adverts for no instance of ours, by interface and reason.
+	Foreign []DropCount `json:"foreign,omitempty"`
+}
+
+// InstanceStatus is one VRRP instance.
+type InstanceStatus struct {
+	vrrp.Status
+	// StateName is the state as keepalived and people write it: "MASTER",
+	// "MASTER (offering)", "BACKUP", "BACKUP (held)", "FAULT", "INIT".
+	StateName    string         `json:"state_name"`
+	Interface    string         `json:"interface"`
+	VRID         int            `json:"vrid"`
+	Version      int            `json:"version"`
+	BasePriority int            `json:"base_priority"`
+	Interval     time.Duration  `json:"advert_interval"`
+	Addresses    []netip.Prefix `json:"addresses"`
+	Excluded     []netip.Prefix `json:"excluded,omitempty"`
+	SyncGroup    string         `json:"sync_group,omitempty"`
+	Counters     Counters       `json:"counters"`
+}
+
+// Counters are an instance's counts since it was first configured.
+type Counters struct {
+	AdvertsReceived  uint64                 `json:"adverts_received"`
+	AdvertsSent      uint64                 `json:"adverts_sent"`
+	BecameMaster     uint64                 `json:"became_master"`
+	ReleasedMaster   uint64                 `json:"released_master"`
+	PriorityZeroSent uint64                 `json:"priority_zero_sent"`
+	PriorityZeroRcvd uint64                 `json:"priority_zero_received"`
+	SendErrors       uint64                 `json:"send_errors,omitempty"`
+	Dropped          map[vrrp.Reason]uint64 `json:"dropped,omitempty"`
+}
+
+// DropCount counts packets that belong to no instance.
+type DropCount struct {
+	Interface string      `json:"interface"`
+	Reason    vrrp.Reason `json:"reason"`
+	Count     uint64      `json:"count"`
+}
+
+// GroupStatus is one sync group.
+type GroupStatus struct {
+	Name    string     `json:"name"`
+	State   vrrp.State `json:"state"`
+	Members []string   `json:"members"`
+}
+
+// ScriptStatus is one vrrp_script.
+type ScriptStatus struct {
+	Name string `json:"name"`
+	// State is "up", "down" or "unknown" before the first result.
+	State string `json:"state"`
+	// Last says how the last run ended: "exit status 1", "timed out after 2s".
+	Last  string    `json:"last,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+}
+
+// ServiceStatus is one virtual server.
+type ServiceStatus struct {
+	Name       string          `json:"name"`
+	Key        ipvs.ServiceKey `json:"key"`
+	Scheduler  string          `json:"scheduler"`
+	QuorumUp   bool            `json:"quorum_up"`
+	Quorum     int             `json:"quorum"`
+	LiveWeight int             `json:"live_weight"`
+	Servers    []ServerStatus  `json:"servers"`
+}
+
+// ServerStatus is one real server.
+type ServerStatus struct {
+	Addr  netip.Addr `json:"addr"`
+	Port  uint16     `json:"port"`
+	Sorry bool       `json:"sorry,omitempty"`
+	// Up is whether the checks let it serve; InPool whether it is in the table.
+	Up     bool          `json:"up"`
+	InPool bool          `json:"in_pool"`
+	Weight int           `json:"weight"`
+	Since  time.Time     `json:"since,omitzero"`
+	Checks []CheckStatus `json:"checks,omitempty"`
+}
+
+// CheckStatus is one check of a real server.
+type CheckStatus struct {
+	Kind string `json:"kind"`
+	// State is "up", "down", "retrying" or "unknown" before the first result.
+	State      string        `json:"state"`
+	Last       time.Time     `json:"last,omitzero"`
+	Took       time.Duration `json:"took,omitempty"`
+	Err        string        `json:"error,omitempty"`
+	Transcript string        `json:"transcript,omitempty"`
+}
+
+// MoveRequest is an operator's order.
+type MoveRequest struct {
+	Kind      vrrp.CommandKind `json:"kind"`
+	Instances []string         `json:"instances,omitempty"`
+	Force     bool             `json:"force,omitempty"`
+}
+
+// MoveResponse says how an order ended, an outcome for each instance.
+type MoveResponse struct {
+	Outcomes []MoveOutcome `json:"outcomes"`
+}
+
+// MoveOutcome is the end of an order for one instance.
+type MoveOutcome struct {
+	Instance string `json:"instance"`
+	// Done is true where the order had its effect. Where it is false, Text says
+	// why: refused, rolled back, timed out.
+	Done bool   `json:"done"`
+	Text string `json:"text"`
+	// State is the instance's state at the end, as InstanceStatus.StateName.
+	State string        `json:"state"`
+	Took  time.Duration `json:"took"`
+}
+
+// ReloadResponse says how a reload ended.
+type ReloadResponse struct {
+	Time time.Time `json:"time"`
+	// OK is false where the configuration cannot run; then nothing was changed
+	// and Err and Diagnostics say why.
+	OK bool `json:"ok"`
+	// Changed is false where the configuration means what it meant before.
+	Changed     bool                `json:"changed"`
+	Err         string              `json:"error,omitempty"`
+	Diagnostics []config.Diagnostic `json:"diagnostics,omitempty"`
+	// Changes names what was changed, a line each.
+	Changes []string `json:"changes,omitempty"`
+}
