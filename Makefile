@@ -1,0 +1,85 @@
+# make build   bin/tandem
+# make test    everything that is tested on each change (root, Linux; sets itself up)
+# make demo    a pair of nodes, shown at work (PEER=keepalived: one of them keepalived)
+# make help    the rest
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# These need namespaces alone, or IPVS as well. The first run here, the second
+# where the kernel has IPVS, which may be in a virtual machine.
+UNPRIVILEGED := ./config/... ./vrrp/... ./health/... ./ipvs/...
+NAMESPACES   := ./cmd/... ./internal/...
+TESTS        := .cache/test
+
+# Several pairs are elected side by side: the tests wait far more than they work.
+PAIRS ?= 8
+
+export TANDEM_BIN := $(CURDIR)/bin/tandem
+
+.PHONY: build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
+
+build:
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
+
+setup:
+	@integration/setup
+
+test: test-unit test-namespaces test-pair test-ipvs
+
+test-unit:
+	go test -count=1 $(UNPRIVILEGED)
+
+test-namespaces: setup
+	go test -count=1 -tags kernel $(NAMESPACES) ./integration/lab/...
+
+test-pair: build setup
+	go test -count=1 -tags kernel -timeout 8m -parallel $(PAIRS) -run '^Test(Pair|Example)' ./integration
+
+test-ipvs: build setup
+	@mkdir -p $(TESTS)
+	go test -tags kernel -c -o $(TESTS)/ipvs.test ./ipvs
+	go test -tags kernel -c -o $(TESTS)/integration.test ./integration
+	integration/vm integration/in-vm $(TESTS)
+
+demo: build setup
+	@mkdir -p $(TESTS)
+	@go build -trimpath -o $(TESTS)/demo ./integration/demo
+	@TANDEM_COLOUR=$$(test -t 1 && echo yes || echo no) integration/vm $(TESTS)/demo -peer $(or $(PEER),tandem)
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint:
+	@unformatted=$$(gofmt -s -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -s:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go vet -tags kernel ./...
+	go tool staticcheck -checks all ./...
+	go tool staticcheck -checks all -tags kernel ./...
+
+# FUZZTIME is for each target.
+FUZZTIME ?= 1m
+fuzz:
+	@set -e; for file in $$(git grep -lE '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "$$target in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+# What is long: the whole with the race detector, losses measured more often, fuzzing.
+verify: lint test
+	go test -count=1 -race $(UNPRIVILEGED)
+	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
+	$(MAKE) fuzz FUZZTIME=10m
+
+clean:
+	rm -rf bin .cache
+
+help:
+	@sed -n '1,/^$$/s/^# //p' Makefile
+	@echo 'make bench   benchmarks'
+	@echo 'make lint    gofmt, go vet, staticcheck with every check'
+	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
+	@echo 'make verify  what takes long: lint, test, race detector, repeated loss measurements, fuzzing'
+	@echo 'make clean   forget what was built, the virtual machine included'
