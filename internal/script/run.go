@@ -1,0 +1,289 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/health"
+)
+
+// grace is how long a process group has between SIGTERM and SIGKILL; it is
+// keepalived's value.
+const grace = 2 * time.Second
+
+// groupPoll is how often a group whose leader has gone is looked at.
+const groupPoll = 20 * time.Millisecond
+
+// Run runs a script as a Runner does. It looks the supplementary groups of
+// another user up at each call; who runs scripts often keeps a Runner.
+func Run(ctx context.Context, s health.Script) (status int, err error) {
+	return new(Runner).Run(ctx, s)
+}
+
+// Runner runs scripts and remembers the supplementary groups of their users, so
+// that a directory service that does not answer delays no script but the first.
+// The zero Runner is ready; its methods are safe for use by several goroutines.
+type Runner struct {
+	mu     sync.Mutex
+	groups map[int][]uint32
+}
+
+// Forget drops what the Runner remembers of users; a reload calls it.
+func (r *Runner) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.groups = nil
+}
+
+// Run runs s to its end and returns its exit status, a death by signal as 128
+// plus the signal's number. It is a health.Exec.
+//
+// The script has a process group of its own, /dev/null for its standard files,
+// no other file of ours, and our environment without IFS, LD_PRELOAD,
+// LD_LIBRARY_PATH and NOTIFY_SOCKET. When ctx ends first, the whole group gets
+// SIGTERM and, two seconds later, SIGKILL; Run returns ctx's error once the
+// script is gone. A script that the kernel cannot end, because it waits for a
+// dead disk, is waited for as long as it lasts: callers that must go on run Run
+// in a goroutine, and do not start the same script again. If this process dies
+// the script gets SIGTERM.
+//
+// A file that the kernel cannot execute, because it has no "#!" line, is given
+// to /bin/sh. Where the script cannot be started the status is -1 and the error
+// wraps the reason: fs.ErrNotExist, fs.ErrPermission or another errno.
+func (r *Runner) Run(ctx context.Context, s health.Script) (status int, err error) {
+	return r.RunEnv(ctx, s, nil)
+}
+
+// RunEnv is Run with further environment variables, each "NAME=value"; they
+// take the place of ours of the same name.
+func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (status int, err error) {
+	if err := ctx.Err(); err != nil {
+		return -1, err
+	}
+	if len(s.Args) == 0 {
+		return -1, errors.New("run script: no command")
+	}
+	attr, err := r.attributes(s, env)
+	if err != nil {
+		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
+	}
+	defer null.Close()
+	attr.Files = []*os.File{null, null, null}
+
+	// The kernel sends the parent-death signal when the thread that forked
+	// ends, not the process: this thread stays ours until the script is gone.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := start(s.Args, attr)
+	if err != nil {
+		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
+	}
+	return wait(ctx, p)
+}
+
+// start executes args, through /bin/sh where the kernel knows no way to.
+func start(args []string, attr *os.ProcAttr) (*os.Process, error) {
+	p, err := os.StartProcess(args[0], args, attr)
+	if errors.Is(err, syscall.ENOEXEC) {
+		return os.StartProcess("/bin/sh", append([]string{"/bin/sh"}, args...), attr)
+	}
+	return p, err
+}
+
+// attributes says how the script is to be started.
+func (r *Runner) attributes(s health.Script, env []string) (*os.ProcAttr, error) {
+	sys := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	uid, gid := s.UID, s.GID
+	if uid < 0 {
+		uid = os.Geteuid()
+	}
+	if gid < 0 {
+		gid = os.Getegid()
+	}
+	if uid != os.Geteuid() || gid != os.Getegid() {
+		groups, err := r.supplementary(uid)
+		if err != nil {
+			return nil, err
+		}
+		sys.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups}
+	}
+	return &os.ProcAttr{Env: environment(os.Environ(), env), Sys: sys}, nil
+}
+
+// supplementary returns the supplementary groups of a user; one that has no
+// name here has none.
+func (r *Runner) supplementary(uid int) ([]uint32, error) {
+	r.mu.Lock()
+	groups, known := r.groups[uid]
+	r.mu.Unlock()
+	if known {
+		return groups, nil
+	}
+	groups, err := lookUpGroups(uid)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.groups == nil {
+		r.groups = make(map[int][]uint32)
+	}
+	r.groups[uid] = groups
+	return groups, nil
+}
+
+func lookUpGroups(uid int) ([]uint32, error) {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		if _, unknown := errors.AsType[user.UnknownUserIdError](err); unknown {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("groups of user %d: %w", uid, err)
+	}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("groups of user %s: %w", u.Username, err)
+	}
+	groups := make([]uint32, 0, len(ids))
+	for _, id := range ids {
+		n, err := strconv.ParseUint(id, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("groups of user %s: %w", u.Username, err)
+		}
+		groups = append(groups, uint32(n))
+	}
+	return groups, nil
+}
+
+// environment is ours without what could change how a script runs, then extra.
+func environment(ours, extra []string) []string {
+	drop := map[string]bool{"IFS": true, "LD_PRELOAD": true, "LD_LIBRARY_PATH": true, "NOTIFY_SOCKET": true}
+	for _, e := range extra {
+		name, _, _ := strings.Cut(e, "=")
+		drop[name] = true
+	}
+	env := make([]string, 0, len(ours)+len(extra))
+	for _, e := range ours {
+		if name, _, _ := strings.Cut(e, "="); !drop[name] {
+			env = append(env, e)
+		}
+	}
+	return append(env, extra...)
+}
+
+// wait waits for p to end, and ends it and its group when ctx is done first.
+func wait(ctx context.Context, p *os.Process) (int, error) {
+	g := &group{id: p.Pid}
+	gone := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() { g.endWith(ctx, gone) })
+
+	// Waiting without reaping first keeps the number of the group from being
+	// given away while endWith may still send to it.
+	err := awaitExit(p.Pid)
+	g.leaderGone()
+	close(gone)
+	watcher.Wait()
+	state, werr := p.Wait()
+	if err = errors.Join(err, werr); err != nil {
+		return -1, fmt.Errorf("wait for process %d: %w", p.Pid, err)
+	}
+	if !g.ended.IsZero() {
+		g.endRest()
+		return -1, ctx.Err()
+	}
+	ws, _ := state.Sys().(syscall.WaitStatus)
+	if ws.Signaled() {
+		return 128 + int(ws.Signal()), nil
+	}
+	return ws.ExitStatus(), nil
+}
+
+func awaitExit(pid int) error {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// group is the process group of one running script.
+type group struct {
+	id int
+
+	mu   sync.Mutex
+	gone bool
+	// ended is when SIGTERM was sent, zero while the script runs on its own.
+	ended time.Time
+}
+
+func (g *group) leaderGone() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gone = true
+}
+
+// endWith ends the group when ctx is done, unless its leader is gone by then.
+func (g *group) endWith(ctx context.Context, gone <-chan struct{}) {
+	select {
+	case <-gone:
+		return
+	case <-ctx.Done():
+	}
+	if !g.signal(unix.SIGTERM) {
+		return
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-gone:
+	case <-t.C:
+		g.signal(unix.SIGKILL)
+	}
+}
+
+// signal sends sig to the group if its leader has not ended, and says whether.
+func (g *group) signal(sig unix.Signal) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone {
+		return false
+	}
+	if g.ended.IsZero() {
+		g.ended = time.Now()
+	}
+	// The only fault left is that every member is another user's; nothing
+	// more can be done about those.
+	_ = unix.Kill(-g.id, sig)
+	return true
+}
+
+// endRest gives what is left of the group after its leader the rest of the
+// grace, then kills it.
+func (g *group) endRest() {
+	t := time.NewTicker(groupPoll)
+	defer t.Stop()
+	for time.Since(g.ended) < grace {
+		if unix.Kill(-g.id, 0) != nil {
+			return
+		}
+		<-t.C
+	}
+	_ = unix.Kill(-g.id, unix.SIGKILL)
+}
