@@ -28,6 +28,9 @@ type Event struct {
 	// Kind is a short stable word: "state", "server-down", "reload", ...
 	Kind  string `json:"kind"`
 	Level Level  `json:"level"`
+	// Area is the part of the program; Add fills it in from Data where it is
+	// empty.
+	Area Area `json:"area,omitempty"`
 	// Subject is what it happened to: an instance, a group, a real server.
 	Subject string `json:"subject,omitempty"`
 	// Text is the line for people, in keepalived's wording where it has one.
@@ -52,6 +55,8 @@ type Journal struct {
 	size int
 	next int
 	out  []Sink
+
+	followers map[*Subscription]struct{}
 }
 
 // New returns a journal that keeps the last size events and passes each new one
@@ -60,7 +65,8 @@ func New(size int, now func() time.Time, sinks ...Sink) *Journal {
 	return &Journal{now: now, size: max(size, 1), out: sinks}
 }
 
-// Add records an event; its Seq, and its Time where that is zero, are set here.
+// Add records an event; its Seq, and its Time and Area where they are zero, are
+// set here. Sinks are called before Add returns and must not call the journal.
 func (j *Journal) Add(e Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -68,6 +74,9 @@ func (j *Journal) Add(e Event) {
 	e.Seq = j.seq
 	if e.Time.IsZero() {
 		e.Time = j.now()
+	}
+	if e.Area == Main {
+		e.Area = e.area()
 	}
 	if len(j.ring) < j.size {
 		j.ring = append(j.ring, e)
@@ -78,12 +87,19 @@ func (j *Journal) Add(e Event) {
 	for _, s := range j.out {
 		s(e)
 	}
+	for s := range j.followers {
+		s.offer(e)
+	}
 }
 
 // Events returns the kept events with a Seq above after, oldest first.
 func (j *Journal) Events(after uint64) []Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.kept(after)
+}
+
+func (j *Journal) kept(after uint64) []Event {
 	var out []Event
 	for i := range j.ring {
 		if e := j.ring[(j.next+i)%len(j.ring)]; e.Seq > after {

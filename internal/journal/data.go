@@ -1,0 +1,108 @@
+package journal
+
+// Area is the part of the program that an event is about. It chooses the name
+// under which syslog shows the event.
+type Area string
+
+// The areas. Main is what concerns the program as a whole.
+const (
+	Main   Area = ""
+	VRRP   Area = "vrrp"
+	Checks Area = "checks"
+)
+
+// What a StateChange is about, in keepalived's words.
+const (
+	Instance = "INSTANCE"
+	Group    = "GROUP"
+)
+
+// The states that a StateChange names, in keepalived's words. Stop and Deleted
+// are how an instance ends with the program and with a reload.
+const (
+	Init    = "INIT"
+	Backup  = "BACKUP"
+	Master  = "MASTER"
+	Fault   = "FAULT"
+	Stop    = "STOP"
+	Deleted = "DELETED"
+)
+
+// StateChange is the Data of an instance or a sync group that changed state.
+type StateChange struct {
+	// Kind is Instance or Group.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// From and To are states; From is empty at the start.
+	From string `json:"from,omitempty"`
+	To   string `json:"to"`
+	// Priority is the effective priority, 0 for a group.
+	Priority int    `json:"priority"`
+	Cause    string `json:"cause,omitempty"`
+}
+
+// PriorityChange is the Data of an instance whose effective priority moved.
+type PriorityChange struct {
+	Name string `json:"name"`
+	From int    `json:"from"`
+	To   int    `json:"to"`
+	// State is the instance's state at the time.
+	State string `json:"state"`
+	Cause string `json:"cause,omitempty"`
+}
+
+// LowerPriority is the Data of a master that heard a worse master
+// (keepalived's MASTER_RX_LOWER_PRI).
+type LowerPriority struct {
+	Name string `json:"name"`
+	// Priority is our own effective priority.
+	Priority int `json:"priority"`
+	// Peer and PeerPriority are what was heard.
+	Peer         string `json:"peer"`
+	PeerPriority int    `json:"peer_priority"`
+}
+
+// ServerChange is the Data of a real server that came up or went down.
+type ServerChange struct {
+	// Service and Server are named as in logs: "[192.0.2.10]:tcp:80".
+	Service string `json:"service"`
+	Server  string `json:"server"`
+	Up      bool   `json:"up"`
+	Cause   string `json:"cause,omitempty"`
+}
+
+// WeightChange is the Data of a real server whose weight moved.
+type WeightChange struct {
+	Service string `json:"service"`
+	Server  string `json:"server"`
+	From    int    `json:"from"`
+	To      int    `json:"to"`
+}
+
+// QuorumChange is the Data of a virtual server that gained or lost its quorum.
+type QuorumChange struct {
+	Service string `json:"service"`
+	Up      bool   `json:"up"`
+	// Weight is the live weight now, Quorum what the service needs.
+	Weight int `json:"weight"`
+	Quorum int `json:"quorum"`
+}
+
+// ScriptChange is the Data of a tracking script whose result counts from now.
+type ScriptChange struct {
+	Name string `json:"name"`
+	Up   bool   `json:"up"`
+	// Cause is how the deciding run ended: "exited with status 1".
+	Cause string `json:"cause,omitempty"`
+}
+
+// area is the area of an event that does not name one.
+func (e *Event) area() Area {
+	switch e.Data.(type) {
+	case StateChange, PriorityChange, LowerPriority, ScriptChange:
+		return VRRP
+	case ServerChange, WeightChange, QuorumChange:
+		return Checks
+	}
+	return Main
+}
