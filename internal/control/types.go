@@ -48,6 +48,10 @@ type Status struct {
 	IPVS string `json:"ipvs_error,omitempty"`
 	// Foreign counts adverts for no instance of ours, by interface and reason.
 	Foreign []DropCount `json:"foreign,omitempty"`
+	// Config is the configuration in force, for what is written of it in this
+	// process (keepalived.data). It does not travel over the socket and may be
+	// nil. It is not to be changed.
+	Config *config.Config `json:"-"`
 }
 
 // InstanceStatus is one VRRP instance.

@@ -1,0 +1,165 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/tandem-ha/tandem/internal/journal"
+)
+
+// eventsBody is the answer to a request for events.
+type eventsBody struct {
+	Events []journal.Event `json:"events"`
+}
+
+// maxAnswer bounds what a client reads, in bytes: the status of ten thousand
+// real servers is a tenth of it.
+const maxAnswer = 64 << 20
+
+// moveGrace is how much longer than the agent a client waits for the outcome
+// of an order, so that the agent's own account of a timeout arrives.
+const moveGrace = 5 * time.Second
+
+// NotRunningError says that no agent serves the socket.
+type NotRunningError struct {
+	Socket string
+	// Stale is true where there is a socket that nobody answers at.
+	Stale bool
+}
+
+// Error names the socket, and says how to name another one.
+func (e *NotRunningError) Error() string {
+	if e.Stale {
+		return fmt.Sprintf("tandem is not running: nobody answers at %s", e.Socket)
+	}
+	return fmt.Sprintf("tandem is not running: no socket at %s", e.Socket)
+}
+
+// RefusedError is an agent's refusal of a request.
+type RefusedError struct {
+	// Status is the HTTP status.
+	Status int
+	Text   string
+}
+
+// Error is the agent's text.
+func (e *RefusedError) Error() string { return e.Text }
+
+// Client asks an agent through its control socket. It is safe for use by
+// several goroutines.
+type Client struct {
+	socket string
+	http   *http.Client
+}
+
+// NewClient returns a client for the socket. Nothing is opened yet.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// Status asks for the agent's state.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.do(ctx, http.MethodGet, pathStatus, nil, &s)
+	return s, err
+}
+
+// Move gives an order and waits for its outcome, for which the agent has the
+// timeout given; zero is DefaultMoveTimeout.
+func (c *Client) Move(ctx context.Context, m MoveRequest, timeout time.Duration) (MoveResponse, error) {
+	if timeout <= 0 {
+		timeout = DefaultMoveTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout+moveGrace)
+	defer cancel()
+	var out MoveResponse
+	q := url.Values{"timeout": {timeout.String()}}
+	err := c.do(ctx, http.MethodPost, pathMove+"?"+q.Encode(), m, &out)
+	return out, err
+}
+
+// Reload has the agent read its configuration again. A configuration that
+// cannot run is no error: the answer says so.
+func (c *Client) Reload(ctx context.Context) (ReloadResponse, error) {
+	var out ReloadResponse
+	err := c.do(ctx, http.MethodPost, pathReload, nil, &out)
+	return out, err
+}
+
+// Events asks for the kept events with a sequence number above after.
+func (c *Client) Events(ctx context.Context, after uint64) ([]journal.Event, error) {
+	var out eventsBody
+	err := c.do(ctx, http.MethodGet, pathEvents+"?after="+strconv.FormatUint(after, 10), nil, &out)
+	return out.Events, err
+}
+
+// do sends one request and decodes the answer into out.
+func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://tandem"+path, body)
+	if err != nil {
+		return fmt.Errorf("make the request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e errorBody
+		if json.Unmarshal(b, &e) != nil || e.Error == "" {
+			e.Error = fmt.Sprintf("the agent at %s answered %s", c.socket, resp.Status)
+		}
+		return &RefusedError{Status: resp.StatusCode, Text: e.Error}
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("the answer of the agent at %s is not understood (another version?): %w", c.socket, err)
+	}
+	return nil
+}
+
+// explain turns a failure to talk into what a person can act on.
+func (c *Client) explain(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &NotRunningError{Socket: c.socket}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &NotRunningError{Socket: c.socket, Stale: true}
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission to use %s: be root, or in the socket's group: %w", c.socket, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("the agent at %s did not answer in time: %w", c.socket, ctx.Err())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the agent at %s ended the connection: it is stopping, or has died", c.socket)
+	}
+	return fmt.Errorf("ask the agent at %s: %w", c.socket, err)
+}
