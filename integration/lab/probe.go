@@ -1,0 +1,224 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Probe is a client that sends numbered datagrams at a steady pace and notes
+// which are answered, and by whom.
+type Probe struct {
+	conn    *net.UDPConn
+	target  *net.UDPAddr
+	every   time.Duration
+	stop    chan struct{}
+	sending sync.WaitGroup
+	reading sync.WaitGroup
+
+	mu      sync.Mutex
+	changed chan struct{}
+	sent    []time.Time
+	by      []string
+	open    int
+	failed  error
+}
+
+// Probe starts a probe from the host. ServeUDP is what answers.
+func (h *Host) Probe(target netip.AddrPort, every time.Duration) (*Probe, error) {
+	p := &Probe{every: every, target: net.UDPAddrFromAddrPort(target), stop: make(chan struct{}), changed: make(chan struct{})}
+	err := h.In(func() (err error) {
+		// Not connected: an answer may come from another address of the host.
+		p.conn, err = net.ListenUDP("udp", nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.owns(p.conn)
+	_ = p.conn.SetReadBuffer(1 << 20)
+	p.reading.Go(p.read)
+	p.sending.Go(p.send)
+	return p, nil
+}
+
+func (p *Probe) send() {
+	start := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := 0; ; i++ {
+		timer.Reset(time.Until(start.Add(time.Duration(i) * p.every)))
+		select {
+		case <-timer.C:
+		case <-p.stop:
+			return
+		}
+		p.mu.Lock()
+		p.sent = append(p.sent, time.Now())
+		p.by = append(p.by, "")
+		p.open++
+		p.mu.Unlock()
+		// Unreachable is one way of being lost.
+		if _, err := p.conn.WriteToUDP([]byte(strconv.Itoa(i)), p.target); errors.Is(err, net.ErrClosed) {
+			p.mu.Lock()
+			p.failed = err
+			p.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (p *Probe) read() {
+	buf := make([]byte, 2048)
+	for {
+		n, _, err := p.conn.ReadFromUDP(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		who, number, ok := strings.Cut(string(buf[:n]), " ")
+		i, bad := strconv.Atoi(number)
+		p.mu.Lock()
+		if err == nil && ok && bad == nil && i >= 0 && i < len(p.by) && p.by[i] == "" {
+			p.by[i] = who
+			p.open--
+			close(p.changed)
+			p.changed = make(chan struct{})
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Sent is how many datagrams have been sent so far.
+func (p *Probe) Sent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent)
+}
+
+// Wait waits until the last n answers are all from the host named.
+func (p *Probe) Wait(ctx context.Context, who string, n int) error {
+	for {
+		p.mu.Lock()
+		same, last := 0, ""
+		for i := len(p.by) - 1; i >= 0 && same < n; i-- {
+			if p.by[i] == "" {
+				continue
+			}
+			if last == "" {
+				last = p.by[i]
+			}
+			if p.by[i] != who {
+				break
+			}
+			same++
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		if same >= n {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%d answers of %s in a row did not come (last from %q): %w", n, who, last, ctx.Err())
+		}
+	}
+}
+
+// Stop ends the probe, waits for what is still on its way, at most 300 ms, and
+// returns the result.
+func (p *Probe) Stop() (Result, error) {
+	close(p.stop)
+	p.sending.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	for waiting := true; waiting; {
+		p.mu.Lock()
+		open, changed := p.open, p.changed
+		p.mu.Unlock()
+		if open == 0 {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			waiting = false
+		}
+	}
+	_ = p.conn.Close()
+	p.reading.Wait()
+	if p.failed != nil {
+		return Result{}, p.failed
+	}
+	return summarise(p.sent, p.by), nil
+}
+
+// Result is what a probe saw.
+type Result struct {
+	Sent, Lost int
+	// By counts the answers of each host.
+	By map[string]int
+	// Gaps are the losses in a row, in order.
+	Gaps []Gap
+}
+
+// Gap is a run of datagrams without an answer.
+type Gap struct {
+	// At is when the first was sent, counted from the start of the probe.
+	At   time.Duration
+	Lost int
+	// Lasted is the time from the last answered datagram to the next answered.
+	Lasted time.Duration
+	// Before and After are the hosts that answered on either side.
+	Before, After string
+}
+
+// String is the result in a line.
+func (r Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d lost; answered by %v", r.Lost, r.Sent, r.By)
+	for _, g := range r.Gaps[:min(len(r.Gaps), 5)] {
+		fmt.Fprintf(&b, "; %d at %v between %s and %s", g.Lost, g.At.Round(time.Millisecond), g.Before, g.After)
+	}
+	return b.String()
+}
+
+func summarise(sent []time.Time, by []string) Result {
+	r := Result{Sent: len(sent), By: map[string]int{}}
+	last := -1
+	for i, who := range by {
+		if who == "" {
+			r.Lost++
+			continue
+		}
+		r.By[who]++
+		r.addGap(sent, by, last, i)
+		last = i
+	}
+	r.addGap(sent, by, last, len(by))
+	return r
+}
+
+// addGap adds the gap between two answered datagrams, if there is one. Either
+// may be beyond the ends.
+func (r *Result) addGap(sent []time.Time, by []string, last, next int) {
+	if next-last <= 1 {
+		return
+	}
+	g := Gap{At: sent[last+1].Sub(sent[0]), Lost: next - last - 1}
+	from, to := sent[max(last, 0)], sent[min(next, len(sent)-1)]
+	g.Lasted = to.Sub(from)
+	if last >= 0 {
+		g.Before = by[last]
+	}
+	if next < len(by) {
+		g.After = by[next]
+	}
+	r.Gaps = append(r.Gaps, g)
+}

@@ -1,0 +1,182 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ServeUDP answers every datagram to the port, on any of the host's addresses,
+// with the host's name and the datagram, until the lab is closed.
+func (h *Host) ServeUDP(port uint16) error {
+	var conn net.PacketConn
+	err := h.In(func() (err error) {
+		conn, err = net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	h.owns(conn)
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				// What cannot be answered is counted as lost where it was sent.
+				_, _ = conn.WriteTo(append([]byte(h.Name+" "), buf[:n]...), from)
+			}
+		}
+	}()
+	return nil
+}
+
+// Web is an HTTP server on a host, which can be stopped and started again.
+type Web struct {
+	host   *Host
+	name   string
+	addr   string
+	mu     sync.Mutex
+	server *http.Server
+	conns  sync.WaitGroup
+}
+
+// Serve starts an HTTP server on the host that answers every request with name,
+// and lives until the lab is closed. Requests for /echo stay open and send each
+// byte back.
+func (h *Host) Serve(name string, addr netip.AddrPort) (*Web, error) {
+	w := &Web{host: h, name: name, addr: addr.String()}
+	h.owns(w)
+	return w, w.Start()
+}
+
+// Start starts the server, also once more.
+func (w *Web) Start() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.server != nil {
+		return nil
+	}
+	var l net.Listener
+	err := w.host.In(func() (err error) {
+		lc := net.ListenConfig{Control: control}
+		l, err = lc.Listen(context.Background(), "tcp", w.addr)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(r http.ResponseWriter, _ *http.Request) {
+		r.Header().Set("Connection", "close")
+		_, _ = io.WriteString(r, w.name)
+	})
+	mux.HandleFunc("/echo", w.echo)
+	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	w.conns.Go(func() { _ = w.server.Serve(l) })
+	return nil
+}
+
+// echo takes the connection over and sends back what comes.
+func (w *Web) echo(r http.ResponseWriter, _ *http.Request) {
+	c, rw, err := http.NewResponseController(r).Hijack()
+	if err != nil {
+		return
+	}
+	w.host.owns(c)
+	_, _ = io.Copy(c, rw)
+	_ = c.Close()
+}
+
+// Close stops the server at once: new connections are refused.
+func (w *Web) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.server == nil {
+		return nil
+	}
+	err := w.server.Close()
+	w.server = nil
+	w.conns.Wait()
+	return err
+}
+
+// Dial opens a TCP connection from the host.
+func (h *Host) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	var conn net.Conn
+	err := h.In(func() (err error) {
+		var d net.Dialer
+		conn, err = d.DialContext(ctx, "tcp", addr.String())
+		return err
+	})
+	return conn, err
+}
+
+// Get asks for / over HTTP from the host, on a connection of its own, and
+// returns the body.
+func (h *Host) Get(ctx context.Context, addr netip.AddrPort) (string, error) {
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.Dial(ctx, addr) },
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return string(b), err
+}
+
+// Line is a TCP connection through which each text sent must come back.
+type Line struct{ conn net.Conn }
+
+// OpenLine connects to the /echo of a Web.
+func (h *Host) OpenLine(ctx context.Context, addr netip.AddrPort) (*Line, error) {
+	c, err := h.Dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	h.owns(c)
+	if _, err := io.WriteString(c, "GET /echo HTTP/1.1\r\nHost: lab\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	return &Line{conn: c}, nil
+}
+
+// Say sends a number and waits until it comes back.
+func (l *Line) Say(number int, limit time.Duration) error {
+	text := strconv.Itoa(number) + "\n"
+	if err := l.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(l.conn, text); err != nil {
+		return err
+	}
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(l.conn, got); err != nil {
+		return err
+	}
+	if string(got) != text {
+		return fmt.Errorf("said %q, heard %q", strings.TrimSpace(text), strings.TrimSpace(string(got)))
+	}
+	return nil
+}

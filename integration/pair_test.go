@@ -1,0 +1,195 @@
+//go:build kernel
+
+package integration
+
+import (
+	"fmt"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tandem-ha/tandem/integration/lab"
+)
+
+// slack is what a busy machine may add to the protocol's own timers.
+const slack = 8 * time.Second
+
+var modes = []mode{
+	{name: "v2-pass-multicast", version: 2, advert: time.Second},
+	{name: "v2-pass-unicast", version: 2, advert: time.Second, unicast: true},
+	{name: "v3-multicast", version: 3, advert: 200 * time.Millisecond},
+	{name: "v3-unicast", version: 3, advert: 200 * time.Millisecond, unicast: true},
+	{name: "v3-ipv6-multicast", version: 3, advert: 200 * time.Millisecond, v6: true},
+	{name: "v3-ipv6-unicast", version: 3, advert: 200 * time.Millisecond, v6: true, unicast: true},
+}
+
+// pair is two nodes, lb1 the better one, and a client.
+type pair struct {
+	t        *testing.T
+	lab      *lab.Lab
+	mode     mode
+	lb1, lb2 *lab.Agent
+	client   *lab.Host
+}
+
+// newPair prepares a pair and starts neither node. The lines extra go into each
+// instance of both.
+func newPair(t *testing.T, m mode, first, second string, extra ...string) *pair {
+	t.Helper()
+	l := newLab(t, "lb1", "lb2", "client")
+	p := &pair{t: t, lab: l, mode: m, client: l.Host("client")}
+	h1, h2 := l.Host("lb1"), l.Host("lb2")
+	p.lb1 = agent(t, h1, first, m.conf(h1, h2, 150, extra...))
+	p.lb2 = agent(t, h2, second, m.conf(h2, h1, 100, extra...))
+	for _, h := range []*lab.Host{h1, h2} {
+		must(t, h.ServeUDP(echoPort))
+	}
+	return p
+}
+
+// vips are all virtual addresses of the pair.
+func (p *pair) vips() []netip.Addr {
+	var out []netip.Addr
+	for i := range max(p.mode.instances, 1) {
+		out = append(out, p.mode.vip(i).Addr())
+	}
+	for _, e := range p.mode.excluded() {
+		out = append(out, e.Addr())
+	}
+	return out
+}
+
+// holds waits until the node holds every virtual address and the other none, and
+// returns how long that took.
+func (p *pair) holds(a *lab.Agent, limit time.Duration) time.Duration {
+	p.t.Helper()
+	began := time.Now()
+	ctx := within(p.t, limit)
+	if err := a.Host.Addresses.Wait(ctx, true, p.vips()...); err != nil {
+		p.t.Fatalf("%s is not master: %v", a.Host.Name, err)
+	}
+	took := time.Since(began)
+	other := p.other(a)
+	if err := other.Host.Addresses.Wait(ctx, false, p.vips()...); err != nil {
+		p.t.Fatalf("%s is master, and %s still holds addresses: %v", a.Host.Name, other.Host.Name, err)
+	}
+	return took
+}
+
+func (p *pair) other(a *lab.Agent) *lab.Agent {
+	if a == p.lb1 {
+		return p.lb2
+	}
+	return p.lb1
+}
+
+// from is the address that a node's adverts come from.
+func (p *pair) from(a *lab.Agent) netip.Addr {
+	p.t.Helper()
+	switch {
+	case p.mode.v6 && p.mode.unicast:
+		return a.Host.IPv6()
+	case p.mode.v6:
+		addr, err := a.Host.LinkLocal()
+		must(p.t, err)
+		return addr
+	}
+	return a.Host.IPv4()
+}
+
+// steady asserts that for three adverts of the master nobody else adverts and no
+// virtual address moves.
+func (p *pair) steady(master *lab.Agent) {
+	p.t.Helper()
+	began := time.Now()
+	source := p.from(master)
+	_, err := p.lab.Capture.WaitAdvert(within(p.t, 3*p.mode.advert+slack), 3, func(a lab.Advert) bool { return a.Source == source })
+	if err != nil {
+		p.t.Fatalf("adverts of %s (%s): %v", master.Host.Name, source, err)
+	}
+	for _, a := range p.lab.Capture.Adverts(began) {
+		if a.Source != source {
+			p.t.Errorf("%s (priority %d) adverts beside the master %s", a.Source, a.Priority, source)
+		}
+	}
+	for _, n := range []*lab.Agent{p.lb1, p.lb2} {
+		for _, e := range n.Host.Addresses.Events(began) {
+			p.t.Errorf("steady state, and on %s %+v", n.Host.Name, e)
+		}
+	}
+}
+
+// lead starts both nodes and waits until lb1 has the addresses.
+func (p *pair) lead() {
+	p.t.Helper()
+	start(p.t, p.lb1)
+	p.holds(p.lb1, p.mode.masterDown(150)+slack)
+	start(p.t, p.lb2)
+	// Settled: the other has had time to take over, and has not.
+	source := p.from(p.lb1)
+	n := int((p.mode.masterDown(100) + p.mode.advert) / p.mode.advert)
+	if _, err := p.lab.Capture.WaitAdvert(within(p.t, p.mode.masterDown(100)+slack), n, func(a lab.Advert) bool { return a.Source == source }); err != nil {
+		p.t.Fatal(err)
+	}
+	p.holds(p.lb1, slack)
+}
+
+// life takes a pair through all that makes a master change.
+func (p *pair) life() {
+	t, m := p.t, p.mode
+	down1, down2 := m.masterDown(150)+slack, m.masterDown(100)+slack
+	start(t, p.lb1, p.lb2)
+	t.Logf("elected after %v", p.holds(p.lb1, down1))
+	p.steady(p.lb1)
+
+	must(t, p.lb1.Host.Cut())
+	t.Logf("link cut: taken over after %v", p.holds(p.lb2, down2))
+	p.steady(p.lb2)
+	must(t, p.lb1.Host.Mend())
+	t.Logf("link back: the better node after %v", p.holds(p.lb1, down1))
+	p.steady(p.lb1)
+
+	must(t, p.lb1.Signal(syscall.SIGTERM))
+	t.Logf("SIGTERM: taken over after %v", p.holds(p.lb2, down2))
+	if _, err := p.lb1.Wait(within(t, slack)); err != nil {
+		t.Fatal(err)
+	}
+	p.steady(p.lb2)
+	start(t, p.lb1)
+	t.Logf("started again: the better node after %v", p.holds(p.lb1, down1))
+	p.steady(p.lb1)
+
+	must(t, p.lb2.Stop(slack))
+	must(t, p.lb1.Stop(slack))
+	for _, n := range []*lab.Agent{p.lb1, p.lb2} {
+		if err := n.Host.Addresses.Wait(within(t, slack), false, p.vips()...); err != nil {
+			t.Errorf("%s has stopped: %v", n.Host.Name, err)
+		}
+	}
+}
+
+// TestPairHarness shows that the lab measures keepalived as it is known to be: the
+// tests below would otherwise blame an agent for the lab's own faults.
+func TestPairHarness(t *testing.T) {
+	for _, m := range []mode{modes[0], modes[2], modes[5]} {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			newPair(t, m, "keepalived", "keepalived").life()
+		})
+	}
+}
+
+// TestPairElection takes tandem and keepalived as a pair, each way round, and
+// tandem with itself, through election, link cut, SIGTERM and the return of the
+// better node, in each way that they can speak to each other.
+func TestPairElection(t *testing.T) {
+	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}, {"tandem", "tandem"}} {
+		for _, m := range modes {
+			t.Run(fmt.Sprintf("%s-%s/%s", names[0], names[1], m.name), func(t *testing.T) {
+				t.Parallel()
+				newPair(t, m, names[0], names[1]).life()
+			})
+		}
+	}
+}
