@@ -10,6 +10,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 )
@@ -22,11 +23,39 @@ type Check interface {
 	String() string
 }
 
+// Traits are what the schedule needs to know of a kind of check. A Check says
+// them with a method Traits; one without has the zero value.
+type Traits struct {
+	// Steps is how many attempts in sequence, each a step of its own, make up
+	// one round of the check; 0 counts as 1. Several urls are several steps.
+	Steps int
+	// Fast runs the steps of the first round and of a recovery back to back
+	// instead of an interval apart.
+	Fast bool
+	// StartToStart counts intervals from the start of an attempt, not its end.
+	StartToStart bool
+	// Confirm wants, after a failure, the failed step and then a whole round to
+	// succeed; and a failed check is not asked sooner than DelayBeforeRetry.
+	Confirm bool
+}
+
+// Stepper is a Check with several steps.
+type Stepper interface {
+	Check
+	// RunStep makes one attempt of one step, from 0.
+	RunStep(ctx context.Context, step int) Result
+}
+
+// ErrNotAttempted marks, by wrapping, an attempt that could not be made at all:
+// no socket, no local address, no script. It counts as nothing.
+var ErrNotAttempted = errors.New("check could not be made")
+
 // Result is what one attempt of a check found.
 type Result struct {
 	// Err is nil where the server answered as it should.
 	Err error
-	// Weight, where Dynamic is true, is the weight that the check assigns.
+	// Weight, where Dynamic is true, is the weight that the check assigns; a
+	// success without it gives the configured weight back.
 	Weight  int
 	Dynamic bool
 	// Transcript tells what was sent and heard, for people; it may be empty.
@@ -39,7 +68,7 @@ type Result struct {
 type CheckConfig struct {
 	// Kind is the configuration's word: TCP_CHECK, HTTP_GET, ...
 	Kind  string
-	Check Check
+	Check Check `json:"-"`
 	// Key identifies the check across reloads: equal keys, equal checks.
 	Key string
 	// Interval is delay_loop, the time between attempts.
@@ -71,6 +100,9 @@ type ServerConfig struct {
 type ServiceConfig struct {
 	// Name is the virtual server as logs name it: "[192.0.2.10]:tcp:80", "FWM 3".
 	Name string
+	// Protocol is "TCP", "UDP" or "SCTP", in either case, and empty for a
+	// firewall mark; logs name the servers with it: "[192.0.2.1]:tcp:80".
+	Protocol string
 	// Quorum is the total weight of live servers that the service needs, and
 	// Hysteresis the margin around it.
 	Quorum, Hysteresis int

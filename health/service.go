@@ -1,0 +1,284 @@
+package health
+
+import (
+	"container/heap"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Service is the state machine of one virtual server: its real servers, the
+// quorum, and the server of last resort. It is pure. Its inputs are Start,
+// TimerFired, CheckDone, Reconfigure, Stop and Remove.
+type Service struct {
+	cfg      ServiceConfig
+	servers  []*Server
+	byAddr   map[netip.AddrPort]*Server
+	due      deadlines
+	attempts uint64
+	// live is the total weight of the servers that are up.
+	live   int64
+	quorum bool
+	// since is when the quorum was last gained or lost.
+	since   time.Time
+	started bool
+	stopped bool
+	pool    Pool
+}
+
+// NewService returns the machine of a service that has not been started.
+// A second server with the same address and port is left out.
+func NewService(cfg ServiceConfig) *Service {
+	s := &Service{cfg: cfg, byAddr: map[netip.AddrPort]*Server{}}
+	for _, c := range cfg.Servers {
+		if addr := netip.AddrPortFrom(c.Addr, c.Port); s.byAddr[addr] == nil {
+			srv := newServer(c, cfg.Protocol, &s.attempts)
+			s.byAddr[addr] = srv
+			s.servers = append(s.servers, srv)
+			s.live += srv.live()
+		}
+	}
+	return s
+}
+
+// Config is the configuration in force.
+func (s *Service) Config() ServiceConfig { return s.cfg }
+
+// Deadline is when a TimerFired is due, zero for never.
+func (s *Service) Deadline() time.Time {
+	if len(s.due) == 0 {
+		return time.Time{}
+	}
+	return s.due[0].at
+}
+
+// Pool is what the table should hold, in configured order, the sorry server
+// last. It must not be changed. Before Start it is empty.
+func (s *Service) Pool() Pool { return s.pool }
+
+// Step takes an input that came at now and appends what follows from it to out.
+func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
+	if s.stopped || !s.started && !isStart(in) {
+		return out
+	}
+	at := len(out)
+	switch in := in.(type) {
+	case Start:
+		if s.started {
+			return out
+		}
+		return s.start(now, in, out)
+	case TimerFired:
+		for len(s.due) > 0 && !s.due[0].at.After(now) {
+			srv := s.due[0].server
+			out = srv.Step(now, in, out)
+			s.rearm(srv)
+		}
+		return out
+	case CheckDone:
+		srv := s.byAddr[in.Server]
+		if srv == nil {
+			return out
+		}
+		before := srv.live()
+		out = srv.Step(now, in, out)
+		s.rearm(srv)
+		s.live += srv.live() - before
+	case Reconfigure:
+		out = s.reconfigure(now, in, out)
+	case Stop:
+		return s.stop(now, in, out)
+	case Remove:
+		return s.stop(now, in, append(out, ServiceRemoved{}))
+	}
+	out = s.decide(now, out)
+	return s.publish(at, out)
+}
+
+func isStart(in Input) bool {
+	_, ok := in.(Start)
+	return ok
+}
+
+// start begins with the quorum down, as keepalived does: a service that has it
+// says that it was gained.
+func (s *Service) start(now time.Time, in Start, out []Output) []Output {
+	at := len(out)
+	s.started, s.since = true, now
+	if out = s.decide(now, out); !s.quorum {
+		out = append(out, QuorumLost{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live, Initial: true})
+		out = s.sorryIn(out)
+	}
+	for _, srv := range s.servers {
+		out = srv.Step(now, in, out)
+		s.rearm(srv)
+	}
+	return s.publish(at, out)
+}
+
+// decide gains or loses the quorum.
+func (s *Service) decide(now time.Time, out []Output) []Output {
+	quorum, margin := int64(s.cfg.Quorum), int64(s.cfg.Hysteresis)
+	switch {
+	case !s.quorum && s.live > 0 && s.live >= quorum+margin:
+		s.quorum, s.since = true, now
+		out = append(out, QuorumGained{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live})
+		return s.sorryOut(out)
+	case s.quorum && (s.live == 0 || s.live < quorum-margin):
+		s.quorum, s.since = false, now
+		out = append(out, QuorumLost{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live})
+		return s.sorryIn(out)
+	}
+	return out
+}
+
+func (s *Service) sorryIn(out []Output) []Output {
+	if c := s.cfg.Sorry; c != nil {
+		out = append(out,
+			SorryAdded{ServerRef: serverRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveRemoved{})
+	}
+	return out
+}
+
+// sorryOut tells of the end of the sorry server's service, if there was any: at
+// the start there was none.
+func (s *Service) sorryOut(out []Output) []Output {
+	if c := s.cfg.Sorry; c != nil && s.pool != nil {
+		out = append(out,
+			SorryRemoved{ServerRef: serverRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveAdded{})
+	}
+	return out
+}
+
+// publish puts a PoolChanged before the news since at, if the pool has changed.
+func (s *Service) publish(at int, out []Output) []Output {
+	pool := s.wanted()
+	if s.pool != nil && slices.Equal(pool, s.pool) {
+		return out
+	}
+	s.pool = pool
+	for at < len(out) && isCheckOutput(out[at]) {
+		at++
+	}
+	return slices.Insert(out, at, Output(PoolChanged{Pool: pool}))
+}
+
+// isCheckOutput tells what a check did, the cause, from what became of it.
+func isCheckOutput(o Output) bool {
+	switch o.(type) {
+	case StartCheck, CancelCheck, CheckFailed, CheckSucceeded, CheckSkipped:
+		return true
+	}
+	return false
+}
+
+// wanted is the pool that follows from the state. While the sorry server
+// serves, the others are out of the pool, or in it with weight 0 where they are
+// inhibited rather than removed.
+func (s *Service) wanted() Pool {
+	sorry := s.cfg.Sorry != nil && !s.quorum
+	pool := make(Pool, 0, len(s.servers)+1)
+	for _, srv := range s.servers {
+		m := Member{Addr: srv.cfg.Addr, Port: srv.cfg.Port, Weight: srv.weight}
+		switch {
+		case srv.up && !sorry:
+		case srv.cfg.InhibitOnFailure:
+			m.Weight = 0
+		default:
+			continue
+		}
+		pool = append(pool, m)
+	}
+	if c := s.cfg.Sorry; c != nil && (sorry || c.Inhibit) {
+		m := Member{Addr: c.Addr, Port: c.Port, Sorry: true}
+		if sorry {
+			m.Weight = 1
+		}
+		pool = append(pool, m)
+	}
+	return pool
+}
+
+func (s *Service) stop(now time.Time, in Input, out []Output) []Output {
+	for _, srv := range s.servers {
+		out = srv.Step(now, in, out)
+	}
+	s.due, s.stopped = nil, true
+	return out
+}
+
+// Status is the state for people.
+func (s *Service) Status() ServiceStatus {
+	st := ServiceStatus{
+		Name: s.cfg.Name, QuorumUp: s.quorum, Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, LiveWeight: s.live,
+	}
+	in := make(map[netip.AddrPort]bool, len(s.pool))
+	sorryIn := false
+	for _, m := range s.pool {
+		if m.Sorry {
+			sorryIn = true
+			continue
+		}
+		in[netip.AddrPortFrom(m.Addr, m.Port)] = true
+	}
+	for _, srv := range s.servers {
+		v := srv.status()
+		v.InPool = in[srv.ref.Server]
+		st.Servers = append(st.Servers, v)
+	}
+	if c := s.cfg.Sorry; c != nil {
+		st.Servers = append(st.Servers, ServerStatus{
+			Addr: c.Addr, Port: c.Port, Sorry: true, InPool: sorryIn, Weight: 1,
+			Up: s.started && !s.quorum, Since: s.since,
+		})
+	}
+	return st
+}
+
+// deadline is a server's place in the heap of deadlines.
+type deadline struct {
+	at     time.Time
+	server *Server
+}
+
+// deadlines is a heap, earliest first, that keeps each server's index in it.
+type deadlines []deadline
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].server.heapIndex, d[j].server.heapIndex = i, j
+}
+
+// Push is for container/heap.
+func (d *deadlines) Push(x any) {
+	e := x.(deadline)
+	e.server.heapIndex = len(*d)
+	*d = append(*d, e)
+}
+
+// Pop is for container/heap.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	e := (*d)[last]
+	(*d)[last] = deadline{}
+	*d = (*d)[:last]
+	e.server.heapIndex = -1
+	return e
+}
+
+// rearm files the server under its deadline.
+func (s *Service) rearm(srv *Server) {
+	at := srv.Deadline()
+	switch i := srv.heapIndex; {
+	case at.IsZero() && i >= 0:
+		heap.Remove(&s.due, i)
+	case at.IsZero():
+	case i >= 0:
+		s.due[i].at = at
+		heap.Fix(&s.due, i)
+	default:
+		heap.Push(&s.due, deadline{at: at, server: srv})
+	}
+}
