@@ -1,0 +1,182 @@
+package health
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// What an answer may measure at most.
+const (
+	maxHeader = 64 << 10
+	maxBody   = 64 << 20
+)
+
+// buffers lends what answers are read into.
+var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// answer is what a server sent to a request, read to the end of the
+// connection. Only that end ends it: keepalived, too, fails a server that has
+// sent all of its Content-Length and then keeps the connection. Transfer
+// encodings are not decoded.
+type answer struct {
+	// hash wants the digest of the body.
+	hash   bool
+	header []byte
+	// line and status are of the status line.
+	line   string
+	status int
+	// length is the Content-Length, -1 without one; body is what came.
+	length, body int64
+	md5          hash.Hash
+	digest       string
+}
+
+// read takes the answer off the stream. A server that closes without TLS's own
+// farewell has ended all the same.
+func (a *answer) read(r io.Reader) error {
+	a.length = -1
+	if a.hash {
+		a.md5 = md5.New()
+	}
+	buf := buffers.Get().(*[16 << 10]byte)
+	defer buffers.Put(buf)
+	for inHeader := true; ; {
+		n, err := r.Read(buf[:])
+		b := buf[:n]
+		if inHeader {
+			var done bool
+			if b, done = a.addHeader(b); done {
+				inHeader = false
+				if err := a.parseHeader(); err != nil {
+					return err
+				}
+			} else if len(a.header) > maxHeader {
+				return fmt.Errorf("header longer than %d bytes", maxHeader)
+			}
+		}
+		a.addBody(b)
+		if a.body > maxBody {
+			return fmt.Errorf("body longer than %d bytes", int64(maxBody))
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+			return err
+		case inHeader && len(a.header) == 0:
+			return errors.New("connection closed without an answer")
+		case inHeader:
+			return errors.New("connection closed within the header")
+		default:
+			if a.hash {
+				a.digest = hex.EncodeToString(a.md5.Sum(nil))
+			}
+			return nil
+		}
+	}
+}
+
+// addHeader takes what belongs to the header and returns the rest, and whether
+// the header has ended.
+func (a *answer) addHeader(b []byte) ([]byte, bool) {
+	from := max(len(a.header)-3, 0)
+	a.header = append(a.header, b...)
+	i := bytes.Index(a.header[from:], []byte("\r\n\r\n"))
+	if i < 0 {
+		return nil, false
+	}
+	end := from + i + 4
+	rest := len(a.header) - end
+	a.header = a.header[:end]
+	return b[len(b)-rest:], true
+}
+
+// parseHeader reads the status line and the Content-Length.
+func (a *answer) parseHeader() error {
+	line, rest, _ := strings.Cut(string(a.header), "\r\n")
+	a.line = printable(line)
+	version, after, _ := strings.Cut(line, " ")
+	code, _, _ := strings.Cut(after, " ")
+	status, err := strconv.Atoi(code)
+	if !strings.HasPrefix(version, "HTTP/") || err != nil || len(code) != 3 || status < 100 {
+		return fmt.Errorf("not a status line: %q", a.line)
+	}
+	a.status = status
+	for field := range strings.SplitSeq(rest, "\r\n") {
+		name, value, _ := strings.Cut(field, ":")
+		if strings.EqualFold(name, "Content-Length") {
+			if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil && n >= 0 {
+				a.length = n
+			}
+		}
+	}
+	return nil
+}
+
+// addBody counts b, and hashes of it what the Content-Length covers.
+func (a *answer) addBody(b []byte) {
+	covered := b
+	if a.length >= 0 {
+		covered = b[:min(int64(len(b)), max(a.length-a.body, 0))]
+	}
+	if a.hash {
+		_, _ = a.md5.Write(covered)
+	}
+	a.body += int64(len(b))
+}
+
+// judge compares the answer with what the url wants.
+func (a *answer) judge(url HTTPURL) error {
+	want := url.Status
+	if len(want) == 0 {
+		want = []StatusRange{{200, 299}}
+	}
+	accepted := false
+	for _, r := range want {
+		accepted = accepted || a.status >= r.First && a.status <= r.Last
+	}
+	if !accepted {
+		names := make([]string, len(want))
+		for i, r := range want {
+			names[i] = r.String()
+		}
+		return fmt.Errorf("status %d, want %s", a.status, strings.Join(names, " "))
+	}
+	if url.Digest != "" && !strings.EqualFold(url.Digest, a.digest) {
+		return fmt.Errorf("md5 digest %s, want %s", a.digest, strings.ToLower(url.Digest))
+	}
+	return nil
+}
+
+// transcript tells what was asked and answered.
+func (a *answer) transcript(request string) string {
+	s := request
+	if a.line != "" {
+		s += " -> " + a.line + fmt.Sprintf(", %d bytes", a.body)
+		if a.length >= 0 && a.length != a.body {
+			s += fmt.Sprintf(" of %d", a.length)
+		}
+	}
+	if a.digest != "" {
+		s += ", md5 " + a.digest
+	}
+	return s
+}
+
+// printable cuts a line from the network to what may be shown.
+func printable(s string) string {
+	s = s[:min(len(s), 200)]
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}

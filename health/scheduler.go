@@ -1,0 +1,351 @@
+package health
+
+import (
+	"container/heap"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// The scheduler's bounds.
+const (
+	// defaultConcurrency is how many attempts run at once unless told otherwise.
+	defaultConcurrency = 1024
+	// granularity is the least time between two looks at the clock: what falls
+	// due meanwhile starts together. Checks are never early and at most so late.
+	granularity = 5 * time.Millisecond
+)
+
+// Scheduler runs the checks of services: it owns their machines, starts the
+// attempts that they ask for and gives what follows to a handler. It keeps no
+// goroutine and no timer for a check that is idle.
+//
+// Its methods are safe for use by several goroutines and never wait for a check
+// or for the handler.
+type Scheduler struct {
+	handler func(service string, out Output)
+	launch  launcher
+	seed    func() uint64
+	limit   int
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	services map[string]*entry
+	order    []*entry
+	due      entries
+	queue    []event
+	finished []finished
+	running  map[key]*attempt
+	waiting  []*attempt
+	active   int
+	stopped  bool
+	scratch  []Output
+	attempts sync.WaitGroup
+}
+
+// entry is one service under the scheduler.
+type entry struct {
+	name      string
+	service   *Service
+	at        time.Time
+	heapIndex int
+}
+
+// event is an output on its way to the handler.
+type event struct {
+	service string
+	out     Output
+}
+
+// key identifies an attempt.
+type key struct {
+	entry  *entry
+	number uint64
+}
+
+// attempt is a StartCheck that waits or runs.
+type attempt struct {
+	key       key
+	order     StartCheck
+	cancel    context.CancelFunc
+	cancelled bool
+}
+
+// finished is an attempt that has ended, not yet told to its machine.
+type finished struct {
+	attempt *attempt
+	result  Result
+}
+
+// Option sets something about a Scheduler.
+type Option func(*Scheduler)
+
+// WithConcurrency bounds how many attempts run at once; others wait their turn.
+func WithConcurrency(n int) Option {
+	return func(s *Scheduler) { s.limit = max(n, 1) }
+}
+
+// WithSeed sets where the seeds come from that spread first attempts; without
+// it they are random.
+func WithSeed(seed func() uint64) Option {
+	return func(s *Scheduler) { s.seed = seed }
+}
+
+// NewScheduler returns a scheduler without services. The handler receives every
+// output but StartCheck and CancelCheck, in order, from the goroutine of Run.
+func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
+	s := &Scheduler{
+		handler: handler, launch: goroutines{}, seed: rand.Uint64, limit: defaultConcurrency,
+		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{},
+	}
+	for _, o := range opts {
+		o(s)
+	}
+	return s
+}
+
+// Apply makes the configured services those given, matched by name: new ones
+// start, others keep the state of what stays, and the rest end. A second
+// service of the same name is left out. After Run has ended it does nothing.
+func (s *Scheduler) Apply(configs []ServiceConfig) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	now, seed := time.Now(), s.seed()
+	before := s.services
+	s.services, s.order = make(map[string]*entry, len(configs)), nil
+	for _, c := range configs {
+		if s.services[c.Name] == nil {
+			s.services[c.Name] = &entry{}
+		}
+	}
+	for name, e := range before {
+		if s.services[name] == nil {
+			s.step(e, now, Remove{})
+		}
+	}
+	for i, c := range configs {
+		switch e := before[c.Name]; {
+		case s.services[c.Name].service != nil:
+			// The second of its name.
+		case e != nil:
+			s.services[c.Name] = e
+			s.order = append(s.order, e)
+			s.step(e, now, Reconfigure{Config: c, Seed: mix(seed + uint64(i))})
+		default:
+			e = &entry{name: c.Name, service: NewService(c), heapIndex: -1}
+			s.services[c.Name] = e
+			s.order = append(s.order, e)
+			s.step(e, now, Start{Seed: mix(seed + uint64(i))})
+		}
+	}
+	s.poke()
+}
+
+// Status is the state of every service, in configured order.
+func (s *Scheduler) Status() []ServiceStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := make([]ServiceStatus, 0, len(s.order))
+	for _, e := range s.order {
+		st = append(st, e.service.Status())
+	}
+	return st
+}
+
+// Run runs the checks until ctx is done. Then it cancels what runs, gives the
+// handler the outputs of the end, and returns when no attempt is left. It is
+// called once.
+func (s *Scheduler) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for ctx.Err() == nil {
+		events, wait := s.turn(attempts, time.Now())
+		if s.deliver(events) {
+			continue
+		}
+		if wait >= 0 {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+	s.deliver(s.end(time.Now()))
+	cancel()
+	s.attempts.Wait()
+}
+
+func (s *Scheduler) deliver(events []event) bool {
+	for _, e := range events {
+		s.handler(e.service, e.out)
+	}
+	return len(events) > 0
+}
+
+// poke makes the loop take a turn.
+func (s *Scheduler) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// turn does what is to be done now and returns what the handler is to be told,
+// and how long nothing will fall due, negative for ever.
+func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.finished {
+		s.active--
+		delete(s.running, f.attempt.key)
+		f.attempt.cancel()
+		if !f.attempt.cancelled {
+			s.step(f.attempt.key.entry, now, CheckDone{
+				Server: f.attempt.order.Server, Attempt: f.attempt.key.number, Result: f.result,
+			})
+		}
+	}
+	clear(s.finished)
+	s.finished = s.finished[:0]
+	for len(s.due) > 0 && !s.due[0].at.After(now) {
+		s.step(s.due[0], now, TimerFired{})
+	}
+	s.startWaiting(ctx)
+	events := s.queue
+	s.queue = nil
+	wait := time.Duration(-1)
+	if len(s.due) > 0 {
+		wait = max(s.due[0].at.Sub(now), granularity)
+	}
+	return events, wait
+}
+
+// step gives a machine an input and files what follows. The lock is held.
+func (s *Scheduler) step(e *entry, now time.Time, in Input) {
+	s.scratch = e.service.Step(now, in, s.scratch[:0])
+	for i, o := range s.scratch {
+		switch o := o.(type) {
+		case StartCheck:
+			a := &attempt{key: key{e, o.Attempt}, order: o}
+			s.running[a.key] = a
+			s.waiting = append(s.waiting, a)
+		case CancelCheck:
+			s.cancel(key{e, o.Attempt})
+		default:
+			s.queue = append(s.queue, event{e.name, o})
+		}
+		s.scratch[i] = nil
+	}
+	s.rearm(e)
+}
+
+// cancel ends an attempt. One that runs holds its place until it has ended.
+func (s *Scheduler) cancel(k key) {
+	a := s.running[k]
+	if a == nil {
+		return
+	}
+	a.cancelled = true
+	if a.cancel != nil {
+		a.cancel()
+	}
+}
+
+// startWaiting starts as many of the waiting attempts as the bound allows.
+func (s *Scheduler) startWaiting(ctx context.Context) {
+	started := 0
+	for _, a := range s.waiting {
+		if !a.cancelled && s.active >= s.limit {
+			break
+		}
+		started++
+		if a.cancelled {
+			delete(s.running, a.key)
+			continue
+		}
+		s.active++
+		s.attempts.Add(1)
+		var limited context.Context
+		limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
+		s.launch.launch(limited, a.order.Run, a.order.Step, func(r Result) { s.finish(a, r) })
+	}
+	s.waiting = append(s.waiting[:0], s.waiting[started:]...)
+	clear(s.waiting[len(s.waiting):cap(s.waiting)])
+}
+
+// finish takes the result of an attempt, from whatever goroutine it ran in.
+func (s *Scheduler) finish(a *attempt, r Result) {
+	s.mu.Lock()
+	s.finished = append(s.finished, finished{a, r})
+	first := len(s.finished) == 1
+	s.mu.Unlock()
+	if first {
+		s.poke()
+	}
+	s.attempts.Done()
+}
+
+// end stops every service and everything that runs.
+func (s *Scheduler) end(now time.Time) []event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, e := range s.order {
+		s.step(e, now, Stop{})
+	}
+	s.waiting = nil
+	events := s.queue
+	s.queue = nil
+	return events
+}
+
+// rearm files the service under its deadline.
+func (s *Scheduler) rearm(e *entry) {
+	e.at = e.service.Deadline()
+	switch {
+	case e.at.IsZero() && e.heapIndex >= 0:
+		heap.Remove(&s.due, e.heapIndex)
+	case e.at.IsZero():
+	case e.heapIndex >= 0:
+		heap.Fix(&s.due, e.heapIndex)
+	default:
+		heap.Push(&s.due, e)
+	}
+}
+
+// entries is a heap of services, the earliest deadline first.
+type entries []*entry
+
+func (h entries) Len() int           { return len(h) }
+func (h entries) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h entries) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].heapIndex, h[j].heapIndex = i, j
+}
+
+// Push is for container/heap.
+func (h *entries) Push(x any) {
+	e := x.(*entry)
+	e.heapIndex = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop is for container/heap.
+func (h *entries) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	e.heapIndex = -1
+	return e
+}
