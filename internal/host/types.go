@@ -33,6 +33,9 @@ type Link struct {
 	Up, Multicast, NoARP bool
 	// Addresses are the addresses on the link, ours included, tentative ones left out.
 	Addresses []netip.Prefix
+	// Secondary are those of Addresses that the kernel has as secondary to
+	// another one of the same subnet.
+	Secondary []netip.Prefix
 }
 
 // Received is an advert as it came from the wire, not yet parsed.

@@ -1,0 +1,334 @@
+package host
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// protocolVRRP is the IP protocol number of VRRP (RFC 9568 5.1.1.4).
+	protocolVRRP = 112
+	// trafficClass marks adverts as Internetwork Control, as keepalived's are.
+	trafficClass = 0xc0
+	// advertBuffer is what a socket asks of the kernel for adverts that wait to
+	// be read: those of some thousand routers at once.
+	advertBuffer = 1 << 20
+)
+
+// AdvertKey says which adverts a socket carries. It is comparable: routers with
+// equal keys share one.
+type AdvertKey struct {
+	// Interface and Index bind the socket to one link. Both are zero for unicast
+	// adverts that may use any.
+	Interface string
+	Index     int
+	IPv6      bool
+	// Group is the multicast group; the zero Addr makes the socket a unicast one.
+	Group netip.Addr
+}
+
+// String names the socket for people: "eth0 224.0.0.18", "eth0 unicast IPv6".
+func (k AdvertKey) String() string {
+	name := k.Interface
+	if name == "" {
+		name = "any interface"
+	}
+	switch {
+	case k.Group.IsValid():
+		return name + " " + k.Group.String()
+	case k.IPv6:
+		return name + " unicast IPv6"
+	}
+	return name + " unicast IPv4"
+}
+
+func (k AdvertKey) check() error {
+	switch {
+	case k.Index < 0 || (k.Index == 0) != (k.Interface == ""):
+		return errors.New("interface name and index do not go together")
+	case !k.Group.IsValid():
+		return nil
+	case !k.Group.IsMulticast() || k.Group.Is6() != k.IPv6:
+		return fmt.Errorf("%s is no multicast group of the family", k.Group)
+	case k.Index == 0:
+		return errors.New("a multicast socket needs an interface")
+	}
+	return nil
+}
+
+// AdvertStats counts what a socket did.
+type AdvertStats struct {
+	Received   uint64 `json:"received"`
+	Sent       uint64 `json:"sent"`
+	ReadErrors uint64 `json:"read_errors"`
+	SendErrors uint64 `json:"send_errors"`
+	// Foreign packets came from another interface or to another group.
+	Foreign uint64 `json:"foreign"`
+}
+
+// AdvertConn is a raw socket for adverts.
+type AdvertConn struct {
+	key     AdvertKey
+	handler func(Received)
+	conn    *net.IPConn
+	raw     syscall.RawConn
+	closed  chan struct{}
+	done    chan struct{}
+
+	received, sent, readErrors, sendErrors, foreign atomic.Uint64
+
+	in inbox
+
+	// mu guards what Send reuses.
+	mu      sync.Mutex
+	out     []byte
+	control []byte
+	to4     unix.SockaddrInet4
+	to6     unix.SockaddrInet6
+	to      unix.Sockaddr
+	flags   int
+	sendErr error
+	sendFn  func(fd uintptr)
+}
+
+// OpenAdverts opens the socket of a key, in the network namespace of the calling
+// thread, and passes each packet of the VRRP protocol that comes for it to
+// handler, on a goroutine of the socket's own, until Close. Payload is the bytes
+// after the IP header and is good during the call only.
+//
+// A packet that was sent to this host alone is passed on by the group's socket
+// too, with Meta.Unicast set: that is how a wrong mode is noticed.
+func OpenAdverts(key AdvertKey, handler func(Received)) (*AdvertConn, error) {
+	if err := key.check(); err != nil {
+		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+	}
+	network, address := "ip4:112", "0.0.0.0"
+	if key.IPv6 {
+		network, address = "ip6:112", "::"
+	}
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		cerr := raw.Control(func(fd uintptr) { err = advertOptions(int(fd), key) })
+		return errors.Join(cerr, err)
+	}}
+	pc, err := lc.ListenPacket(context.Background(), network, address)
+	if err != nil {
+		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+	}
+	conn, ok := pc.(*net.IPConn)
+	if !ok {
+		_ = pc.Close()
+		return nil, fmt.Errorf("adverts on %s: unexpected connection type %T", key, pc)
+	}
+	c := &AdvertConn{
+		key: key, handler: handler, conn: conn,
+		closed: make(chan struct{}), done: make(chan struct{}),
+	}
+	if c.raw, err = conn.SyscallConn(); err == nil {
+		err = c.join()
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+	}
+	c.sendFn = c.sendOnce
+	c.in.init()
+	go c.receive()
+	return c, nil
+}
+
+// advertOptions sets what must be there before the socket is bound.
+func advertOptions(fd int, key AdvertKey) error {
+	if key.Interface != "" {
+		if err := unix.BindToDevice(fd, key.Interface); err != nil {
+			return fmt.Errorf("bind to device: %w", err)
+		}
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, advertBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, advertBuffer)
+	}
+	// Interactive priority, so that a loaded queue sends adverts first.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
+	if key.IPv6 {
+		// Only groups that this socket joined; kernel 4.20 and later.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0)
+		// A configured source address need not be on the host.
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1); err != nil {
+			return fmt.Errorf("allow any source address: %w", err)
+		}
+		return nil
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0); err != nil {
+		return fmt.Errorf("restrict to joined groups: %w", err)
+	}
+	// With the header ours, any source address can be sent from.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1); err != nil {
+		return fmt.Errorf("own IP header: %w", err)
+	}
+	return nil
+}
+
+// join sets the options that x/net knows, and joins the group.
+func (c *AdvertConn) join() error {
+	ifi := &net.Interface{Index: c.key.Index, Name: c.key.Interface}
+	group := &net.IPAddr{IP: c.key.Group.AsSlice()}
+	if c.key.IPv6 {
+		p := ipv6.NewPacketConn(c.conn)
+		if err := p.SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst|ipv6.FlagInterface, true); err != nil {
+			return fmt.Errorf("ask for control messages: %w", err)
+		}
+		if err := p.SetTrafficClass(trafficClass); err != nil {
+			return fmt.Errorf("set traffic class: %w", err)
+		}
+		if err := p.SetMulticastLoopback(false); err != nil {
+			return fmt.Errorf("turn loopback off: %w", err)
+		}
+		if c.key.Group.IsValid() {
+			if err := p.JoinGroup(ifi, group); err != nil {
+				return fmt.Errorf("join group: %w", err)
+			}
+		}
+		return nil
+	}
+	p := ipv4.NewPacketConn(c.conn)
+	if err := p.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
+		return fmt.Errorf("ask for control messages: %w", err)
+	}
+	if err := p.SetMulticastLoopback(false); err != nil {
+		return fmt.Errorf("turn loopback off: %w", err)
+	}
+	if c.key.Group.IsValid() {
+		if err := p.JoinGroup(ifi, group); err != nil {
+			return fmt.Errorf("join group: %w", err)
+		}
+	}
+	return nil
+}
+
+// Key returns what the socket was opened with.
+func (c *AdvertConn) Key() AdvertKey { return c.key }
+
+// Stats returns the counts so far.
+func (c *AdvertConn) Stats() AdvertStats {
+	return AdvertStats{
+		Received: c.received.Load(), Sent: c.sent.Load(), Foreign: c.foreign.Load(),
+		ReadErrors: c.readErrors.Load(), SendErrors: c.sendErrors.Load(),
+	}
+}
+
+// Close closes the socket and waits until the handler has returned for the last
+// time; so the handler must not call it.
+func (c *AdvertConn) Close() error {
+	select {
+	case <-c.closed:
+		return nil
+	default:
+	}
+	close(c.closed)
+	err := c.conn.Close()
+	<-c.done
+	return err
+}
+
+// Send sends one advert, b being the bytes after the IP header with the
+// checksum in them, and does not wait: a full queue, an interface that is down
+// (ENETDOWN) or gone (ENODEV, ENXIO) or a destination that cannot be reached
+// is an error. The source address need not be on the host. ttl is the TTL or
+// hop limit, 1 to 255.
+func (c *AdvertConn) Send(src, dst netip.Addr, ttl int, b []byte) error {
+	if !src.IsValid() || !dst.IsValid() || src.Is6() != c.key.IPv6 || dst.Is6() != c.key.IPv6 {
+		c.sendErrors.Add(1)
+		return fmt.Errorf("send advert from %s to %s: addresses are not of the socket's family", src, dst)
+	}
+	if ttl < 1 || ttl > 255 {
+		c.sendErrors.Add(1)
+		return fmt.Errorf("send advert to %s: TTL %d is not 1 to 255", dst, ttl)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = c.out[:0]
+	if c.key.IPv6 {
+		c.out = append(c.out, b...)
+		c.control = appendControl6(c.control[:0], src, c.key.Index, ttl)
+		c.to6.Addr = dst.As16()
+		c.to6.ZoneId = uint32(c.key.Index)
+		c.to = &c.to6
+	} else {
+		c.out = append(appendHeader4(c.out, src, dst, ttl, len(b)), b...)
+		c.control = c.control[:0]
+		c.to4.Addr = dst.As4()
+		c.to = &c.to4
+	}
+	c.flags = unix.MSG_DONTWAIT
+	if dst.IsMulticast() {
+		c.flags |= unix.MSG_DONTROUTE
+	}
+	err := c.raw.Control(c.sendFn)
+	if err == nil {
+		err = c.sendErr
+	}
+	if err != nil {
+		c.sendErrors.Add(1)
+		return fmt.Errorf("send advert on %s to %s: %w", c.key, dst, err)
+	}
+	c.sent.Add(1)
+	return nil
+}
+
+func (c *AdvertConn) sendOnce(fd uintptr) {
+	_, c.sendErr = unix.SendmsgN(int(fd), c.out, c.control, c.to, c.flags)
+}
+
+// appendHeader4 appends an IPv4 header; the kernel fills in identification and
+// checksum (raw(7)).
+func appendHeader4(b []byte, src, dst netip.Addr, ttl, payload int) []byte {
+	b = append(b, 0x45, trafficClass)
+	b = binary.BigEndian.AppendUint16(b, uint16(20+payload))
+	b = append(b, 0, 0, 0, 0, byte(ttl), protocolVRRP, 0, 0)
+	s, d := src.As4(), dst.As4()
+	b = append(b, s[:]...)
+	return append(b, d[:]...)
+}
+
+// appendControl6 appends the control messages that set source, interface and hop
+// limit of one IPv6 packet (RFC 3542 6).
+func appendControl6(b []byte, src netip.Addr, index, ttl int) []byte {
+	b = appendControl(b, unix.IPV6_PKTINFO, 20)
+	s := src.As16()
+	b = append(b, s[:]...)
+	b = binary.NativeEndian.AppendUint32(b, uint32(index))
+	b = padControl(b)
+	b = appendControl(b, unix.IPV6_HOPLIMIT, 4)
+	b = binary.NativeEndian.AppendUint32(b, uint32(ttl))
+	return padControl(b)
+}
+
+// appendControl appends the header of an IPv6 control message of n bytes.
+func appendControl(b []byte, typ int32, n int) []byte {
+	size := uint64(unix.CmsgLen(n))
+	if unix.SizeofPtr == 8 {
+		b = binary.NativeEndian.AppendUint64(b, size)
+	} else {
+		b = binary.NativeEndian.AppendUint32(b, uint32(size))
+	}
+	b = binary.NativeEndian.AppendUint32(b, unix.IPPROTO_IPV6)
+	return binary.NativeEndian.AppendUint32(b, uint32(typ))
+}
+
+func padControl(b []byte) []byte {
+	for len(b)%unix.SizeofPtr != 0 {
+		b = append(b, 0)
+	}
+	return b
+}

@@ -1,0 +1,189 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+)
+
+// Monitor tells of the host's links and addresses and of all that happens to
+// them, as the kernel reports it.
+type Monitor struct {
+	log   hclog.Logger
+	table *linkTable
+}
+
+// NewMonitor returns a monitor that has not started.
+func NewMonitor(log hclog.Logger) *Monitor {
+	return &Monitor{log: log, table: newLinkTable()}
+}
+
+// reopenDelay is the pause before a monitor whose socket failed tries again.
+const reopenDelay = 200 * time.Millisecond
+
+// settleTime is how long notifications of addresses wait for others, so that a
+// thousand addresses that come in a row are told in a few pieces; those of links
+// are told at once.
+const settleTime = 2 * time.Millisecond
+
+// batch bounds how many datagrams are taken in before their events are told.
+const batch = 1024
+
+// Run passes events to handler, one at a time and in order, until the context
+// ends: first all that exists, then Synced, then what changes. Notifications
+// that arrive together are told as their sum. Where the kernel had to drop some,
+// everything is listed again, the difference is told, and another Synced. An
+// error other than the context's means that the first listing failed.
+//
+// The sockets belong to the network namespace of the thread that Run is on.
+func (m *Monitor) Run(ctx context.Context, handler func(Event)) error {
+	first := true
+	for {
+		err := m.session(ctx, handler, &first)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if first {
+			return err
+		}
+		m.log.Warn("lost the kernel's link and address notifications, starting again", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(reopenDelay):
+		}
+	}
+}
+
+// session runs on one socket until it fails.
+func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool) error {
+	conn, err := dialRTNL(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.file.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	if err := m.list(ctx, conn); err != nil {
+		return err
+	}
+	*first = false
+	m.table.flush(handler)
+	handler(Synced{})
+	for {
+		lost, err := m.gather(ctx, conn)
+		switch {
+		case err != nil:
+			return err
+		case lost:
+			m.log.Warn("the kernel dropped link and address notifications, listing all again")
+			if err := m.list(ctx, conn); err != nil {
+				return err
+			}
+			m.table.flush(handler)
+			handler(Synced{})
+		default:
+			m.table.flush(handler)
+		}
+	}
+}
+
+// gather waits for a notification and takes in those that come with it.
+func (m *Monitor) gather(ctx context.Context, conn *rtnl) (lost bool, err error) {
+	b, err := conn.receive()
+	settled := false
+	for n := 0; ; n++ {
+		switch {
+		case errors.Is(err, unix.ENOBUFS):
+			return true, nil
+		case err != nil:
+			return false, err
+		case b != nil:
+			m.take(b)
+		case settled || m.table.urgent:
+			return false, nil
+		default:
+			settled = true
+			select {
+			case <-ctx.Done():
+				return false, ctx.Err()
+			case <-time.After(settleTime):
+			}
+		}
+		if n == batch {
+			return false, nil
+		}
+		b, err = conn.poll()
+	}
+}
+
+// take updates the table from one datagram.
+func (m *Monitor) take(b []byte) {
+	for msg, rest, ok := nextMessage(b); ok; msg, rest, ok = nextMessage(rest) {
+		if err := m.table.update(msg); err != nil {
+			m.log.Warn("netlink message passed over", "error", err)
+		}
+	}
+}
+
+// list reads all links and addresses. Notifications that arrive meanwhile are
+// on the same socket, so all is taken in in the kernel's order.
+func (m *Monitor) list(ctx context.Context, conn *rtnl) error {
+	const attempts = 10
+	for range attempts {
+		m.table.begin()
+		err := m.dump(ctx, conn, unix.RTM_GETLINK, unix.SizeofIfInfomsg)
+		if err == nil {
+			err = m.dump(ctx, conn, unix.RTM_GETADDR, unix.SizeofIfAddrmsg)
+		}
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOBUFS) {
+			continue // the tables changed under the listing
+		}
+		if err != nil {
+			return fmt.Errorf("list links and addresses: %w", err)
+		}
+		m.table.sweep()
+		return nil
+	}
+	return fmt.Errorf("list links and addresses: changed %d times meanwhile", attempts)
+}
+
+func (m *Monitor) dump(ctx context.Context, conn *rtnl, typ uint16, header int) error {
+	seq := conn.next()
+	b := beginMessage(nil, typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
+	if err := conn.send(endMessage(append(b, make([]byte, header)...), 0)); err != nil {
+		return err
+	}
+	interrupted := false
+	for {
+		in, err := conn.receive()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		for msg, rest, ok := nextMessage(in); ok; msg, rest, ok = nextMessage(rest) {
+			if msg.seq == seq {
+				interrupted = interrupted || msg.flags&unix.NLM_F_DUMP_INTR != 0
+				if msg.typ == unix.NLMSG_ERROR {
+					return msg.result()
+				}
+				if msg.typ == unix.NLMSG_DONE {
+					if interrupted {
+						return unix.EINTR
+					}
+					return nil
+				}
+			}
+			if err := m.table.update(msg); err != nil {
+				m.log.Warn("netlink message passed over", "error", err)
+			}
+		}
+	}
+}

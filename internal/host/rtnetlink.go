@@ -1,0 +1,225 @@
+package host
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// receiveBuffer is what the netlink sockets ask of the kernel: room for the
+// notifications of some ten thousand addresses while the reader is busy.
+const receiveBuffer = 8 << 20
+
+// rtnl is one rtnetlink socket with its buffers. It is used by one goroutine at
+// a time, and belongs to the network namespace of the thread that opened it.
+type rtnl struct {
+	file *os.File
+	raw  syscall.RawConn
+	seq  uint32
+	in   []byte
+}
+
+// dialRTNL opens an rtnetlink socket that also hears the RTMGRP_* groups.
+func dialRTNL(groups uint32) (*rtnl, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open rtnetlink socket: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
+		// Without CAP_NET_ADMIN the kernel's limit holds.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	}
+	// Short acknowledgements with the kernel's own words; a kernel that knows
+	// neither (before 4.12) sends long ones without.
+	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("bind rtnetlink socket: %w", err)
+	}
+	c := &rtnl{file: os.NewFile(uintptr(fd), "rtnetlink"), in: make([]byte, 64<<10)}
+	if c.raw, err = c.file.SyscallConn(); err != nil {
+		_ = c.file.Close()
+		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+	}
+	return c, nil
+}
+
+func (c *rtnl) close() error { return c.file.Close() }
+
+// next is the sequence number of the next request.
+func (c *rtnl) next() uint32 {
+	c.seq++
+	if c.seq == 0 { // the kernel's own notifications carry 0
+		c.seq = 1
+	}
+	return c.seq
+}
+
+// send hands the kernel one buffer of messages; it carries them out before
+// send returns.
+func (c *rtnl) send(b []byte) error {
+	var err error
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
+	cerr := c.raw.Write(func(fd uintptr) bool {
+		err = unix.Sendto(int(fd), b, 0, to)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	return errors.Join(cerr, err)
+}
+
+// receive waits for one datagram; the bytes are good until the next receive.
+// The error is unix.ENOBUFS where the kernel had to drop some.
+func (c *rtnl) receive() ([]byte, error) { return c.read(true) }
+
+// poll is receive without waiting: nil where nothing is there.
+func (c *rtnl) poll() ([]byte, error) { return c.read(false) }
+
+func (c *rtnl) read(wait bool) ([]byte, error) {
+	var n int
+	var err error
+	for {
+		var from unix.Sockaddr
+		cerr := c.raw.Read(func(fd uintptr) bool {
+			n, from, err = unix.Recvfrom(int(fd), c.in, unix.MSG_TRUNC)
+			return !wait || !errors.Is(err, unix.EAGAIN)
+		})
+		switch {
+		case cerr != nil:
+			return nil, cerr
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case n > len(c.in):
+			// Larger than any message the kernel makes today: make room, and
+			// let the caller ask again.
+			c.in = make([]byte, 2*n)
+			return nil, unix.ENOBUFS
+		}
+		if sa, ok := from.(*unix.SockaddrNetlink); ok && sa.Pid != 0 {
+			continue // not from the kernel
+		}
+		return c.in[:n], nil
+	}
+}
+
+// deadline bounds the receives that follow; zero removes the bound.
+func (c *rtnl) deadline(d time.Duration) error {
+	if d == 0 {
+		return c.file.SetReadDeadline(time.Time{})
+	}
+	return c.file.SetReadDeadline(time.Now().Add(d))
+}
+
+// message is one netlink message of a datagram.
+type message struct {
+	typ, flags uint16
+	seq        uint32
+	data       []byte
+}
+
+// nextMessage cuts the first message off b; ok is false at the end, or where
+// what is left is no message.
+func nextMessage(b []byte) (m message, rest []byte, ok bool) {
+	if len(b) < unix.NLMSG_HDRLEN {
+		return message{}, nil, false
+	}
+	n := int(binary.NativeEndian.Uint32(b))
+	if n < unix.NLMSG_HDRLEN || n > len(b) {
+		return message{}, nil, false
+	}
+	m = message{
+		typ:   binary.NativeEndian.Uint16(b[4:]),
+		flags: binary.NativeEndian.Uint16(b[6:]),
+		seq:   binary.NativeEndian.Uint32(b[8:]),
+		data:  b[unix.NLMSG_HDRLEN:n],
+	}
+	return m, b[min(align4(n), len(b)):], true
+}
+
+// result is the outcome in an NLMSG_ERROR message: nil for an acknowledgement.
+// The kernel's own words, where it gave any, are in the error's text.
+func (m message) result() error {
+	if len(m.data) < 4 {
+		return unix.EBADMSG
+	}
+	code := int32(binary.NativeEndian.Uint32(m.data))
+	if code == 0 {
+		return nil
+	}
+	errno := unix.Errno(-code)
+	if m.flags&unix.NLM_F_ACK_TLVS == 0 || m.flags&unix.NLM_F_CAPPED == 0 {
+		return errno
+	}
+	// struct nlmsgerr is the code and the request's header; attributes follow.
+	attrs := m.data[min(4+unix.NLMSG_HDRLEN, len(m.data)):]
+	for typ, value, rest, ok := nextAttr(attrs); ok; typ, value, rest, ok = nextAttr(rest) {
+		if typ == unix.NLMSGERR_ATTR_MSG {
+			if s := cString(value); s != "" {
+				return fmt.Errorf("%w (%s)", errno, s)
+			}
+		}
+	}
+	return errno
+}
+
+// nextAttr cuts the first attribute off b.
+func nextAttr(b []byte) (typ uint16, value, rest []byte, ok bool) {
+	if len(b) < unix.SizeofRtAttr {
+		return 0, nil, nil, false
+	}
+	n := int(binary.NativeEndian.Uint16(b))
+	if n < unix.SizeofRtAttr || n > len(b) {
+		return 0, nil, nil, false
+	}
+	typ = binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+	return typ, b[unix.SizeofRtAttr:n], b[min(align4(n), len(b)):], true
+}
+
+// beginMessage appends a header whose length endMessage fills in.
+func beginMessage(b []byte, typ, flags uint16, seq uint32) []byte {
+	b = append(b, 0, 0, 0, 0)
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	b = binary.NativeEndian.AppendUint16(b, flags)
+	b = binary.NativeEndian.AppendUint32(b, seq)
+	return append(b, 0, 0, 0, 0)
+}
+
+// endMessage completes the message that begins at start.
+func endMessage(b []byte, start int) []byte {
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return pad4(b)
+}
+
+// appendAttr appends one attribute.
+func appendAttr(b []byte, typ uint16, value []byte) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	return pad4(append(b, value...))
+}
+
+func align4(n int) int { return (n + 3) &^ 3 }
+
+func pad4(b []byte) []byte {
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func cString(b []byte) string {
+	for i, c := range b {
+		if c == 0 {
+			return string(b[:i])
+		}
+	}
+	return string(b)
+}
