@@ -99,6 +99,7 @@ func (c *Capture) open(code []bpf.RawInstruction) error {
 		// Each packet once: where it enters a port, not where it leaves others.
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
 		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: 0x0300 /* ETH_P_ALL in network order */}))
 	runtime.KeepAlive(prog)
 	if err != nil {
@@ -114,13 +115,13 @@ func (c *Capture) read() {
 	if err != nil {
 		return
 	}
-	buf := make([]byte, 1<<16)
+	buf, control := make([]byte, 1<<16), make([]byte, 64)
 	for {
-		var n int
+		var n, extra int
 		var from unix.Sockaddr
 		var failed error
 		err := conn.Read(func(fd uintptr) bool {
-			n, from, failed = unix.Recvfrom(int(fd), buf, 0)
+			n, extra, _, from, failed = unix.Recvmsg(int(fd), buf, control, 0)
 			return !errors.Is(failed, unix.EAGAIN)
 		})
 		if err != nil {
@@ -129,8 +130,23 @@ func (c *Capture) read() {
 		if ll, ok := from.(*unix.SockaddrLinklayer); failed != nil || !ok || ll.Ifindex == c.bridge {
 			continue
 		}
-		c.add(Frame{At: time.Now(), Data: append([]byte(nil), buf[:n]...)})
+		c.add(Frame{At: stamp(control[:extra]), Data: append([]byte(nil), buf[:n]...)})
 	}
+}
+
+// stamp is when the kernel saw a packet: when it is read here says little on a
+// busy machine.
+func stamp(control []byte) time.Time {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return time.Now()
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS && len(m.Data) >= 16 {
+			return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
+		}
+	}
+	return time.Now()
 }
 
 func (c *Capture) add(f Frame) {

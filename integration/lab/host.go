@@ -219,3 +219,6 @@ func control(_, _ string, c syscall.RawConn) error {
 	}
 	return err
 }
+
+// Neighbour is another host of the same lab.
+func (h *Host) Neighbour(name string) *Host { return h.lab.Host(name) }

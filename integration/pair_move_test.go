@@ -1,0 +1,268 @@
+//go:build kernel
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tandem-ha/tandem/integration/lab"
+)
+
+// probing is one datagram a millisecond, as the losses are counted.
+const probing = time.Millisecond
+
+// rounds is how often a measurement is repeated (TANDEM_ROUNDS).
+func rounds(t *testing.T, least int) int {
+	t.Helper()
+	n, err := strconv.Atoi(os.Getenv("TANDEM_ROUNDS"))
+	if err != nil || n < least {
+		return least
+	}
+	return n
+}
+
+// probe starts a client of the virtual address that moves last.
+func (p *pair) probe() *lab.Probe {
+	p.t.Helper()
+	probe, err := p.client.Probe(netip.AddrPortFrom(p.mode.last(), echoPort), probing)
+	must(p.t, err)
+	return probe
+}
+
+// move lets something happen under a probe: from is who answers before, to who
+// answers after. It returns what the probe saw.
+func (p *pair) move(from, to *lab.Agent, limit time.Duration, happen func()) lab.Result {
+	p.t.Helper()
+	probe := p.probe()
+	if err := probe.Wait(within(p.t, slack), from.Host.Name, 100); err != nil {
+		p.t.Fatalf("before the move: %v", err)
+	}
+	happen()
+	if err := probe.Wait(within(p.t, limit), to.Host.Name, 300); err != nil {
+		p.t.Fatalf("the move: %v", err)
+	}
+	p.holds(to, limit)
+	r, err := probe.Stop()
+	must(p.t, err)
+	return r
+}
+
+// lossless is a move that must lose nothing.
+func (p *pair) lossless(what string, from, to *lab.Agent, limit time.Duration, happen func()) {
+	p.t.Helper()
+	r := p.move(from, to, limit, happen)
+	p.t.Logf("LOSS %s: %v", what, r)
+	if r.Lost != 0 {
+		p.t.Errorf("%s: packets lost: %v", what, r)
+	}
+}
+
+// ask runs a tandem command that must succeed.
+func ask(t testing.TB, a *lab.Agent, args ...string) string {
+	t.Helper()
+	out, err := a.Ask(args...)
+	if err != nil {
+		t.Fatalf("tandem %v", err)
+	}
+	return out
+}
+
+// moves are the modes in which a move must lose nothing. 200 addresses with an
+// interval of 1 s: keepalived takes its time to put them on.
+var moves = []mode{
+	{name: "v3", version: 3, advert: 200 * time.Millisecond},
+	{name: "v2-pass", version: 2, advert: time.Second},
+	{name: "200-addresses", version: 3, advert: time.Second, vips: 200},
+	{name: "sync-group", version: 3, advert: 200 * time.Millisecond, instances: 2},
+	{name: "unicast", version: 3, advert: 200 * time.Millisecond, unicast: true},
+	{name: "ipv6", version: 3, advert: 200 * time.Millisecond, v6: true},
+}
+
+// TestPairMove moves the addresses from a tandem that lives, in every way that
+// they can move, to a tandem and to a keepalived: none of them may lose a packet.
+// Where it is keepalived that yields, the loss is measured and only told.
+func TestPairMove(t *testing.T) {
+	for _, peer := range []string{"tandem", "keepalived"} {
+		for _, m := range moves {
+			t.Run(peer+"/"+m.name, func(t *testing.T) {
+				t.Parallel()
+				for range rounds(t, 1) {
+					moveBetter(t, m, peer)
+					moveWorse(t, m, peer)
+				}
+			})
+		}
+	}
+}
+
+// moveBetter has tandem as the better node.
+func moveBetter(t *testing.T, m mode, peer string) {
+	t.Helper()
+	p := newPair(t, m, "tandem", peer)
+	p.lead()
+	limit := m.masterDown(100) + slack
+
+	// yielding is a move back: the peer gives up, which only tandem can do
+	// without loss.
+	yielding := p.lossless
+	if peer != "tandem" {
+		yielding = func(what string, from, to *lab.Agent, limit time.Duration, happen func()) {
+			t.Helper()
+			t.Logf("LOSS (keepalived yields) %s: %v", what, p.move(from, to, limit, happen))
+		}
+	}
+	p.lossless("switchover", p.lb1, p.lb2, limit, func() { t.Log(ask(t, p.lb1, "switchover")) })
+	p.steady(p.lb2) // held: the better node stays backup
+	yielding("resume", p.lb2, p.lb1, limit, func() { t.Log(ask(t, p.lb1, "resume")) })
+	p.lossless("SIGTERM", p.lb1, p.lb2, limit, func() { must(t, p.lb1.Signal(syscall.SIGTERM)) })
+	if _, err := p.lb1.Wait(within(t, slack)); err != nil {
+		t.Fatal(err)
+	}
+	yielding("return of the better node", p.lb2, p.lb1, limit, func() { start(t, p.lb1) })
+	must(t, p.lb2.Stop(slack))
+	must(t, p.lb1.Stop(slack))
+}
+
+// moveWorse has tandem as the worse node: it yields when the better one comes.
+func moveWorse(t *testing.T, m mode, peer string) {
+	t.Helper()
+	p := newPair(t, m, peer, "tandem")
+	start(t, p.lb2)
+	limit := m.masterDown(100) + slack
+	p.holds(p.lb2, limit)
+	p.lossless("return of the better "+peer, p.lb2, p.lb1, limit, func() { start(t, p.lb1) })
+	must(t, p.lb1.Stop(slack))
+	must(t, p.lb2.Stop(slack))
+}
+
+// TestPairMoveRefused makes an offer that nobody takes: it is rolled back, said
+// so, and not noticed by a client.
+func TestPairMoveRefused(t *testing.T) {
+	for _, m := range []mode{moves[0], moves[3], moves[5]} {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, m, "tandem", "tandem")
+			start(t, p.lb1)
+			p.holds(p.lb1, m.masterDown(150)+slack)
+			probe := p.probe()
+			if err := probe.Wait(within(t, slack), "lb1", 100); err != nil {
+				t.Fatal(err)
+			}
+			_, err := p.lb1.Ask("switchover")
+			failed := (*lab.AskError)(nil)
+			if !errors.As(err, &failed) {
+				t.Errorf("a switchover that nobody took ended with %v", err)
+			} else if !strings.Contains(failed.Text, "rolled back") && !strings.Contains(failed.Text, "no peer") {
+				t.Errorf("the reason is not given: %v", failed)
+			} else {
+				t.Log(failed.Text)
+			}
+			if err := probe.Wait(within(t, slack), "lb1", 300); err != nil {
+				t.Fatal(err)
+			}
+			r, err := probe.Stop()
+			must(t, err)
+			t.Logf("LOSS offer not taken: %v", r)
+			if r.Lost != 0 {
+				t.Errorf("packets lost: %v", r)
+			}
+			p.holds(p.lb1, slack)
+			p.steadyAlone(p.lb1)
+		})
+	}
+}
+
+// steadyAlone asserts that a node without a peer goes on adverting.
+func (p *pair) steadyAlone(a *lab.Agent) {
+	p.t.Helper()
+	source := p.from(a)
+	if _, err := p.lab.Capture.WaitAdvert(within(p.t, 3*p.mode.advert+slack), 3, func(v lab.Advert) bool {
+		return v.Source == source && v.Priority > 0
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestPairCut cuts the master's link at the same moment after an advert, under
+// keepalived and under tandem with the same file in the same run: tandem may
+// lose 10 ms more at most.
+func TestPairCut(t *testing.T) {
+	for _, m := range []mode{
+		{name: "v3", version: 3, advert: 200 * time.Millisecond},
+		{name: "v2-pass", version: 2, advert: time.Second},
+		{name: "v3-100ms-ipv6", version: 3, advert: 100 * time.Millisecond, v6: true},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			var kept, lost []int
+			for range rounds(t, 3) {
+				kept = append(kept, cutLoss(t, m, "keepalived"))
+				lost = append(lost, cutLoss(t, m, "tandem"))
+			}
+			t.Logf("LOSS link cut: keepalived %v, tandem %v, timers %v", kept, lost, m.masterDown(100))
+			if k, n := median(kept), median(lost); n > k+10 {
+				t.Errorf("tandem lost %d, keepalived %d", n, k)
+			}
+		})
+	}
+}
+
+// cutLoss is what is lost when the link of one of a pair of the same program is
+// cut right after an advert.
+func cutLoss(t *testing.T, m mode, name string) int {
+	t.Helper()
+	p := newPair(t, m, name, name)
+	p.lead()
+	source := p.from(p.lb1)
+	r := p.move(p.lb1, p.lb2, m.masterDown(100)+slack, func() {
+		if _, err := p.lab.Capture.WaitAdvert(within(t, m.advert+slack), 1, func(a lab.Advert) bool { return a.Source == source }); err != nil {
+			t.Fatal(err)
+		}
+		must(t, p.lb1.Host.Cut())
+	})
+	must(t, p.lb2.Stop(slack))
+	must(t, p.lb1.Stop(slack))
+	return r.Lost
+}
+
+func median(n []int) int {
+	sorted := slices.Sorted(slices.Values(n))
+	return sorted[len(sorted)/2]
+}
+
+// TestPairPartition parts a pair without either noticing by its link: each is
+// master for itself. Joined again, the better one is alone within an advert.
+func TestPairPartition(t *testing.T) {
+	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}, {"tandem", "tandem"}} {
+		t.Run(fmt.Sprintf("%s-%s", names[0], names[1]), func(t *testing.T) {
+			t.Parallel()
+			m := moves[0]
+			p := newPair(t, m, names[0], names[1])
+			p.lead()
+			must(t, p.lb1.Host.Part())
+			if err := p.lb2.Host.Addresses.Wait(within(t, m.masterDown(100)+slack), true, p.vips()...); err != nil {
+				t.Fatalf("the worse node, alone: %v", err)
+			}
+			if !p.lb1.Host.Addresses.Has(m.vip(0).Addr()) {
+				t.Error("the better node let its addresses go for a silence that it caused itself")
+			}
+			must(t, p.lb1.Host.Rejoin())
+			t.Logf("joined again: one master after %v", p.holds(p.lb1, slack))
+			p.steady(p.lb1)
+			// What answers a client is what its neighbour table was told to ask.
+			probe := p.probe()
+			if err := probe.Wait(within(t, slack), "lb1", 50); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
