@@ -11,19 +11,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tandem-ha/tandem/health"
 )
-
-// grace is how long a process group has between SIGTERM and SIGKILL; it is
-// keepalived's value.
-const grace = 2 * time.Second
-
-// groupPoll is how often a group whose leader has gone is looked at.
-const groupPoll = 20 * time.Millisecond
 
 // Run runs a script as a Runner does. It looks the supplementary groups of
 // another user up at each call; who runs scripts often keeps a Runner.
@@ -221,69 +213,4 @@ func awaitExit(pid int) error {
 			return err
 		}
 	}
-}
-
-// group is the process group of one running script.
-type group struct {
-	id int
-
-	mu   sync.Mutex
-	gone bool
-	// ended is when SIGTERM was sent, zero while the script runs on its own.
-	ended time.Time
-}
-
-func (g *group) leaderGone() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.gone = true
-}
-
-// endWith ends the group when ctx is done, unless its leader is gone by then.
-func (g *group) endWith(ctx context.Context, gone <-chan struct{}) {
-	select {
-	case <-gone:
-		return
-	case <-ctx.Done():
-	}
-	if !g.signal(unix.SIGTERM) {
-		return
-	}
-	t := time.NewTimer(grace)
-	defer t.Stop()
-	select {
-	case <-gone:
-	case <-t.C:
-		g.signal(unix.SIGKILL)
-	}
-}
-
-// signal sends sig to the group if its leader has not ended, and says whether.
-func (g *group) signal(sig unix.Signal) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.gone {
-		return false
-	}
-	if g.ended.IsZero() {
-		g.ended = time.Now()
-	}
-	// The only fault left is that every member is another user's; nothing
-	// more can be done about those.
-	_ = unix.Kill(-g.id, sig)
-	return true
-}
-
-// endRest gives what is left of the group after its leader the rest of the
-// grace, then kills it.
-func (g *group) endRest() {
-	t := time.NewTicker(groupPoll)
-	defer t.Stop()
-	for time.Since(g.ended) < grace {
-		if unix.Kill(-g.id, 0) != nil {
-			return
-		}
-		<-t.C
-	}
-	_ = unix.Kill(-g.id, unix.SIGKILL)
 }
