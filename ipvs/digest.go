@@ -1,0 +1,123 @@
+package ipvs
+
+import (
+	"bytes"
+	"encoding/hex"
+	"hash/maphash"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Digest is a fingerprint of each service. Fingerprints compare only with those
+// of the same Conn.
+type Digest map[ServiceKey]uint64
+
+// The lines of /proc/net/ip_vs: three of heading, then
+//
+//	TCP  C000020A:0050 wlc persistent 300 FFFFFFFF
+//	  -> 0A000001:0050      Masq    1      0          0
+//	TCP  [2001:0db8:0000:0000:0000:0000:0000:000a]:0050 rr
+//	FWM  00000003 rr ops
+//
+// of which the last two columns of a destination count connections.
+var destinationLine = []byte("  -> ")
+
+// counterColumns are the connection counters at the end of a destination's line.
+const counterColumns = 2
+
+// digestProc computes the digest of the file's text.
+func digestProc(b []byte, seed maphash.Seed) Digest {
+	d := make(Digest)
+	var (
+		hash    maphash.Hash
+		key     ServiceKey
+		current bool
+	)
+	hash.SetSeed(seed)
+	end := func() {
+		if !current {
+			return
+		}
+		d[key] += hash.Sum64()
+		if key.FWMark != 0 { // the line does not tell the family
+			other := key
+			other.IPv6 = true
+			d[other] += hash.Sum64()
+		}
+	}
+	for len(b) > 0 {
+		line := b
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			line, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		switch {
+		case !bytes.HasPrefix(line, destinationLine):
+			end()
+			hash.Reset()
+			if key, current = serviceLine(line); current {
+				hash.Write(line)
+			}
+		case current:
+			hash.Write(withoutCounters(line))
+		}
+	}
+	end()
+	return d
+}
+
+// withoutCounters cuts the counters off a destination's line.
+func withoutCounters(line []byte) []byte {
+	for range counterColumns {
+		line = bytes.TrimRight(line, " ")
+		line = line[:bytes.LastIndexByte(line, ' ')+1]
+	}
+	return line
+}
+
+// serviceLine tells which service a line begins; false where it begins none.
+func serviceLine(line []byte) (k ServiceKey, ok bool) {
+	proto, rest, _ := bytes.Cut(line, []byte("  "))
+	id, _, _ := bytes.Cut(rest, []byte(" "))
+	switch string(proto) {
+	case "FWM":
+		mark, err := strconv.ParseUint(string(id), 16, 32)
+		return ServiceKey{FWMark: uint32(mark)}, err == nil && mark != 0
+	case "TCP":
+		k.Protocol = unix.IPPROTO_TCP
+	case "UDP":
+		k.Protocol = unix.IPPROTO_UDP
+	case "SCTP":
+		k.Protocol = unix.IPPROTO_SCTP
+	default:
+		return ServiceKey{}, false
+	}
+	i := bytes.LastIndexByte(id, ':')
+	if i < 0 {
+		return ServiceKey{}, false
+	}
+	port, err := strconv.ParseUint(string(id[i+1:]), 16, 16)
+	if err != nil {
+		return ServiceKey{}, false
+	}
+	k.Port = uint16(port)
+	k.Addr, ok = procAddr(id[:i])
+	k.IPv6 = k.Addr.Is6()
+	return k, ok
+}
+
+func procAddr(b []byte) (netip.Addr, bool) {
+	if n := len(b); n > 2 && b[0] == '[' && b[n-1] == ']' {
+		a, err := netip.ParseAddr(string(b[1 : n-1]))
+		return a, err == nil
+	}
+	var a [4]byte
+	if len(b) != hex.EncodedLen(len(a)) {
+		return netip.Addr{}, false
+	}
+	_, err := hex.Decode(a[:], b)
+	return netip.AddrFrom4(a), err == nil
+}

@@ -1,0 +1,208 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// mirror is what a Reconciler knows of the kernel's table, so that a change
+// costs what changes and not a dump. It belongs to the holder of work.
+type mirror struct {
+	owned map[ServiceKey]bool
+	// have is the kernel's table as last read and changed, while loaded.
+	have   Table
+	loaded bool
+	// unordered says that have was read since it was last compared.
+	unordered bool
+	// suspect are services of which have may not tell the truth.
+	suspect map[ServiceKey]bool
+	// trusted are the fingerprints that went with what have tells: each was
+	// taken before the service was read and found as have says. A service that
+	// we changed has none until it was looked at again.
+	trusted Digest
+	// refused are the services of which the kernel refused a change.
+	refused map[ServiceKey]bool
+
+	tried   uint64 // the goal last tried
+	failing bool
+	backoff time.Duration
+
+	retryAt, watchAt, fullAt time.Time
+}
+
+func newMirror(owned []ServiceKey) mirror {
+	m := mirror{
+		owned:   make(map[ServiceKey]bool),
+		suspect: make(map[ServiceKey]bool),
+		refused: make(map[ServiceKey]bool),
+	}
+	for _, k := range owned {
+		m.owned[k.normal()] = true
+	}
+	return m
+}
+
+// load reads the whole table.
+func (r *Reconciler) load(ctx context.Context) error {
+	begin := time.Now()
+	digest, err := r.digest(ctx)
+	if err != nil {
+		return err
+	}
+	table, err := r.conn.Table(ctx)
+	if err != nil {
+		return err
+	}
+	r.have, r.trusted = table, digest
+	r.loaded, r.unordered = true, true
+	clear(r.suspect)
+	cost := time.Since(begin)
+	r.watchAt = r.pace(r.config.watch, cost)
+	r.fullAt = r.pace(r.config.full, cost)
+	if digest == nil {
+		// Only a dump shows a change here: as often as the budget allows.
+		r.fullAt = r.watchAt
+	}
+	return nil
+}
+
+// digest is the kernel's, or nil where there is none.
+func (r *Reconciler) digest(ctx context.Context) (Digest, error) {
+	d, err := r.conn.Digest(ctx)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	}
+	return d, err
+}
+
+// budget is the part of a core that watching may take: one hundredth.
+const budget = 100
+
+// pace is when to do again what has just taken cost.
+func (r *Reconciler) pace(period, cost time.Duration) time.Time {
+	return time.Now().Add(max(period, budget*cost))
+}
+
+// refresh reads the suspect services.
+func (r *Reconciler) refresh(ctx context.Context) error {
+	if len(r.suspect) == 0 {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(r.suspect), ServiceKey.Compare)
+	table, err := r.conn.Entries(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		delete(r.trusted, k)
+		if e, exists := table[k]; exists {
+			r.have[k] = e
+		} else {
+			delete(r.have, k)
+		}
+	}
+	clear(r.suspect)
+	r.unordered = true
+	return nil
+}
+
+// watch takes the fingerprints, and reads those of our services that they do
+// not show to be as they were.
+func (r *Reconciler) watch(ctx context.Context, g goal) error {
+	begin := time.Now()
+	digest, err := r.digest(ctx)
+	if err != nil {
+		return err
+	}
+	if digest == nil {
+		r.watchAt = r.fullAt
+		return nil
+	}
+	ours := func(k ServiceKey) bool {
+		_, wanted := g.want[k]
+		return wanted || r.owned[k]
+	}
+	for k, sum := range digest {
+		if before, ok := r.trusted[k]; (!ok || before != sum) && ours(k) {
+			r.suspect[k] = true
+		}
+	}
+	for k := range r.have {
+		if _, there := digest[k]; !there && ours(k) {
+			r.suspect[k] = true
+		}
+	}
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	// What was read after its fingerprint was taken goes with it, unless apply
+	// now finds it to be wrong and changes it.
+	r.trusted = digest
+	r.watchAt = r.pace(r.config.watch, time.Since(begin))
+	return nil
+}
+
+// apply makes of the kernel's table what is wanted, as far as have is true,
+// leaves the services in skip as they are, and returns the changes made.
+func (r *Reconciler) apply(ctx context.Context, want Table, skip map[ServiceKey]bool) ([]Change, error) {
+	changes := Diff(r.have, want, func(k ServiceKey) bool { return r.owned[k] })
+	if len(skip) > 0 {
+		changes = slices.DeleteFunc(changes, func(c Change) bool { return skip[c.Service.ServiceKey] })
+	} else {
+		clear(r.refused)
+	}
+	err := r.conn.Apply(ctx, changes)
+	var refusal *ApplyError
+	if err != nil && !errors.As(err, &refusal) {
+		r.loaded = false // it is not known what was made
+		return nil, err
+	}
+	made := changes
+	if refusal != nil {
+		for _, f := range refusal.Failures {
+			r.refused[f.Change.Service.ServiceKey] = true
+			r.suspect[f.Change.Service.ServiceKey] = true
+		}
+		made = withoutFailed(changes, refusal)
+	}
+	r.learn(changes, want)
+	return made, err
+}
+
+// learn notes in have what the changes have made of the kernel's table. The
+// destinations of a dump are in the kernel's order; where nothing is to change
+// the wanted entry takes their place, which the next Diff sees at a glance.
+func (r *Reconciler) learn(changes []Change, want Table) {
+	touched := make(map[ServiceKey]bool, len(changes))
+	for _, c := range changes {
+		k := c.Service.ServiceKey
+		touched[k] = true
+		delete(r.trusted, k)
+		if e, wanted := want[k]; wanted {
+			r.have[k] = e
+		} else {
+			delete(r.have, k)
+		}
+	}
+	if !r.unordered {
+		return
+	}
+	r.unordered = false
+	for k, e := range want {
+		if _, there := r.have[k]; there && !touched[k] && !r.refused[k] {
+			r.have[k] = e
+		}
+	}
+}
+
+// withoutFailed returns the changes that the kernel has made.
+func withoutFailed(changes []Change, refusal *ApplyError) []Change {
+	failed := make(map[Change]bool, len(refusal.Failures))
+	for _, f := range refusal.Failures {
+		failed[f.Change] = true
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return failed[c] })
+}

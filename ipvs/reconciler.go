@@ -1,0 +1,397 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ErrStopped says that the Reconciler was stopped before a table was applied.
+var ErrStopped = errors.New("reconciler is stopped")
+
+// Reconciler keeps what is ours in the kernel's table equal to the table last
+// Set: at once when another is Set, and within the watch period when somebody
+// else changes the kernel's.
+//
+// Ours are the services ever Set, those named by Own, and those given at the
+// start as WithOwned; every other is left alone. What a crashed run left of
+// ours is adopted: it is edited to what is wanted, and so keeps its connections.
+type Reconciler struct {
+	conn   Conn
+	config options
+
+	wake chan struct{} // of one place: something to do
+	work chan struct{} // of one place: held by who uses conn and mirror
+	mirror
+
+	mu      sync.Mutex
+	want    Table // nil before the first Set; never written to
+	set     uint64
+	applied uint64
+	changed chan struct{} // closed and replaced when applied or stopped change
+	names   map[ServiceKey]bool
+	err     error
+	stopped bool
+}
+
+// NewReconciler returns a Reconciler of conn. It does nothing until it Runs and
+// a table is Set.
+func NewReconciler(conn Conn, opts ...Option) *Reconciler {
+	r := &Reconciler{
+		conn:    conn,
+		config:  defaultOptions(),
+		wake:    make(chan struct{}, 1),
+		work:    make(chan struct{}, 1),
+		changed: make(chan struct{}),
+	}
+	for _, o := range opts {
+		o(&r.config)
+	}
+	r.mirror = newMirror(r.config.owned)
+	return r
+}
+
+// Set makes the table the wanted one. It never waits for the kernel; of several
+// tables Set in a row only the last need reach it. The table is copied.
+func (r *Reconciler) Set(t Table) {
+	t = t.Normal()
+	r.mu.Lock()
+	r.want = t
+	r.set++
+	r.mu.Unlock()
+	r.kick()
+}
+
+// Own says which services are ours beside those of the table: those that the
+// configuration names, whether or not they are to be in the kernel now. From
+// then on a service that is neither named nor wanted any more is forgotten as
+// soon as it is gone from the kernel, and is foreign if somebody adds it later.
+// Without Own every service ever Set stays ours.
+func (r *Reconciler) Own(keys []ServiceKey) {
+	names := make(map[ServiceKey]bool, len(keys))
+	for _, k := range keys {
+		names[k.normal()] = true
+	}
+	r.mu.Lock()
+	r.names = names
+	r.set++
+	r.mu.Unlock()
+	r.kick()
+}
+
+func (r *Reconciler) kick() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Applied waits until the table last Set before the call, or a later one, is in
+// the kernel. If ctx ends before, the error says why it is not, where that is
+// known.
+func (r *Reconciler) Applied(ctx context.Context) error {
+	r.mu.Lock()
+	goal := r.set
+	for r.applied < goal {
+		if r.stopped {
+			r.mu.Unlock()
+			return ErrStopped
+		}
+		changed := r.changed
+		r.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), r.Err())
+		}
+		r.mu.Lock()
+	}
+	r.mu.Unlock()
+	return nil
+}
+
+// Err returns what keeps the kernel's table from being kept, or nil.
+func (r *Reconciler) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// Run reconciles until ctx is done or Stop is called, and then returns nil. It
+// leaves the kernel's table as it is.
+func (r *Reconciler) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-timer.C:
+		}
+		next, ok := r.turn(ctx)
+		if !ok {
+			return nil
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// turn does what is due now and returns when something will be; false when
+// there will be nothing.
+func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
+	select {
+	case r.work <- struct{}{}:
+		defer func() { <-r.work }()
+	case <-ctx.Done():
+		return time.Time{}, false
+	}
+	r.mu.Lock()
+	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied}
+	stopped := r.stopped
+	r.mu.Unlock()
+	if stopped || ctx.Err() != nil {
+		return time.Time{}, false
+	}
+	if g.want == nil {
+		return time.Now().Add(r.config.full), true
+	}
+	r.pursue(ctx, g)
+	return r.nextDue(), true
+}
+
+// goal is what one turn works towards.
+type goal struct {
+	want  Table
+	names map[ServiceKey]bool
+	set   uint64
+	// fresh says that it has not been applied yet, so that changes are its
+	// doing and not repairs.
+	fresh bool
+}
+
+// pursue brings the kernel to the goal where something is due.
+func (r *Reconciler) pursue(ctx context.Context, g goal) {
+	now := time.Now()
+	newGoal := g.set != r.tried
+	retry := r.failing && !now.Before(r.retryAt)
+	switch {
+	case !r.loaded && (newGoal || retry):
+		if r.settle(ctx, r.load(ctx), g) {
+			r.reach(ctx, g)
+		}
+	case newGoal || retry:
+		if r.settle(ctx, r.refresh(ctx), g) {
+			r.reach(ctx, g)
+		}
+	case r.loaded && !now.Before(r.fullAt):
+		if r.settle(ctx, r.load(ctx), g) {
+			r.repair(ctx, g)
+		}
+	case r.loaded && !now.Before(r.watchAt):
+		if r.settle(ctx, r.watch(ctx, g), g) {
+			r.repair(ctx, g)
+		}
+	}
+}
+
+// settle takes note of an error of reading the kernel's table; true if there is
+// none.
+func (r *Reconciler) settle(ctx context.Context, err error, g goal) bool {
+	if err == nil {
+		return true
+	}
+	r.tried = g.set
+	r.loaded = false
+	r.fail(ctx, err)
+	return false
+}
+
+// reach makes a wanted table the kernel's.
+func (r *Reconciler) reach(ctx context.Context, g goal) {
+	r.tried = g.set
+	r.adopt(g)
+	made, err := r.apply(ctx, g.want, nil)
+	if errors.Is(err, ErrGone) && r.loaded && r.refresh(ctx) == nil {
+		// Somebody removed what we knew to be there: look, and try once more.
+		made, err = r.apply(ctx, g.want, nil)
+	}
+	if !g.fresh {
+		r.repaired(made)
+	}
+	if err != nil {
+		r.fail(ctx, err)
+		return
+	}
+	r.release(g)
+	r.succeed(g)
+}
+
+// repair undoes what somebody else changed. What the kernel refuses of the
+// wanted table is not tried here but at the pace of retries.
+func (r *Reconciler) repair(ctx context.Context, g goal) {
+	made, err := r.apply(ctx, g.want, r.refused)
+	r.repaired(made)
+	if err != nil {
+		r.fail(ctx, err)
+	}
+}
+
+func (r *Reconciler) repaired(made []Change) {
+	if len(made) > 0 && r.config.onRepair != nil {
+		r.config.onRepair(made)
+	}
+}
+
+// adopt makes the goal's services ours, and has that recorded before the kernel
+// is changed.
+func (r *Reconciler) adopt(g goal) {
+	grown := false
+	own := func(k ServiceKey) {
+		if !r.owned[k] {
+			r.owned[k] = true
+			grown = true
+		}
+	}
+	for k := range g.want {
+		own(k)
+	}
+	for k := range g.names {
+		own(k)
+	}
+	if grown {
+		r.record()
+	}
+}
+
+// release forgets the services that are neither wanted nor named, now that they
+// are gone from the kernel.
+func (r *Reconciler) release(g goal) {
+	if g.names == nil {
+		return
+	}
+	before := len(r.owned)
+	maps.DeleteFunc(r.owned, func(k ServiceKey, _ bool) bool {
+		_, wanted := g.want[k]
+		return !wanted && !g.names[k]
+	})
+	if len(r.owned) < before {
+		r.record()
+	}
+}
+
+// record hands the keys of what is ours to their keeper. That the record cannot
+// be written is reported and no reason not to serve.
+func (r *Reconciler) record() {
+	if r.config.onOwned == nil {
+		return
+	}
+	err := r.config.onOwned(slices.SortedFunc(maps.Keys(r.owned), ServiceKey.Compare))
+	if err != nil && r.config.onError != nil {
+		r.config.onError(err)
+	}
+}
+
+// succeed notes that the goal is reached.
+func (r *Reconciler) succeed(g goal) {
+	failed := r.failing
+	r.failing, r.backoff = false, 0
+	r.mu.Lock()
+	r.applied = g.set
+	r.err = nil
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	if failed && r.config.onError != nil {
+		r.config.onError(nil)
+	}
+}
+
+// fail notes an error and when to try again, and reports it if it is news. The
+// end of ctx is no error of the kernel's.
+func (r *Reconciler) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		r.tried = 0
+		return
+	}
+	r.backoff = min(max(2*r.backoff, r.config.retry), r.config.retryMax)
+	if errors.Is(err, ErrNoKernelSupport) {
+		r.backoff = r.config.retryMax
+	}
+	r.failing = true
+	r.retryAt = time.Now().Add(r.backoff)
+	r.mu.Lock()
+	news := r.err == nil || r.err.Error() != err.Error()
+	r.err = err
+	r.mu.Unlock()
+	if news && r.config.onError != nil {
+		r.config.onError(err)
+	}
+}
+
+// nextDue is when pursue has something to do again.
+func (r *Reconciler) nextDue() time.Time {
+	switch {
+	case !r.loaded:
+		return r.retryAt
+	case r.failing:
+		return earliest(r.retryAt, r.watchAt, r.fullAt)
+	}
+	return earliest(r.watchAt, r.fullAt)
+}
+
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+// Stop ends Run and removes from the kernel all that is ours, or with keep
+// nothing. It reads the kernel's table anew, so it removes also what was left
+// undone. A kernel without IPVS has nothing to remove. Run need not be running.
+func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
+	r.mu.Lock()
+	if !r.stopped {
+		r.stopped = true
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+	g := goal{want: r.want, names: r.names}
+	r.mu.Unlock()
+	r.kick()
+	select {
+	case r.work <- struct{}{}:
+		defer func() { <-r.work }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if keep {
+		return nil
+	}
+	for k := range g.want {
+		r.owned[k] = true
+	}
+	for k := range g.names {
+		r.owned[k] = true
+	}
+	if err := r.load(ctx); err != nil {
+		if errors.Is(err, ErrNoKernelSupport) {
+			return nil
+		}
+		return err
+	}
+	if _, err := r.apply(ctx, nil, nil); err != nil {
+		return err
+	}
+	if len(r.owned) > 0 {
+		clear(r.owned)
+		r.record()
+	}
+	return nil
+}
