@@ -1,0 +1,357 @@
+// Package agent is one running node: it reads the configuration, starts the
+// parts, passes what happens from one to the other, and ends them in order. It
+// schedules and decides nothing: what to do is decided by the pure machines of
+// vrrp and health, what to hold by internal/desired.
+//
+// The parts are the elector (VRRP machines and their sockets), the keeper
+// (addresses on the host), the balancer (health checks and the table of IPVS)
+// and the herald (notify scripts); the journal ties them together for people.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/logging"
+	"github.com/tandem-ha/tandem/internal/notify"
+	"github.com/tandem-ha/tandem/internal/script"
+	"github.com/tandem-ha/tandem/internal/track"
+	"github.com/tandem-ha/tandem/ipvs"
+)
+
+// The agent's own limits.
+const (
+	// offerLimit bounds the offer that a stopping master makes.
+	offerLimit = 5 * time.Second
+	// drainLimit bounds the wait for notify scripts at the end.
+	drainLimit = 2 * time.Second
+	// journalSize is how many events are kept for tandem events.
+	journalSize = 4096
+	// ipvsTimeout bounds each wait for the kernel's answer.
+	ipvsTimeout = 5 * time.Second
+)
+
+// errStopped says that the agent is at its end.
+var errStopped = errors.New("tandem is stopping")
+
+// Options say what an agent is to run, and how.
+type Options struct {
+	// ConfigFile is the keepalived.conf, ConfigID the id for its @ID lines.
+	ConfigFile, ConfigID string
+	// RunDir holds the record, StateDir what outlives a boot, Socket is the
+	// control socket's path.
+	RunDir, StateDir, Socket string
+	// Version is shown by tandem status.
+	Version string
+	// VRRP and Checkers say which halves of the configuration to run.
+	VRRP, Checkers bool
+	// KeepVIPs and KeepIPVS leave addresses or the table behind at the end.
+	KeepVIPs, KeepIPVS bool
+	Log                hclog.Logger
+	// Detail is how often -D was given.
+	Detail int
+}
+
+// ConfigError says that a configuration cannot run, and why.
+type ConfigError struct {
+	Diagnostics []config.Diagnostic
+}
+
+// Error names the first fatal fault and counts the others.
+func (e *ConfigError) Error() string {
+	n := 0
+	text := "configuration cannot run"
+	for _, d := range e.Diagnostics {
+		if d.Severity == config.Fatal {
+			if n == 0 {
+				text = fmt.Sprintf("%s:%d:%d: %s", d.Pos.File, d.Pos.Line, d.Pos.Column, d.Message)
+			}
+			n++
+		}
+	}
+	if n > 1 {
+		text += fmt.Sprintf(" (and %d more)", n-1)
+	}
+	return text
+}
+
+// Agent is one running node. It implements control.Agent.
+type Agent struct {
+	opts    Options
+	started time.Time
+	runner  script.Runner
+	journal *journal.Journal
+
+	elector  *elector
+	balancer *balancer
+	herald   *herald
+	monitor  *track.Monitor
+	notifier *notify.Notifier
+	announce *host.Announcer
+
+	// reloading serialises reloads.
+	reloading sync.Mutex
+	conf      atomic.Pointer[loaded]
+	last      atomic.Pointer[control.ReloadResponse]
+
+	stopNow chan struct{}
+	once    sync.Once
+}
+
+// loaded is a configuration in force and when it was read.
+type loaded struct {
+	config *config.Config
+	at     time.Time
+}
+
+// New returns an agent that does nothing until Run.
+func New(o Options) *Agent {
+	return &Agent{opts: o, started: time.Now(), stopNow: make(chan struct{})}
+}
+
+var _ control.Agent = (*Agent)(nil)
+
+// StopNow cuts the offer of a stopping agent short. It may be called at any
+// time, and more than once.
+func (a *Agent) StopNow() { a.once.Do(func() { close(a.stopNow) }) }
+
+// Run runs the agent until ctx is done, and then lets its masters offer, at
+// most five seconds, and puts everything back. ready is called once, when the
+// configuration is in force. A configuration that cannot run is a *ConfigError.
+func (a *Agent) Run(ctx context.Context, ready func()) error {
+	cfg, diagnostics := a.load()
+	a.log(diagnostics)
+	if !config.Runnable(diagnostics) {
+		return &ConfigError{Diagnostics: diagnostics}
+	}
+	p, err := a.build(cfg)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	server, err := control.Listen(a.opts.Socket, a)
+	if err != nil {
+		return err
+	}
+
+	life, end := context.WithCancel(context.Background())
+	defer end()
+	var running sync.WaitGroup
+	spawn := func(run func(context.Context) error) {
+		running.Go(func() {
+			if err := run(life); err != nil && life.Err() == nil {
+				a.journal.Add(journal.Event{Kind: "part-ended", Level: journal.Error, Text: err.Error()})
+			}
+		})
+	}
+	synced := make(chan struct{})
+	spawn(func(ctx context.Context) error { return a.watchHost(ctx, synced) })
+	spawn(func(ctx context.Context) error { a.elector.run(ctx); return nil })
+	spawn(a.announce.Run)
+	spawn(a.notifier.Run)
+	spawn(a.monitor.Run)
+	spawn(a.balancer.reconciler.Run)
+	spawn(server.Serve)
+	stopKeeping := alone(a.elector.keeper.run)
+	stopChecking := alone(a.balancer.scheduler.Run)
+
+	select {
+	case <-synced:
+		a.begin(ctx, cfg, p)
+		a.journal.Add(journal.Event{Kind: "started", Level: journal.Notice, Text: "Startup complete"})
+		ready()
+		<-ctx.Done()
+	case <-ctx.Done():
+	}
+	a.journal.Add(journal.Event{Kind: "stopping", Level: journal.Notice, Text: "Stopping"})
+	err = a.stop(stopChecking)
+	stopKeeping()
+	end()
+	running.Wait()
+	return err
+}
+
+// load reads the configuration, leaving out the half that is not to be run.
+func (a *Agent) load() (*config.Config, []config.Diagnostic) {
+	cfg, diagnostics := config.Load(a.opts.ConfigFile, config.Options{ID: a.opts.ConfigID, Environment: script.Environment{}})
+	if !a.opts.VRRP {
+		cfg.Instances, cfg.SyncGroups, cfg.Scripts = nil, nil, nil
+	}
+	if !a.opts.Checkers {
+		cfg.VirtualServers = nil
+	}
+	return cfg, diagnostics
+}
+
+// log writes what there is to say about a configuration.
+func (a *Agent) log(diagnostics []config.Diagnostic) {
+	for _, d := range diagnostics {
+		line := fmt.Sprintf("(%s: Line %d) %s", d.Pos.File, d.Pos.Line, d.Message)
+		switch d.Severity {
+		case config.Fatal, config.Error:
+			a.opts.Log.Error(line)
+		case config.Warning:
+			a.opts.Log.Warn(line)
+		default:
+			a.opts.Log.Info(line)
+		}
+	}
+}
+
+// resources are what a run opens and closes.
+type resources struct {
+	record   *host.Record
+	left     host.Contents
+	closers  []func() error
+	keptVIPs []host.Address
+}
+
+func (p *resources) close() {
+	for _, c := range p.closers {
+		// At the end there is nobody left to act on an error.
+		_ = c()
+	}
+}
+
+// build makes the parts, which do nothing yet.
+func (a *Agent) build(cfg *config.Config) (*resources, error) {
+	p := &resources{}
+	record, err := host.OpenRecord(a.opts.RunDir)
+	if err != nil {
+		return nil, err
+	}
+	p.record = record
+	p.closers = append(p.closers, record.Close)
+	left, err := record.Load()
+	if err != nil {
+		a.opts.Log.Warn("the record of the last run cannot be read, going on without it", "error", err)
+	}
+	p.left = left
+	holds, err := host.OpenHolds(a.opts.StateDir)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	addresses, err := host.NewAddresses()
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.closers = append(p.closers, addresses.Close)
+	table, err := ipvs.Open(ipvsTimeout)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.closers = append(p.closers, table.Close)
+
+	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
+	a.herald = newHerald(a.notifier)
+	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink)
+	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
+	arp, na := desired.AnnounceSpacing(cfg.Global)
+	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
+	a.elector = newElector(hostWire{a.announce}, newKeeper(addresses, l), record, l, holds, a.journal)
+	a.balancer = newBalancer(a.journal)
+	a.balancer.active = len(left.Services) > 0
+	a.elector.mastership = a.balancer.mastership
+	a.balancer.scheduler = health.NewScheduler(a.balancer.heard)
+	a.balancer.reconciler = ipvs.NewReconciler(table,
+		ipvs.WithOwned(left.Services),
+		ipvs.OnOwned(func(keys []ipvs.ServiceKey) error {
+			l.update(func(c *host.Contents) { c.Services = keys })
+			return nil
+		}),
+		ipvs.OnError(a.ipvsTrouble),
+		ipvs.OnRepair(a.balancer.repaired),
+	)
+	a.monitor = track.NewMonitor(a.runner.Run, a.scriptDone)
+	return p, nil
+}
+
+func (a *Agent) recordTrouble(err error) {
+	e := journal.Event{Kind: "record", Level: journal.Notice, Text: "the record of this run is being written again"}
+	if err != nil {
+		e.Level = journal.Error
+		e.Text = "a crash of this process may leave things behind: " + err.Error()
+	}
+	a.journal.Add(e)
+}
+
+func (a *Agent) ipvsTrouble(err error) {
+	e := journal.Event{Area: journal.Checks, Kind: "ipvs", Level: journal.Notice, Text: "IPVS: the kernel's table is being kept again"}
+	if err != nil {
+		e.Level, e.Text = journal.Error, "IPVS: "+err.Error()
+	}
+	a.journal.Add(e)
+}
+
+func (a *Agent) scriptDone(r track.ScriptResult) {
+	if r.Text != "" {
+		e := journal.Event{Area: journal.VRRP, Kind: "script", Level: r.Level, Subject: r.Name, Text: r.Text, Cause: r.Cause}
+		if r.Changed {
+			e.Data = journal.ScriptChange{Name: r.Name, Up: r.Up, Cause: r.Cause}
+		}
+		a.journal.Add(e)
+	}
+	if r.Changed {
+		a.elector.post(func(now time.Time) { a.elector.scriptDone(now, r) })
+	}
+}
+
+// watchHost passes the host's events to the elector.
+func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
+	var once sync.Once
+	return host.NewMonitor(a.opts.Log).Run(ctx, func(ev host.Event) {
+		if _, all := ev.(host.Synced); all {
+			once.Do(func() { close(synced) })
+			return
+		}
+		a.elector.post(func(now time.Time) { a.elector.hostEvent(now, ev) })
+	})
+}
+
+// begin puts the first configuration in force, and removes what an earlier
+// process left that this configuration does not know.
+func (a *Agent) begin(ctx context.Context, cfg *config.Config, p *resources) {
+	a.elector.do(ctx, func(time.Time) { a.elector.sweep(cfg, p.left.Addresses) })
+	a.inForce(ctx, cfg)
+}
+
+// stop lets the masters offer, then ends the checks and takes the table away,
+// and waits for the scripts that tell of it.
+func (a *Agent) stop(stopChecking func()) error {
+	a.monitor.Apply(nil)
+	if !a.opts.KeepVIPs {
+		a.elector.stop(offerLimit, a.stopNow)
+	}
+	stopChecking()
+	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	err := a.balancer.reconciler.Stop(limit, a.opts.KeepIPVS)
+	if drained := a.notifier.Drain(limit); drained != nil {
+		a.opts.Log.Warn("notify scripts are still running at the end")
+	}
+	return err
+}
+
+// alone runs a part that ends at a moment of its own; the function returned ends
+// it and waits until it has ended.
+func alone(run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); run(ctx) }()
+	return func() { cancel(); <-done }
+}

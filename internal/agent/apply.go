@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// apply makes cfg the configuration of the routers. What an instance is, not
+// what it is called, decides whether it goes on: one that stays keeps its state
+// and its counters, and only what differs is carried out. It returns a line for
+// each change.
+func (e *elector) apply(now time.Time, cfg *config.Config) []string {
+	var changes []string
+	next := map[string]*config.Instance{}
+	for _, conf := range cfg.Instances {
+		next[instanceID(conf)] = conf
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.instances)) {
+		if next[id] == nil {
+			changes = append(changes, fmt.Sprintf("instance %s removed", e.instances[id].conf.Name))
+			e.remove(now, e.instances[id])
+		}
+	}
+	e.conf = cfg
+	var list []*instance
+	for _, conf := range cfg.Instances {
+		id := instanceID(conf)
+		in := e.instances[id]
+		if in == nil {
+			in = e.create(cfg, conf, id)
+			changes = append(changes, fmt.Sprintf("instance %s added", conf.Name))
+		} else if line := e.reconfigure(now, in, cfg, conf); line != "" {
+			changes = append(changes, line)
+		}
+		list = append(list, in)
+	}
+	e.index = newIndex(list)
+	e.regroup(now, cfg, list)
+	e.watchLinks()
+	e.refresh(now, list)
+	return changes
+}
+
+// create makes an instance; it starts when its link and trackers are known.
+func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *instance {
+	in := &instance{
+		id:      id,
+		router:  vrrp.NewRouter(desired.Router(cfg.Global, conf)),
+		stamp:   e.record.Stamp(id),
+		held:    map[netip.Addr]bool{},
+		stopped: make(chan struct{}),
+		end:     journal.Stop,
+	}
+	in.priority = uint8(conf.Priority)
+	in.configure(cfg, conf)
+	e.instances[id] = in
+	return in
+}
+
+// reconfigure gives a running instance its new configuration and says what that
+// changed, "" for nothing.
+func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, conf *config.Instance) string {
+	old, oldAll, oldTrackers := in.conf, in.all, in.trackers
+	before, after := in.router.Config(), desired.Router(cfg.Global, conf)
+	in.configure(cfg, conf)
+	e.index.byName[conf.Name] = in
+	if !reflect.DeepEqual(before, after) {
+		e.step(now, in.group, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
+	}
+	if !reflect.DeepEqual(oldAll, in.all) {
+		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	}
+	switch {
+	case old.Name != conf.Name:
+		return fmt.Sprintf("instance %s is now called %s", old.Name, conf.Name)
+	case !sameMeaning(old, conf) || !sameMeaning(oldTrackers, in.trackers) || !sameMeaning(before, after):
+		return fmt.Sprintf("instance %s changed", conf.Name)
+	}
+	return ""
+}
+
+// remove ends an instance that is configured no longer.
+func (e *elector) remove(now time.Time, in *instance) {
+	in.end = journal.Deleted
+	e.step(now, vrrp.NewGroup("", in.router), vrrp.GroupInput{Input: vrrp.Shutdown{}})
+	e.leaveSocket(in)
+	delete(e.instances, in.id)
+}
+
+// regroup forms the sync groups anew around the routers; each router outside
+// any group is a company of its own.
+func (e *elector) regroup(now time.Time, cfg *config.Config, list []*instance) {
+	e.groups = nil
+	grouped := map[*instance]bool{}
+	form := func(name string, members []*instance) {
+		var routers []*vrrp.Router
+		for _, in := range members {
+			routers = append(routers, in.router)
+		}
+		g := vrrp.NewGroup(name, routers...)
+		for _, in := range members {
+			in.group = g
+		}
+		e.groups = append(e.groups, g)
+	}
+	for _, sg := range cfg.SyncGroups {
+		var members []*instance
+		for _, name := range sg.Members {
+			if in := e.index.byName[name]; in != nil && !grouped[in] {
+				grouped[in] = true
+				members = append(members, in)
+			}
+		}
+		if len(members) > 0 {
+			form(sg.Name, members)
+		}
+	}
+	for _, in := range list {
+		if !grouped[in] {
+			form("", []*instance{in})
+		}
+	}
+	for _, g := range e.groups {
+		e.step(now, g, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+	}
+}
+
+// sameMeaning compares settings apart from where in a file they stand, which is
+// what their JSON form leaves out.
+func sameMeaning(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

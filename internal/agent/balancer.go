@@ -1,0 +1,209 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/ipvs"
+)
+
+// balancer joins the health checks to the kernel's table: what the checks make
+// of a pool, and which instances this node is master of, goes into one desired
+// table.
+type balancer struct {
+	journal    *journal.Journal
+	scheduler  *health.Scheduler
+	reconciler *ipvs.Reconciler
+
+	mu      sync.Mutex
+	conf    *config.Config
+	byName  map[string]*config.VirtualServer
+	pools   map[string]health.Pool
+	masters map[string]bool
+	// active is set once there has been something of ours to keep in the table.
+	active bool
+}
+
+func newBalancer(j *journal.Journal) *balancer {
+	return &balancer{
+		journal: j, conf: &config.Config{},
+		byName:  map[string]*config.VirtualServer{},
+		pools:   map[string]health.Pool{},
+		masters: map[string]bool{},
+	}
+}
+
+// apply makes cfg the configuration of the virtual servers and returns a line
+// for each change.
+func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []string {
+	var changes []string
+	b.mu.Lock()
+	b.conf = cfg
+	old := b.byName
+	b.byName = map[string]*config.VirtualServer{}
+	var keys []ipvs.ServiceKey
+	for _, vs := range cfg.VirtualServers {
+		b.byName[vs.Name] = vs
+		keys = append(keys, desired.ServiceKey(vs))
+		if was := old[vs.Name]; was == nil {
+			changes = append(changes, fmt.Sprintf("virtual server %s added", vs.Name))
+		} else if !sameMeaning(was, vs) {
+			changes = append(changes, fmt.Sprintf("virtual server %s changed", vs.Name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if b.byName[name] == nil {
+			changes = append(changes, fmt.Sprintf("virtual server %s removed", name))
+		}
+	}
+	maps.DeleteFunc(b.pools, func(name string, _ health.Pool) bool { return b.byName[name] == nil })
+	b.active = b.active || len(keys) > 0
+	if b.active {
+		b.reconciler.Own(keys)
+	}
+	b.mu.Unlock()
+	b.scheduler.Apply(services)
+	b.push()
+	return changes
+}
+
+// heard is told all that the health machines put out.
+func (b *balancer) heard(service string, out health.Output) {
+	switch o := out.(type) {
+	case health.PoolChanged:
+		b.mu.Lock()
+		if b.byName[service] != nil {
+			b.pools[service] = o.Pool
+		}
+		b.mu.Unlock()
+		b.push()
+		return
+	}
+	if text := health.Text(service, out); text != "" {
+		b.journal.Add(journal.Event{
+			Area: journal.Checks, Kind: checkKind(out), Level: checkLevel(out), Subject: service,
+			Text: text, Data: b.data(service, out), Cause: checkCause(out),
+		})
+	}
+}
+
+// mastership is told which instances this node is master of.
+func (b *balancer) mastership(instance string, master bool) {
+	b.mu.Lock()
+	b.masters[instance] = master
+	b.mu.Unlock()
+	b.push()
+}
+
+// push gives the reconciler the table that should be. While the pool of a
+// service is not known there is none: to the services that an earlier process
+// left, connections and all, it would look like an order to go.
+func (b *balancer) push() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.active {
+		return
+	}
+	for name := range b.byName {
+		if _, known := b.pools[name]; !known {
+			return
+		}
+	}
+	b.reconciler.Set(desired.Table(b.conf, b.pools, func(instance string) bool { return b.masters[instance] }))
+}
+
+// data is what the herald and the metrics act on.
+func (b *balancer) data(service string, out health.Output) any {
+	b.mu.Lock()
+	vs := b.byName[service]
+	initial := b.conf.Global.RSInitNotifies
+	b.mu.Unlock()
+	switch o := out.(type) {
+	case health.ServerUp:
+		return journal.ServerChange{Service: service, Server: o.Name, Up: true}
+	case health.ServerDown:
+		return journal.ServerChange{Service: service, Server: o.Name, Cause: o.Cause}
+	case health.ServerRemoved:
+		if o.Up {
+			return journal.ServerChange{Service: service, Server: o.Name, Cause: "removed from the configuration"}
+		}
+	case health.ServerAdded:
+		if o.Up && initial {
+			return journal.ServerChange{Service: service, Server: o.Name, Up: true}
+		}
+	case health.ServerStopped:
+		if o.Up && vs != nil && vs.Omega {
+			return journal.ServerChange{Service: service, Server: o.Name, Cause: "shutdown"}
+		}
+	case health.WeightChanged:
+		return journal.WeightChange{Service: service, Server: o.Name, From: o.From, To: o.To}
+	case health.QuorumGained:
+		return journal.QuorumChange{Service: service, Up: true, Weight: int(o.Weight), Quorum: o.Quorum}
+	case health.QuorumLost:
+		return journal.QuorumChange{Service: service, Weight: int(o.Weight), Quorum: o.Quorum}
+	}
+	return nil
+}
+
+func checkKind(out health.Output) string {
+	switch out.(type) {
+	case health.ServerUp:
+		return "server-up"
+	case health.ServerDown:
+		return "server-down"
+	case health.ServerAdded, health.ServerRemoved, health.ServerStopped:
+		return "server"
+	case health.WeightChanged:
+		return "weight"
+	case health.QuorumGained:
+		return "quorum-gained"
+	case health.QuorumLost:
+		return "quorum-lost"
+	case health.SorryAdded, health.SorryRemoved, health.AliveAdded, health.AliveRemoved:
+		return "sorry"
+	}
+	return "check"
+}
+
+func checkLevel(out health.Output) journal.Level {
+	switch out.(type) {
+	case health.ServerDown, health.QuorumLost:
+		return journal.Warning
+	case health.ServerUp, health.QuorumGained, health.SorryAdded, health.SorryRemoved:
+		return journal.Notice
+	}
+	return journal.Info
+}
+
+func checkCause(out health.Output) string {
+	switch o := out.(type) {
+	case health.ServerDown:
+		return o.Cause
+	case health.CheckFailed:
+		return o.Err
+	}
+	return ""
+}
+
+// serverName is a real server as the health machines name it in what they put out.
+func serverName(vs *config.VirtualServer, rs *config.RealServer) string {
+	protocol := vs.Protocol
+	if vs.FWMark != 0 {
+		protocol = ""
+	}
+	return health.ServerName(rs.Addr, rs.Port, protocol)
+}
+
+// repaired tells of what the reconciler put right in the kernel's table.
+func (b *balancer) repaired(changes []ipvs.Change) {
+	for _, c := range changes {
+		b.journal.Add(journal.Event{Area: journal.Checks, Kind: "ipvs-repaired", Level: journal.Warning,
+			Text: fmt.Sprintf("IPVS was changed by somebody else; put right: %s", c)})
+	}
+}

@@ -1,0 +1,373 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// elector runs the VRRP machines. One goroutine, the loop, feeds them what
+// happened and carries out what they answer; nothing that it calls may block.
+// Other goroutines reach it through its two queues only.
+type elector struct {
+	wire    wire
+	keeper  *keeper
+	record  *host.Record
+	ledger  *ledger
+	holds   *host.Holds
+	journal *journal.Journal
+	// mastership is told, on the loop, when an instance became master or ceased
+	// to be it.
+	mastership func(instance string, master bool)
+
+	adverts chan *received
+	calls   chan func(now time.Time)
+	pool    sync.Pool
+	// done is closed when the loop has ended.
+	done chan struct{}
+
+	conf      *config.Config
+	groups    []*vrrp.Group
+	instances map[string]*instance // by instance id
+	index     index
+	links     map[string]host.Link
+	scripts   map[string]bool // up or not, once there is a result
+	sockets   map[host.AdvertKey]*socket
+	watches   map[string]*watch
+	foreign   map[foreignKey]uint64
+	moves     []*move
+	// last are the moments of an earlier process's last adverts, by instance id.
+	last map[string]time.Time
+
+	out []vrrp.GroupOutput
+	buf []byte
+	// unused is set when the router found the advert at hand of no use.
+	unused bool
+}
+
+// foreignKey counts packets that belong to no instance.
+type foreignKey struct {
+	iface  string
+	reason vrrp.Reason
+}
+
+// queueLength is how many packets, or calls, may wait for the loop. Beyond it
+// the sockets' own buffers fill, and the kernel drops.
+const queueLength = 1024
+
+func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *journal.Journal) *elector {
+	e := &elector{
+		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
+		mastership: func(string, bool) {},
+		adverts:    make(chan *received, queueLength),
+		calls:      make(chan func(time.Time), queueLength),
+		done:       make(chan struct{}),
+		conf:       &config.Config{},
+		instances:  map[string]*instance{},
+		byName:     map[string]*instance{},
+		links:      map[string]host.Link{},
+		scripts:    map[string]bool{},
+		sockets:    map[host.AdvertKey]*socket{},
+		watches:    map[string]*watch{},
+		foreign:    map[foreignKey]uint64{},
+		last:       r.LastAdverts(time.Now()),
+	}
+	e.pool.New = func() any { return new(received) }
+	k.report = func(id string, serial uint64, err error) {
+		e.post(func(now time.Time) { e.served(now, id, serial, err) })
+	}
+	k.lost = func(id string, a host.Address) {
+		e.post(func(now time.Time) { e.addressLost(now, id, a) })
+	}
+	return e
+}
+
+// run is the loop. It ends when ctx is done.
+func (e *elector) run(ctx context.Context) {
+	defer close(e.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		e.fire(time.Now())
+		timer.Reset(e.wait(time.Now()))
+		select {
+		case r := <-e.adverts:
+			e.receive(time.Now(), r)
+			e.pool.Put(r)
+		case call := <-e.calls:
+			call(time.Now())
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// post hands a call to the loop; after the loop's end it is dropped.
+func (e *elector) post(call func(now time.Time)) {
+	select {
+	case e.calls <- call:
+	case <-e.done:
+	}
+}
+
+// do hands a call to the loop and waits until it was made. It returns false
+// where the loop has ended or ctx is done first.
+func (e *elector) do(ctx context.Context, call func(now time.Time)) bool {
+	made := make(chan struct{})
+	e.post(func(now time.Time) { call(now); close(made) })
+	select {
+	case <-made:
+		return true
+	case <-e.done:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// fire steps the groups whose moment has come.
+func (e *elector) fire(now time.Time) {
+	for _, g := range e.groups {
+		if d := g.Deadline(); !d.IsZero() && !d.After(now) {
+			e.step(now, g, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+		}
+	}
+}
+
+// wait is how long nothing is due.
+func (e *elector) wait(now time.Time) time.Duration {
+	wait := time.Hour
+	for _, g := range e.groups {
+		if d := g.Deadline(); !d.IsZero() {
+			wait = min(wait, d.Sub(now))
+		}
+	}
+	return max(wait, 0)
+}
+
+// feed gives an input to one instance.
+func (e *elector) feed(now time.Time, in *instance, input vrrp.Input) {
+	e.step(now, in.group, vrrp.GroupInput{Member: in.conf.Name, Input: input})
+}
+
+// step gives a group an input and carries out what it answers.
+func (e *elector) step(now time.Time, g *vrrp.Group, input vrrp.GroupInput) {
+	e.out = g.Step(now, input, e.out[:0])
+	for _, o := range e.out {
+		if in := e.index.byName[o.Member]; o.Member != "" && in != nil {
+			e.carryOut(now, in, o.Output)
+		} else {
+			e.groupMoved(g, o.Output)
+		}
+	}
+}
+
+// carryOut does what a router asks for.
+func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
+	switch o := out.(type) {
+	case vrrp.SendAdvert:
+		e.send(in, o.Packet)
+	case vrrp.Acquire:
+		for _, a := range o.Addresses {
+			in.held[a] = true
+		}
+		in.serial = o.Serial
+		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	case vrrp.Release:
+		for _, a := range o.Addresses {
+			delete(in.held, a)
+		}
+		for name, addrs := range in.byLink(o.Addresses) {
+			e.wire.Cancel(e.links[name].Index, addrs...)
+		}
+		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	case vrrp.Announce:
+		for name, addrs := range in.byLink(o.Addresses) {
+			if link, ok := e.links[name]; ok {
+				e.wire.Announce(link, addrs, o.Rounds)
+			}
+		}
+	case vrrp.StateChanged:
+		e.moved(in, o)
+	case vrrp.Noticed:
+		e.noticed(now, in, o)
+	case vrrp.Dropped:
+		e.unused = true
+		in.dropped(o.Reason)
+		if o.Detail == "" {
+			return // told before, since the last change of state
+		}
+	case vrrp.Stopped:
+		close(in.stopped)
+	}
+	if ev, ok := describe(in, out); ok {
+		e.journal.Add(ev)
+	}
+	e.settle(now, in, out)
+}
+
+// moved follows a router from state to state.
+func (e *elector) moved(in *instance, o vrrp.StateChanged) {
+	switch {
+	case o.To == vrrp.Master:
+		in.counters.BecameMaster++
+	case o.From == vrrp.Master:
+		in.counters.ReleasedMaster++
+		e.clear(in)
+	}
+	if o.From == vrrp.Init && o.To != vrrp.Master {
+		// What an earlier process left behind goes now.
+		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	}
+	if (o.From == vrrp.Master) != (o.To == vrrp.Master) {
+		e.mastership(in.conf.Name, o.To == vrrp.Master)
+	}
+	e.ledger.update(func(c *host.Contents) {
+		if c.Instances == nil {
+			c.Instances = map[string]host.InstanceRecord{}
+		}
+		c.Instances[in.id] = host.InstanceRecord{State: o.To, Hold: e.holds.Has(in.id)}
+	})
+}
+
+// noticed keeps the operator's holds where they outlive a boot.
+func (e *elector) noticed(now time.Time, in *instance, o vrrp.Noticed) {
+	var err error
+	switch o.Kind {
+	case vrrp.NoticeHold:
+		err = e.holds.Add(in.id, now)
+	case vrrp.NoticeHoldEnded:
+		err = e.holds.Remove(in.id)
+	}
+	if err != nil {
+		e.journal.Add(journal.Event{Kind: "hold-not-saved", Level: journal.Warning, Subject: in.conf.Name,
+			Text: "(" + in.conf.Name + ") the hold is not saved: " + err.Error()})
+	}
+}
+
+// groupMoved tells of a sync group's own change of state.
+func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
+	o, ok := out.(vrrp.StateChanged)
+	if !ok {
+		return
+	}
+	e.journal.Add(journal.Event{
+		Area: journal.VRRP, Kind: "group-state", Level: journal.Notice, Subject: g.Name(), Cause: o.Cause.Detail,
+		Text: "VRRP_Group(" + g.Name() + ") Syncing instances to " + o.To.String() + " state",
+		Data: change(journal.Group, g.Name(), journal.Stop, o),
+	})
+}
+
+// send puts an advert on the wire, once for the group or once for each peer. An
+// advert that cannot be sent is counted; the next one is tried in its turn.
+func (e *elector) send(in *instance, p vrrp.Packet) {
+	if in.socket == nil || in.socket.conn == nil || !in.link.Source.IsValid() {
+		in.counters.SendErrors++
+		return
+	}
+	if len(in.conf.Peers) == 0 {
+		e.sendTo(in, p, in.conf.Group, 255)
+	}
+	for _, peer := range in.conf.Peers {
+		e.sendTo(in, p, peer.Addr, in.conf.UnicastTTL)
+	}
+	in.counters.AdvertsSent++
+	if p.Priority == 0 {
+		in.counters.PriorityZeroSent++
+		e.clear(in)
+	} else if err := in.stamp.Mark(); err != nil {
+		in.counters.StampErrors++
+	}
+}
+
+func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
+	b, err := p.Append(e.buf[:0], in.link.Source, dst, in.conf.ChecksumV2Style)
+	if err == nil {
+		e.buf = b
+		err = in.socket.conn.Send(in.link.Source, dst, ttl, b)
+	}
+	if err != nil {
+		in.counters.SendErrors++
+	}
+}
+
+// clear forgets the last advert, since somebody else may be master from now on.
+func (e *elector) clear(in *instance) {
+	if err := in.stamp.Clear(); err != nil {
+		in.counters.StampErrors++
+	}
+}
+
+// served passes on what became of an instance's wish for addresses.
+func (e *elector) served(now time.Time, id string, serial uint64, err error) {
+	in := e.instances[id]
+	if in == nil {
+		return
+	}
+	if err != nil {
+		e.journal.Add(journal.Event{Kind: "addresses", Level: journal.Error, Subject: in.conf.Name,
+			Text: "(" + in.conf.Name + ") " + err.Error()})
+		e.feed(now, in, vrrp.AcquireFailed{Serial: serial, Cause: err.Error()})
+		return
+	}
+	e.feed(now, in, vrrp.Acquired{Serial: serial})
+}
+
+// addressLost passes on that somebody else removed an address, unless the
+// router let it go meanwhile.
+func (e *elector) addressLost(now time.Time, id string, a host.Address) {
+	if in := e.instances[id]; in != nil && in.held[a.Prefix.Addr()] {
+		e.feed(now, in, vrrp.AddressLost{Addr: a.Prefix.Addr()})
+	}
+}
+
+// sweep removes the addresses that an earlier process recorded and that this
+// configuration does not know; those that it knows are the instances' matter.
+func (e *elector) sweep(cfg *config.Config, recorded []host.Address) {
+	known := map[addressID]bool{}
+	for _, in := range cfg.Instances {
+		for _, a := range desired.Addresses(in, func(netip.Addr) bool { return true }) {
+			known[identity(a)] = true
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(recorded), func(a host.Address) bool { return known[identity(a)] })
+	if len(left) > 0 {
+		e.keeper.set("left over", 0, nil, left)
+	}
+}
+
+// stop ends every router: masters offer for as long as limit, or until now is
+// closed. It returns when all have stopped.
+func (e *elector) stop(limit time.Duration, now <-chan struct{}) {
+	var stopped []chan struct{}
+	shut := func(limit time.Duration) func(time.Time) {
+		return func(at time.Time) {
+			stopped = nil
+			for _, in := range e.instances {
+				stopped = append(stopped, in.stopped)
+			}
+			for _, g := range e.groups {
+				e.step(at, g, vrrp.GroupInput{Input: vrrp.Shutdown{Limit: limit}})
+			}
+		}
+	}
+	if !e.do(context.Background(), shut(limit)) {
+		return
+	}
+	for _, s := range stopped {
+		select {
+		case <-s:
+		case <-now:
+			e.do(context.Background(), shut(0))
+			return
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// instance is one VRRP instance while it runs: its machine, what it holds and
+// what it is fed. It belongs to the elector's loop.
+type instance struct {
+	// id stays the same while the router does, whatever its name becomes.
+	id     string
+	conf   *config.Instance
+	router *vrrp.Router
+	group  *vrrp.Group
+
+	socket *socket
+	stamp  *host.Stamp
+
+	// What the router was last told, so that it is told only changes.
+	started  bool
+	link     vrrp.LinkState
+	priority uint8
+	faults   []string
+
+	// held are the addresses that the router wants on the host, and serial the
+	// last Acquire.
+	held   map[netip.Addr]bool
+	serial uint64
+
+	// What follows from conf, worked out once: every address that the instance
+	// may have, and what decides about its priority and faults.
+	all      []host.Address
+	trackers desired.Trackers
+
+	// end is the word for the router's end: a stop, or a removal by a reload.
+	end string
+
+	counters control.Counters
+	// stopped is closed when the router has stopped.
+	stopped chan struct{}
+}
+
+// instanceID names a router by what it is. It keys what outlives a process, so
+// it must not change with the instance's name.
+func instanceID(in *config.Instance) string {
+	k := desired.KeyOf(in)
+	family := 4
+	if k.IPv6 {
+		family = 6
+	}
+	id := fmt.Sprintf("%s/%d/v%d/ip%d", k.Interface, k.VRID, k.Version, family)
+	if k.Unicast {
+		id += fmt.Sprintf("/unicast/%s", k.Source)
+	} else if k.Group.IsValid() {
+		id += "/" + k.Group.String()
+	}
+	return id
+}
+
+// wanted are the addresses that the host should have for the instance now.
+func (in *instance) wanted() []host.Address {
+	return desired.Addresses(in.conf, func(a netip.Addr) bool { return in.held[a] })
+}
+
+// configure gives the instance its configuration, new or changed.
+func (in *instance) configure(cfg *config.Config, conf *config.Instance) {
+	in.conf = conf
+	in.all = desired.Addresses(conf, func(netip.Addr) bool { return true })
+	in.trackers = desired.TrackersOf(cfg, conf)
+}
+
+// byLink sorts addresses by the interface that they live on.
+func (in *instance) byLink(addrs []netip.Addr) map[string][]netip.Addr {
+	on := map[netip.Addr]string{}
+	for _, a := range in.all {
+		on[a.Prefix.Addr()] = a.Interface
+	}
+	out := map[string][]netip.Addr{}
+	for _, a := range addrs {
+		out[on[a]] = append(out[on[a]], a)
+	}
+	return out
+}
+
+// find gives the address of the instance that is on this interface.
+func (in *instance) find(iface string, addr netip.Addr) (host.Address, bool) {
+	for _, a := range in.all {
+		if a.Interface == iface && a.Prefix.Addr() == addr {
+			return a, true
+		}
+	}
+	return host.Address{}, false
+}
+
+// dropped counts an advert that was not used.
+func (in *instance) dropped(r vrrp.Reason) {
+	if in.counters.Dropped == nil {
+		in.counters.Dropped = map[vrrp.Reason]uint64{}
+	}
+	in.counters.Dropped[r]++
+}
+
+// stateName is the state as people write it, the operator's overrides included.
+func stateName(s vrrp.Status) string {
+	switch {
+	case s.State == vrrp.Master && s.Offering:
+		return "MASTER (offering)"
+	case s.Hold:
+		return s.State.String() + " (held)"
+	case s.Forced:
+		return s.State.String() + " (forced)"
+	default:
+		return s.State.String()
+	}
+}
+
+// status is the instance as the control socket tells of it.
+func (in *instance) status() control.InstanceStatus {
+	s := in.router.Status()
+	c := in.counters
+	c.Dropped = nil
+	for r, n := range in.counters.Dropped {
+		if c.Dropped == nil {
+			c.Dropped = map[vrrp.Reason]uint64{}
+		}
+		c.Dropped[r] = n
+	}
+	out := control.InstanceStatus{
+		Status:       s,
+		StateName:    stateName(s),
+		Interface:    in.conf.Interface,
+		VRID:         in.conf.VRID,
+		Version:      in.conf.Version,
+		BasePriority: in.conf.Priority,
+		Interval:     in.conf.AdvertInterval,
+		SyncGroup:    in.group.Name(),
+		Counters:     c,
+	}
+	for _, a := range in.conf.Addresses {
+		out.Addresses = append(out.Addresses, a.Prefix)
+	}
+	for _, a := range in.conf.Excluded {
+		out.Excluded = append(out.Excluded, a.Prefix)
+	}
+	out.Held = slices.Clone(s.Held)
+	return out
+}

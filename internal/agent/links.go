@@ -1,0 +1,317 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/track"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// socket is a VRRP socket and the instances that use it.
+type socket struct {
+	key  host.AdvertKey
+	conn advertConn
+	err  error
+	// checksumV2Style is set while one of the users accepts such checksums.
+	checksumV2Style atomic.Bool
+	users           map[uint8]*instance // by VRID
+}
+
+// watch is the watch for a peer's announcements on one link.
+type watch struct {
+	link   host.Link
+	closer io.Closer
+}
+
+// received is a packet on its way from a socket to the loop.
+type received struct {
+	socket  *socket
+	unicast bool
+	vrid    uint8
+	known   bool
+	advert  vrrp.Advert
+	err     error
+}
+
+// hostEvent follows the host's links and addresses.
+func (e *elector) hostEvent(now time.Time, ev host.Event) {
+	switch ev := ev.(type) {
+	case host.LinkChanged:
+		was, known := e.links[ev.Link.Name]
+		e.links[ev.Link.Name] = ev.Link
+		if known && was.Up != ev.Link.Up {
+			e.journal.Add(linkEvent(ev.Link.Name, ev.Link.Up))
+		}
+		e.watchLinks()
+		e.refresh(now, e.index.byLink[ev.Link.Name])
+	case host.LinkGone:
+		delete(e.links, ev.Name)
+		e.wire.Forget(ev.Index)
+		e.watchLinks()
+		e.refresh(now, e.index.byLink[ev.Name])
+	case host.AddressChanged:
+		if ev.Present {
+			return
+		}
+		for _, in := range e.index.byAddr[ev.Prefix.Addr()] {
+			if a, ok := in.find(ev.Interface, ev.Prefix.Addr()); ok && in.held[ev.Prefix.Addr()] {
+				e.keeper.check(in.id, a)
+			}
+		}
+	}
+}
+
+func linkEvent(name string, up bool) journal.Event {
+	state := "down"
+	if up {
+		state = "up"
+	}
+	return journal.Event{Kind: "link", Level: journal.Info, Subject: name, Text: fmt.Sprintf("Netlink reports %s %s", name, state)}
+}
+
+// refresh tells routers of their links and trackers, as far as they changed,
+// and starts those for which all that they wait for is known.
+func (e *elector) refresh(now time.Time, list []*instance) {
+	for _, in := range list {
+		e.refreshOne(now, in)
+	}
+}
+
+func (e *elector) refreshOne(now time.Time, in *instance) {
+	link := e.openSocket(in)
+	priority, faults, waiting := e.evaluate(in)
+	if priority != in.priority {
+		in.priority = priority
+		e.feed(now, in, vrrp.Priority{Effective: priority, Cause: "tracking"})
+	}
+	for _, f := range faults {
+		if !slices.Contains(in.faults, f) {
+			e.feed(now, in, vrrp.Fault{Cause: f, Active: true})
+		}
+	}
+	for _, f := range in.faults {
+		if !slices.Contains(faults, f) {
+			e.feed(now, in, vrrp.Fault{Cause: f})
+		}
+	}
+	in.faults = faults
+	if link != in.link || !in.started {
+		in.link = link
+		e.feed(now, in, link)
+	}
+	if !in.started && !waiting {
+		in.started = true
+		e.feed(now, in, vrrp.Start{LastAdvert: e.last[in.id], Hold: e.holds.Has(in.id)})
+	}
+}
+
+// evaluate asks the trackers; waiting is true while a script that decides about
+// FAULT has not run yet.
+func (e *elector) evaluate(in *instance) (priority uint8, faults []string, waiting bool) {
+	var tracked []track.Tracked
+	for _, s := range in.trackers.Scripts {
+		up, known := e.scripts[s.Name]
+		tracked = append(tracked, track.Tracked{Kind: track.KindScript, Name: s.Name, Weight: s.Weight, Reverse: s.Reverse,
+			Up: up, Known: known, Added: in.started})
+		waiting = waiting || s.Weight == 0 && !known
+	}
+	for _, i := range in.trackers.Interfaces {
+		link, known := e.links[i.Name]
+		tracked = append(tracked, track.Tracked{Kind: track.KindInterface, Name: i.Name, Weight: i.Weight, Reverse: i.Reverse,
+			Up: known && link.Up, Known: true})
+	}
+	priority, faults = track.Evaluate(in.conf.Priority, tracked)
+	return priority, faults, waiting
+}
+
+// ours says whether an address is one of the virtual ones.
+func (e *elector) ours(a netip.Addr) bool { return len(e.index.byAddr[a]) > 0 }
+
+// openSocket makes sure that the instance has the socket of its link, and says
+// what the router is to know of the link.
+func (e *elector) openSocket(in *instance) vrrp.LinkState {
+	var link *host.Link
+	key := host.AdvertKey{Interface: in.conf.Interface, IPv6: in.conf.IPv6}
+	if l, ok := e.links[in.conf.Interface]; ok {
+		link, key.Index = &l, l.Index
+	}
+	if len(in.conf.Peers) == 0 {
+		key.Group = in.conf.Group
+	}
+	state := desired.LinkState(in.conf, link, e.ours)
+	if link == nil {
+		e.leaveSocket(in)
+		return state
+	}
+	if in.socket == nil || in.socket.key != key {
+		e.leaveSocket(in)
+		e.joinSocket(in, key)
+	}
+	if in.socket.conn == nil {
+		e.open(in.socket)
+	}
+	if in.socket.conn == nil {
+		return vrrp.LinkState{Source: state.Source, Cause: in.socket.err.Error()}
+	}
+	return state
+}
+
+func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
+	s := e.sockets[key]
+	if s == nil {
+		s = &socket{key: key, users: map[uint8]*instance{}}
+		e.sockets[key] = s
+	}
+	s.users[uint8(in.conf.VRID)] = in
+	if in.conf.ChecksumV2Style {
+		s.checksumV2Style.Store(true)
+	}
+	in.socket = s
+}
+
+// open opens a socket; one that cannot be opened is tried again with the next
+// change of a link.
+func (e *elector) open(s *socket) {
+	conn, err := e.wire.OpenAdverts(s.key, func(r host.Received) { e.arrived(s, r) })
+	if err != nil {
+		if s.err == nil {
+			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Error, Subject: s.key.Interface, Text: err.Error()})
+		}
+		s.err = err
+		return
+	}
+	s.conn, s.err = conn, nil
+}
+
+func (e *elector) leaveSocket(in *instance) {
+	s := in.socket
+	if s == nil {
+		return
+	}
+	in.socket = nil
+	delete(s.users, uint8(in.conf.VRID))
+	if len(s.users) > 0 {
+		return
+	}
+	delete(e.sockets, s.key)
+	if s.conn != nil {
+		// Close waits for the handler, which may wait for the loop.
+		go s.conn.Close()
+	}
+}
+
+// arrived parses a packet on its socket's goroutine and queues it for the loop.
+func (e *elector) arrived(s *socket, r host.Received) {
+	p := e.pool.Get().(*received)
+	p.socket, p.unicast = s, r.Meta.Unicast
+	p.advert.Source, p.advert.Destination, p.advert.TTL = r.Meta.Source, r.Meta.Destination, r.Meta.TTL
+	r.Meta.ChecksumV2Style = s.checksumV2Style.Load()
+	p.vrid, p.known = vrrp.PeekVRID(r.Payload)
+	p.err = vrrp.ParseInto(&p.advert.Packet, r.Payload, r.Meta)
+	select {
+	case e.adverts <- p:
+	case <-e.done:
+	}
+}
+
+// receive hands a packet to the router that it is for. One that Parse refused,
+// or that is for nobody here, is counted by its reason and changes nothing.
+func (e *elector) receive(now time.Time, p *received) {
+	in := p.socket.users[p.vrid]
+	if !p.known {
+		in = nil
+	}
+	reason, bad := vrrp.ReasonOf(p.err)
+	switch {
+	case in == nil:
+		// A unicast packet reaches the group's socket of its link as well, and
+		// is counted once, where unicast is at home.
+		if p.unicast != p.socket.key.Group.IsValid() {
+			if !bad {
+				reason = vrrp.DropUnknownVRID
+			}
+			e.strange(p, reason, bad)
+		}
+	case bad:
+		if in.counters.Dropped[reason] == 0 {
+			e.journal.Add(journal.Event{Kind: "advert-dropped", Level: journal.Warning, Subject: in.conf.Name,
+				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, p.advert.Source, p.err)})
+		}
+		in.dropped(reason)
+	default:
+		e.unused = false
+		e.feed(now, in, &p.advert)
+		if !e.unused {
+			in.counters.AdvertsReceived++
+			if p.advert.Packet.Priority == 0 {
+				in.counters.PriorityZeroRcvd++
+			}
+		}
+	}
+}
+
+// strange counts a packet for no instance of ours.
+func (e *elector) strange(p *received, reason vrrp.Reason, bad bool) {
+	k := foreignKey{p.socket.key.Interface, reason}
+	e.foreign[k]++
+	if e.foreign[k] == 1 && !bad && e.conf.Global.LogUnknownVRIDs {
+		e.journal.Add(journal.Event{Kind: "unknown-vrid", Level: journal.Info, Subject: k.iface,
+			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", p.vrid, k.iface)})
+	}
+}
+
+// watchLinks keeps a watch for a peer's announcements on every link that may
+// carry one of our addresses. It stands before it is needed: a peer announces
+// within a millisecond of its first advert.
+func (e *elector) watchLinks() {
+	needed := map[string]bool{}
+	for _, in := range e.instances {
+		for _, a := range in.all {
+			needed[a.Interface] = true
+		}
+	}
+	for name, w := range e.watches {
+		link, ok := e.links[name]
+		if !needed[name] || !ok || link.Index != w.link.Index || string(link.MAC) != string(w.link.MAC) {
+			delete(e.watches, name)
+			go w.closer.Close()
+		}
+	}
+	for name := range needed {
+		link, ok := e.links[name]
+		if !ok || e.watches[name] != nil {
+			continue
+		}
+		closer, err := e.wire.WatchPeers(link, func(a host.Announced) {
+			e.post(func(now time.Time) { e.peerAnnounced(now, link.Name, a.Addr) })
+		})
+		if err != nil {
+			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Warning, Subject: name,
+				Text: fmt.Sprintf("a peer's announcements on %s cannot be seen, addresses go by the timers alone: %v", name, err)})
+			continue
+		}
+		e.watches[name] = &watch{link: link, closer: closer}
+	}
+}
+
+func (e *elector) peerAnnounced(now time.Time, iface string, addr netip.Addr) {
+	for _, in := range e.index.byAddr[addr] {
+		if _, ok := in.find(iface, addr); ok {
+			e.feed(now, in, vrrp.PeerAnnounced{Addr: addr})
+		}
+	}
+}
+
+// scriptDone follows a tracked script.
+func (e *elector) scriptDone(now time.Time, r track.ScriptResult) {
+	e.scripts[r.Name] = r.Up
+	e.refresh(now, e.index.byScript[r.Name])
+}

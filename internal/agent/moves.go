@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// move is an operator's order on its way through the routers.
+type move struct {
+	kind    vrrp.CommandKind
+	begun   time.Time
+	pending map[*instance]*control.MoveOutcome
+	// from is each instance's state when the order was given.
+	from     map[*instance]vrrp.State
+	outcomes []*control.MoveOutcome
+	done     chan struct{}
+}
+
+// move gives an order to the instances named, or to all that it makes sense
+// for, and waits until each has settled or ctx is done.
+func (e *elector) move(ctx context.Context, req control.MoveRequest) (control.MoveResponse, error) {
+	var m *move
+	var err error
+	if !e.do(ctx, func(now time.Time) { m, err = e.order(now, req) }) {
+		return control.MoveResponse{}, errStopped
+	}
+	if err != nil {
+		return control.MoveResponse{}, err
+	}
+	select {
+	case <-m.done:
+	case <-e.done:
+	case <-ctx.Done():
+	}
+	var resp control.MoveResponse
+	e.do(context.WithoutCancel(ctx), func(now time.Time) {
+		for in := range maps.All(m.pending) {
+			m.finish(now, in, false, "not settled in time; the order stands")
+		}
+		e.moves = slices.DeleteFunc(e.moves, func(x *move) bool { return x == m })
+		for _, o := range m.outcomes {
+			resp.Outcomes = append(resp.Outcomes, *o)
+		}
+	})
+	return resp, nil
+}
+
+// order finds the instances that an order is for and gives it to their groups.
+func (e *elector) order(now time.Time, req control.MoveRequest) (*move, error) {
+	targets, err := e.targets(req)
+	if err != nil {
+		return nil, err
+	}
+	m := &move{
+		kind: req.Kind, begun: now, done: make(chan struct{}),
+		pending: map[*instance]*control.MoveOutcome{},
+		from:    map[*instance]vrrp.State{},
+	}
+	var groups []*vrrp.Group
+	for _, in := range targets {
+		if !slices.Contains(groups, in.group) {
+			groups = append(groups, in.group)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.instances)) {
+		if in := e.instances[id]; slices.Contains(groups, in.group) {
+			o := &control.MoveOutcome{Instance: in.conf.Name}
+			m.pending[in], m.outcomes = o, append(m.outcomes, o)
+			m.from[in] = in.router.Status().State
+		}
+	}
+	if len(m.pending) == 0 {
+		close(m.done)
+		return m, nil
+	}
+	e.moves = append(e.moves, m)
+	e.journal.Add(journal.Event{Kind: "order", Level: journal.Notice, Text: fmt.Sprintf("%s ordered for %s", req.Kind, names(targets))})
+	for _, g := range groups {
+		e.step(now, g, vrrp.GroupInput{Input: vrrp.Command{Kind: req.Kind, Force: req.Force}})
+	}
+	return m, nil
+}
+
+// targets are the instances that an order names, or all of them that it can
+// mean where it names none.
+func (e *elector) targets(req control.MoveRequest) ([]*instance, error) {
+	var out []*instance
+	for _, name := range req.Instances {
+		in := e.index.byName[name]
+		if in == nil {
+			return nil, fmt.Errorf("no instance %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(e.index.byName)), ", "))
+		}
+		out = append(out, in)
+	}
+	if len(req.Instances) > 0 {
+		return out, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.index.byName)) {
+		in := e.index.byName[name]
+		s := in.router.Status()
+		switch {
+		case req.Kind == vrrp.Switchover && s.State != vrrp.Master,
+			req.Kind == vrrp.Failover && (s.State == vrrp.Master) != req.Force,
+			req.Kind == vrrp.Resume && !s.Hold && !s.Forced:
+			continue
+		}
+		out = append(out, in)
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	switch {
+	case len(e.instances) == 0:
+		return nil, fmt.Errorf("no VRRP instance is configured")
+	case req.Kind == vrrp.Resume:
+		return nil, fmt.Errorf("nothing to resume: no instance is held or forced")
+	case req.Kind == vrrp.Switchover, req.Force:
+		return nil, fmt.Errorf("this node is master of no instance")
+	}
+	return nil, fmt.Errorf("this node is master of every instance already")
+}
+
+func names(list []*instance) string {
+	var out []string
+	for _, in := range list {
+		out = append(out, in.conf.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// settle looks whether an output ends what an order waits for.
+func (e *elector) settle(now time.Time, in *instance, out vrrp.Output) {
+	for _, m := range e.moves {
+		if m.pending[in] != nil {
+			m.settle(now, in, out)
+		}
+	}
+}
+
+func (m *move) settle(now time.Time, in *instance, out vrrp.Output) {
+	switch o := out.(type) {
+	case vrrp.CommandDone:
+		if o.Err != "" {
+			m.finish(now, in, false, o.Err)
+		} else if m.kind == vrrp.Resume {
+			m.finish(now, in, true, "the override is gone; the ordinary rules decide again")
+		}
+	case vrrp.Noticed:
+		if o.Kind == vrrp.NoticeRolledBack {
+			m.finish(now, in, false, o.Detail)
+		}
+	case vrrp.StateChanged:
+		wasMaster := m.from[in] == vrrp.Master
+		if m.kind != vrrp.Resume && wasMaster != (o.To == vrrp.Master) {
+			m.finish(now, in, true, o.Cause.Detail)
+		}
+	}
+}
+
+// finish writes down how the order ended for one instance.
+func (m *move) finish(now time.Time, in *instance, done bool, text string) {
+	o := m.pending[in]
+	o.Done, o.Text, o.Took = done, text, now.Sub(m.begun)
+	o.State = stateName(in.router.Status())
+	delete(m.pending, in)
+	if len(m.pending) == 0 {
+		close(m.done)
+	}
+}

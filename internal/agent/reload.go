@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/script"
+	"github.com/tandem-ha/tandem/internal/track"
+)
+
+// Reload reads the configuration again. One that means what the last one meant
+// changes nothing, nor does one that cannot run; of any other only what differs
+// is carried out.
+func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	old := a.conf.Load()
+	if old == nil {
+		return control.ReloadResponse{Time: time.Now(), Err: "tandem is still starting"}
+	}
+	cfg, diagnostics := a.load()
+	r := control.ReloadResponse{Time: time.Now(), Diagnostics: diagnostics}
+	e := journal.Event{Kind: "reload", Level: journal.Notice}
+	switch {
+	case !config.Runnable(diagnostics):
+		r.Err = (&ConfigError{Diagnostics: diagnostics}).Error()
+		e.Level, e.Text = journal.Error, "New config failed validation, nothing was changed: "+r.Err
+	case config.Equal(old.config, cfg):
+		r.OK = true
+		e.Text = "Reload complete, the configuration means what it meant before"
+	default:
+		a.log(diagnostics)
+		r.OK, r.Changed = true, true
+		r.Changes = a.inForce(ctx, cfg)
+		e.Text = "Reload complete"
+	}
+	a.last.Store(&r)
+	a.journal.Add(e)
+	return r
+}
+
+// inForce makes cfg the configuration of every part and returns a line for each
+// change.
+func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
+	resolve := func(c config.Command) (health.Script, error) {
+		return script.Resolve(c, cfg.Global.ScriptUser, cfg.Global.ScriptSecurity)
+	}
+	var scripts []track.ScriptConfig
+	var errs []error
+	for _, s := range cfg.Scripts {
+		command, err := resolve(s.Command)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		scripts = append(scripts, track.ScriptConfig{
+			Name: s.Name, Script: command, Interval: s.Interval, Timeout: s.Timeout,
+			Rise: s.Rise, Fall: s.Fall, InitFail: s.InitFail,
+		})
+	}
+	services, bad := desired.Services(cfg, desired.Scripts{Exec: a.runner.Run, Resolve: resolve})
+	errs = append(errs, bad...)
+	errs = append(errs, a.herald.apply(cfg, resolve)...)
+	for _, err := range errs {
+		a.journal.Add(journal.Event{Kind: "script-unusable", Level: journal.Warning, Text: err.Error() + " - disabling"})
+	}
+	a.runner.Forget()
+	a.announce.SetSpacing(desired.AnnounceSpacing(cfg.Global))
+	a.monitor.Apply(scripts)
+	var changes []string
+	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) { changes = a.elector.apply(now, cfg) })
+	changes = append(changes, a.balancer.apply(cfg, services)...)
+	a.conf.Store(&loaded{config: cfg, at: time.Now()})
+	return changes
+}

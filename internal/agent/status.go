@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/journal"
+)
+
+// statusLimit bounds the wait for the elector; its loop never blocks, so that
+// this is reached only while the agent starts or ends.
+const statusLimit = 2 * time.Second
+
+// Status is the agent's state now.
+func (a *Agent) Status() control.Status {
+	s := control.Status{
+		Version: a.opts.Version, PID: os.Getpid(), Started: a.started,
+		ConfigFile: a.opts.ConfigFile, LastReload: a.last.Load(),
+	}
+	conf := a.conf.Load()
+	if conf == nil {
+		return s
+	}
+	s.ConfigLoaded, s.RouterID = conf.at, conf.config.Global.RouterID
+	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
+	defer cancel()
+	a.elector.do(ctx, func(time.Time) { a.elector.report(&s) })
+	for _, st := range a.monitor.Status() {
+		s.Scripts = append(s.Scripts, scriptStatus(st.Name, st.Known, st.Up, st.Last, st.Since))
+	}
+	s.Services = serviceStatuses(conf.config, a.balancer.scheduler.Status())
+	if err := a.balancer.reconciler.Err(); err != nil {
+		s.IPVS = err.Error()
+	}
+	return s
+}
+
+// Events are the journal's events after a sequence number.
+func (a *Agent) Events(after uint64) []journal.Event { return a.journal.Events(after) }
+
+// Move carries out an operator's order.
+func (a *Agent) Move(ctx context.Context, m control.MoveRequest) (control.MoveResponse, error) {
+	return a.elector.move(ctx, m)
+}
+
+// report fills in what the elector knows. It is called on the loop.
+func (e *elector) report(s *control.Status) {
+	for _, conf := range e.conf.Instances {
+		if in := e.index.byName[conf.Name]; in != nil {
+			s.Instances = append(s.Instances, in.status())
+		}
+	}
+	for _, g := range e.groups {
+		if g.Name() == "" {
+			continue
+		}
+		gs := control.GroupStatus{Name: g.Name(), State: g.State()}
+		for _, r := range g.Members() {
+			gs.Members = append(gs.Members, r.Config().Name)
+		}
+		s.Groups = append(s.Groups, gs)
+	}
+	order := func(a, b foreignKey) int {
+		return cmp.Or(cmp.Compare(a.iface, b.iface), cmp.Compare(a.reason, b.reason))
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(e.foreign), order) {
+		s.Foreign = append(s.Foreign, control.DropCount{Interface: k.iface, Reason: k.reason, Count: e.foreign[k]})
+	}
+}
+
+func scriptStatus(name string, known, up bool, last string, since time.Time) control.ScriptStatus {
+	s := control.ScriptStatus{Name: name, State: "unknown", Last: last, Since: since}
+	switch {
+	case known && up:
+		s.State = "up"
+	case known:
+		s.State = "down"
+	}
+	return s
+}
+
+// serviceStatuses joins what the checks say with what the configuration says.
+func serviceStatuses(cfg *config.Config, checked []health.ServiceStatus) []control.ServiceStatus {
+	byName := map[string]*config.VirtualServer{}
+	for _, vs := range cfg.VirtualServers {
+		byName[vs.Name] = vs
+	}
+	var out []control.ServiceStatus
+	for _, c := range checked {
+		s := control.ServiceStatus{Name: c.Name, QuorumUp: c.QuorumUp, Quorum: c.Quorum, LiveWeight: int(c.LiveWeight)}
+		if vs := byName[c.Name]; vs != nil {
+			s.Key, s.Scheduler = desired.ServiceKey(vs), vs.Scheduler
+		}
+		for _, server := range c.Servers {
+			ss := control.ServerStatus{
+				Addr: server.Addr, Port: server.Port, Sorry: server.Sorry, Up: server.Up,
+				InPool: server.InPool, Weight: server.Weight, Since: server.Since,
+			}
+			for _, ch := range server.Checks {
+				ss.Checks = append(ss.Checks, control.CheckStatus{
+					Kind: ch.Kind, State: ch.State, Last: ch.Last, Took: ch.Took, Err: ch.Err, Transcript: ch.Transcript,
+				})
+			}
+			s.Servers = append(s.Servers, ss)
+		}
+		out = append(out, s)
+	}
+	return out
+}

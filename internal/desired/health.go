@@ -1,0 +1,109 @@
+package desired
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+)
+
+// Scripts runs the commands that a configuration names.
+type Scripts struct {
+	// Exec runs one.
+	Exec health.Exec
+	// Resolve finds a command's program and the identity that it runs under.
+	Resolve func(config.Command) (health.Script, error)
+}
+
+// Services gives the health machines' settings of every virtual server, and
+// what keeps a check from being made: such a check is left out, as keepalived
+// leaves it out, and its server counts as up as far as that check goes.
+func Services(cfg *config.Config, scripts Scripts) ([]health.ServiceConfig, []error) {
+	var out []health.ServiceConfig
+	var errs []error
+	for _, vs := range cfg.VirtualServers {
+		s := health.ServiceConfig{Name: vs.Name, Quorum: vs.Quorum, Hysteresis: vs.Hysteresis}
+		if vs.FWMark == 0 {
+			s.Protocol = vs.Protocol
+		}
+		for _, rs := range vs.RealServers {
+			server := health.ServerConfig{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
+			for _, c := range rs.Checks {
+				check, err := checkOf(c, scripts)
+				if err != nil {
+					errs = append(errs, err)
+					continue
+				}
+				server.Checks = append(server.Checks, health.CheckConfig{
+					Kind:             c.Kind,
+					Check:            check,
+					Key:              checkKey(c),
+					Interval:         c.Interval,
+					Retries:          c.Retries,
+					DelayBeforeRetry: c.DelayBeforeRetry,
+					Warmup:           c.Warmup,
+					Alpha:            c.Alpha,
+					LogAllFailures:   c.LogAllFailures,
+				})
+			}
+			s.Servers = append(s.Servers, server)
+		}
+		if vs.Sorry != nil {
+			s.Sorry = &health.SorryConfig{Addr: vs.Sorry.Addr, Port: vs.Sorry.Port, Inhibit: vs.Sorry.Inhibit}
+		}
+		out = append(out, s)
+	}
+	return out, errs
+}
+
+// checkKey says what a check asks and of whom, leaving out when: a check that
+// only changes its schedule goes on from where it was.
+func checkKey(c *config.Check) string {
+	what := *c
+	what.Interval, what.Retries, what.DelayBeforeRetry, what.Warmup = 0, 0, 0, 0
+	what.Alpha, what.LogAllFailures = false, false
+	key, err := json.Marshal(what)
+	if err != nil {
+		// The type has nothing that cannot be marshalled.
+		panic(err)
+	}
+	return string(key)
+}
+
+func connect(c config.Connect) health.Connect {
+	return health.Connect{
+		Addr: c.Addr, Port: c.Port,
+		BindAddr: c.BindAddr, BindPort: c.BindPort, BindInterface: c.BindInterface,
+		FWMark: c.FWMark, Timeout: c.Timeout,
+	}
+}
+
+func checkOf(c *config.Check, scripts Scripts) (health.Check, error) {
+	switch {
+	case c.Misc != nil:
+		s, err := scripts.Resolve(c.Misc.Command)
+		if err != nil {
+			return nil, err
+		}
+		return health.NewMisc(health.MiscConfig{Script: s, Timeout: c.Misc.Timeout, Dynamic: c.Misc.Dynamic}, scripts.Exec), nil
+	case c.HTTP != nil:
+		h := health.HTTPConfig{
+			Connect:      connect(c.Connect),
+			TLS:          c.Kind == "SSL_GET",
+			Protocol:     c.HTTP.Protocol,
+			FastRecovery: c.HTTP.FastRecovery,
+			EnableSNI:    c.HTTP.EnableSNI,
+			SNIName:      c.HTTP.SNIName,
+		}
+		for _, u := range c.HTTP.URLs {
+			url := health.HTTPURL{Path: u.Path, Host: u.Host, Digest: strings.ToLower(u.Digest)}
+			for _, r := range u.Status {
+				url.Status = append(url.Status, health.StatusRange{First: r.First, Last: r.Last})
+			}
+			h.URLs = append(h.URLs, url)
+		}
+		return health.NewHTTP(h), nil
+	}
+	return health.NewTCP(connect(c.Connect)), nil
+}

@@ -1,0 +1,48 @@
+package desired
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// LinkState says whether an instance's interface can carry its adverts, and
+// with which source address. A nil link is one that does not exist. ours says
+// which addresses are virtual and never a source.
+func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool) vrrp.LinkState {
+	if link == nil {
+		return vrrp.LinkState{Cause: fmt.Sprintf("interface %s missing", in.Interface)}
+	}
+	source := host.SourceAddress(*link, in.IPv6, ours)
+	if in.Source.IsValid() {
+		if in.TrackSource && !onLink(link, in.Source) {
+			return vrrp.LinkState{Cause: "src address not configured"}
+		}
+		source = in.Source
+	}
+	switch {
+	case !link.Up && in.TrackPrimary:
+		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s down", in.Interface)}
+	case len(in.Peers) == 0 && !link.Multicast:
+		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s has no multicast", in.Interface)}
+	case !source.IsValid():
+		family := 4
+		if in.IPv6 {
+			family = 6
+		}
+		return vrrp.LinkState{Cause: fmt.Sprintf("no IPv%d address for interface", family)}
+	}
+	return vrrp.LinkState{Up: true, Source: source}
+}
+
+func onLink(link *host.Link, addr netip.Addr) bool {
+	for _, p := range link.Addresses {
+		if p.Addr() == addr {
+			return true
+		}
+	}
+	return false
+}

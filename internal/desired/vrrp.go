@@ -1,0 +1,170 @@
+package desired
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// Router gives the machine's settings for an instance.
+func Router(g config.Global, in *config.Instance) vrrp.Config {
+	c := vrrp.Config{
+		Name:                 in.Name,
+		VRID:                 uint8(in.VRID),
+		Version:              uint8(in.Version),
+		IPv6:                 in.IPv6,
+		Priority:             uint8(in.Priority),
+		StateMaster:          in.StateMaster,
+		AdvertInterval:       in.AdvertInterval,
+		DownTimerAdverts:     in.DownTimerAdverts,
+		Preempt:              in.Preempt,
+		PreemptDelay:         in.PreemptDelay,
+		StartupDelay:         g.StartupDelay,
+		Addresses:            addrs(in.Addresses),
+		Excluded:             addrs(in.Excluded),
+		CheckSource:          in.CheckSource,
+		Group:                in.Group,
+		LowerPrioNoAdvert:    in.LowerPrioNoAdvert,
+		HigherPrioSendAdvert: in.HigherPrioSendAdvert,
+		OwnerIgnoreAdverts:   in.OwnerIgnoreAdverts,
+		SkipCheckAddresses:   in.SkipCheckAddresses,
+		ChecksumV2Style:      in.ChecksumV2Style,
+		Announcements: vrrp.Announcements{
+			Repeat:          in.GARP.Repeat,
+			Delay:           in.GARP.Delay,
+			Refresh:         in.GARP.Refresh,
+			RefreshRepeat:   in.GARP.RefreshRepeat,
+			LowerPrioRepeat: in.GARP.LowerPrioRepeat,
+			LowerPrioDelay:  in.GARP.LowerPrioDelay,
+		},
+	}
+	switch in.AuthType {
+	case "PASS":
+		c.Auth = vrrp.Auth{Type: vrrp.AuthPassword, Password: []byte(in.AuthPass)}
+	case "AH":
+		c.Auth = vrrp.Auth{Type: vrrp.AuthAH, Password: []byte(in.AuthPass)}
+	}
+	for _, p := range in.Peers {
+		c.Peers = append(c.Peers, vrrp.Peer{Addr: p.Addr, MinTTL: p.MinTTL, MaxTTL: p.MaxTTL})
+	}
+	return c
+}
+
+func addrs(in []config.Address) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range in {
+		out = append(out, a.Prefix.Addr())
+	}
+	return out
+}
+
+// Addresses gives the addresses that an instance should have on the host while
+// it holds those for which held is true, in the order of the file.
+func Addresses(in *config.Instance, held func(netip.Addr) bool) []host.Address {
+	var out []host.Address
+	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
+		for _, a := range list {
+			if held(a.Prefix.Addr()) {
+				out = append(out, Address(a))
+			}
+		}
+	}
+	return out
+}
+
+// Address gives one line of an address block as the host should hold it.
+func Address(a config.Address) host.Address {
+	h := host.Address{
+		Prefix:     a.Prefix,
+		Interface:  a.Interface,
+		Label:      a.Label,
+		Scope:      a.Scope,
+		Broadcast:  a.Broadcast,
+		Peer:       a.Peer,
+		Flags:      a.Flags,
+		Deprecated: a.Deprecated,
+	}
+	if a.NoDAD {
+		h.Flags |= unix.IFA_F_NODAD
+	}
+	return h
+}
+
+// Trackers are the scripts and interfaces that decide about an instance's
+// priority and faults.
+type Trackers struct {
+	Scripts, Interfaces []config.Track
+}
+
+// TrackersOf gives an instance's trackers: its own, its sync group's, and the
+// interfaces of its addresses, unless no_track says otherwise.
+func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
+	t := Trackers{Scripts: slices.Clone(in.TrackScripts), Interfaces: slices.Clone(in.TrackInterfaces)}
+	for _, g := range cfg.SyncGroups {
+		if slices.Contains(g.Members, in.Name) {
+			t.Scripts = append(t.Scripts, g.TrackScripts...)
+			t.Interfaces = append(t.Interfaces, g.TrackInterfaces...)
+		}
+	}
+	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
+		for _, a := range list {
+			known := func(t config.Track) bool { return t.Name == a.Interface }
+			if !a.NoTrack && a.Interface != in.Interface && !slices.ContainsFunc(t.Interfaces, known) {
+				t.Interfaces = append(t.Interfaces, config.Track{Pos: a.Pos, Name: a.Interface})
+			}
+		}
+	}
+	return t
+}
+
+// Links names the interfaces on whose state an instance depends, each once.
+func Links(in *config.Instance, t Trackers) []string {
+	out := []string{in.Interface}
+	for _, i := range t.Interfaces {
+		if !slices.Contains(out, i.Name) {
+			out = append(out, i.Name)
+		}
+	}
+	return out
+}
+
+// RouterKey is what an instance is, as far as a reload goes: a router whose key
+// stays keeps its state, whatever its name.
+type RouterKey struct {
+	Interface string
+	VRID      int
+	Version   int
+	IPv6      bool
+	Group     netip.Addr
+	Unicast   bool
+	Source    netip.Addr
+}
+
+// KeyOf gives an instance's identity.
+func KeyOf(in *config.Instance) RouterKey {
+	k := RouterKey{
+		Interface: in.Interface,
+		VRID:      in.VRID,
+		Version:   in.Version,
+		IPv6:      in.IPv6,
+		Unicast:   len(in.Peers) > 0,
+	}
+	if k.Unicast {
+		k.Source = in.Source
+	} else {
+		k.Group = in.Group
+	}
+	return k
+}
+
+// AnnounceSpacing gives the least time between two gratuitous ARPs and between
+// two Neighbour Advertisements on an interface.
+func AnnounceSpacing(g config.Global) (arp, na time.Duration) {
+	return g.ARPInterval, g.NAInterval
+}
