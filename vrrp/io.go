@@ -5,10 +5,14 @@ import (
 	"time"
 )
 
-// Input is something that happened to a router. The set is closed.
+// Input is something that happened to a router. The set is closed. An Advert may
+// also be given as *Advert, so that a caller can use one again and again; a
+// Router keeps nothing of it.
 type Input interface{ input() }
 
-// Start is a router's first input. LastAdvert is when an earlier process of
+// Start sets a router going: before it, what is told of the link, faults and
+// priority is only remembered, and it waits for the first LinkState if there was
+// none. LastAdvert is when an earlier process of
 // this node last sent an advert as master of this router (zero: never, or not
 // known): a router that starts within one master down interval of it takes up
 // where that process left off, because no peer can have taken over yet.
@@ -80,12 +84,17 @@ type Shutdown struct {
 	Limit time.Duration `json:"limit"`
 }
 
-// Acquired says that every address of the last Acquire is on the interface.
-type Acquired struct{}
+// Acquired says that every address of the Acquire with this Serial (zero: of the
+// last one) is on the interface.
+type Acquired struct {
+	Serial uint64 `json:"serial,omitempty"`
+}
 
-// AcquireFailed says that the addresses of the last Acquire cannot be had.
+// AcquireFailed says that the addresses of the Acquire with this Serial (zero:
+// of the last one) cannot be had.
 type AcquireFailed struct {
-	Cause string `json:"cause"`
+	Serial uint64 `json:"serial,omitempty"`
+	Cause  string `json:"cause"`
 }
 
 // AddressLost says that somebody else removed a held address.
@@ -119,7 +128,8 @@ func (PeerAnnounced) input() {}
 func (Reconfigure) input()   {}
 
 // Output is something that a router wants done or known. The set is closed;
-// outputs are to be carried out in the order in which they were given.
+// outputs are to be carried out in the order in which they were given. Slices in
+// them are not changed by the Router afterwards, nor may a receiver change them.
 type Output interface{ output() }
 
 // SendAdvert asks for one advert to the group, or to each peer.
@@ -128,8 +138,9 @@ type SendAdvert struct {
 }
 
 // Acquire asks for these addresses to be put on the interface in one batch, and
-// to be told Acquired or AcquireFailed.
+// to be told Acquired or AcquireFailed with the same Serial.
 type Acquire struct {
+	Serial    uint64       `json:"serial"`
 	Addresses []netip.Addr `json:"addresses"`
 }
 
@@ -162,7 +173,8 @@ type PriorityChanged struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// Dropped says that an advert was not used, and why.
+// Dropped says that an advert was not used, and why. Detail is given for the
+// first of each Reason since the last change of state; repeats have none.
 type Dropped struct {
 	Reason Reason     `json:"reason"`
 	Source netip.Addr `json:"source"`

@@ -14,6 +14,10 @@ type Packet struct {
 	// Auth is version 2 authentication data.
 	Auth      Auth         `json:"auth,omitzero"`
 	Addresses []netip.Addr `json:"addresses"`
+	// OldChecksum says that the checksum of a unicast version 3 IPv4 packet is
+	// computed as though it went to 224.0.0.18, as old keepalived releases do.
+	// Parse sets it, Append honours it.
+	OldChecksum bool `json:"old_checksum,omitempty"`
 }
 
 // Meta is what the IP layer says of a packet, needed to verify its checksum.

@@ -1,0 +1,64 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// This file times the gratuitous ARP and unsolicited Neighbour Advertisements of
+// RFC 9568 6.4.2 and their repeats. All of it ends with being master, so that an
+// announcement never calls hosts back from the router that took over.
+
+// announce asks for rounds of announcements.
+func (r *Router) announce(addrs []netip.Addr, rounds int) {
+	if len(addrs) > 0 && rounds > 0 {
+		r.emit(Announce{Addresses: slices.Clone(addrs), Rounds: rounds})
+	}
+}
+
+// announceAll is what a new master owes: a burst now, another after Delay, and
+// from then on the refreshing ones.
+func (r *Router) announceAll() {
+	c := r.cfg.Announcements
+	r.announce(r.held, c.Repeat)
+	r.unannounced = nil
+	r.clearAnnouncements()
+	if c.Delay > 0 {
+		r.burstAt = r.now.Add(c.Delay)
+	}
+	if c.Refresh > 0 {
+		r.refreshAt = r.now.Add(c.Delay + c.Refresh)
+	}
+}
+
+// announceLower tells hosts where the addresses are after a worse master was heard.
+func (r *Router) announceLower() {
+	c := r.cfg.Announcements
+	r.announce(r.held, c.LowerPrioRepeat)
+	if c.LowerPrioRepeat > 0 && c.LowerPrioDelay > 0 {
+		r.lowerBurstAt = r.now.Add(c.LowerPrioDelay)
+	}
+}
+
+// announceDue sends the announcements whose time has come.
+func (r *Router) announceDue() {
+	c := r.cfg.Announcements
+	if r.due(r.burstAt) {
+		r.burstAt = time.Time{}
+		r.announce(r.held, c.Repeat)
+	}
+	if r.due(r.lowerBurstAt) {
+		r.lowerBurstAt = time.Time{}
+		r.announce(r.held, c.LowerPrioRepeat)
+	}
+	if r.due(r.refreshAt) {
+		r.refreshAt = r.now.Add(c.Refresh)
+		r.announce(r.held, max(c.RefreshRepeat, 1))
+	}
+}
+
+// clearAnnouncements cancels what is still to come.
+func (r *Router) clearAnnouncements() {
+	r.burstAt, r.refreshAt, r.lowerBurstAt = time.Time{}, time.Time{}, time.Time{}
+}

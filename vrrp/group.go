@@ -1,0 +1,310 @@
+package vrrp
+
+import (
+	"fmt"
+	"time"
+)
+
+// Group is a sync group: routers that are master together or not at all. A lone
+// router is a group of one, so that a caller has one kind of thing to drive. Like
+// a Router it is pure, and not for two goroutines at once.
+//
+// Its rules are in settle: a member becomes master only when all wish to; one
+// member in FAULT puts all there; one that leaves to a better master has the
+// others leave too, each when its own peer serves.
+type Group struct {
+	name    string
+	members []*Router
+	state   State
+	last    GroupOutput // the last change of a member's state, the cause of ours
+	outs    []Output
+}
+
+// GroupInput is an Input for one member, by its configuration's Name, or for
+// every member where Member is empty. Command and Shutdown always go to all: a
+// group moves whole.
+type GroupInput struct {
+	Member string
+	Input  Input
+}
+
+// GroupOutput is an Output of one member, or, where Member is empty, the group's
+// own StateChanged.
+type GroupOutput struct {
+	Member string
+	Output Output
+}
+
+// NewGroup binds routers together, also ones that run already: after a reload new
+// groups may be built around them, and a TimerFired lets the new company settle.
+// A group without a name, as a lone router's, tells of no state of its own.
+func NewGroup(name string, members ...*Router) *Group {
+	g := &Group{name: name, members: members}
+	g.introduce()
+	g.state = g.common()
+	return g
+}
+
+// introduce tells the members what they must know of each other.
+func (g *Group) introduce() {
+	var window time.Duration
+	for _, m := range g.members {
+		m.grouped, m.groupWindow = len(g.members) > 1, 0
+		window = max(window, m.answerWindow())
+	}
+	for _, m := range g.members {
+		m.groupWindow = window
+	}
+}
+
+// Name is the group's name, empty for a lone router.
+func (g *Group) Name() string { return g.name }
+
+// Members are the group's routers, in order.
+func (g *Group) Members() []*Router { return g.members }
+
+// State is the group's state: what all its members are, and while they are on
+// their way what they last all were; FAULT as soon as one of them is.
+func (g *Group) State() State { return g.state }
+
+// Deadline is when a member next wants a TimerFired; zero for never.
+func (g *Group) Deadline() time.Time {
+	var first time.Time
+	for _, m := range g.members {
+		if d := m.Deadline(); !d.IsZero() && (first.IsZero() || d.Before(first)) {
+			first = d
+		}
+	}
+	return first
+}
+
+// Step tells the group what happened at now and appends to out what its members
+// want done, in order.
+func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOutput {
+	for _, m := range g.members {
+		m.now = now
+	}
+	all := in.Member == ""
+	switch x := in.Input.(type) {
+	case Command:
+		return g.report(g.settle(now, g.command(now, x, out)))
+	case Shutdown:
+		all = true
+	}
+	for _, m := range g.members {
+		if all || m.cfg.Name == in.Member {
+			out = g.deliver(now, m, in.Input, out)
+		}
+	}
+	if _, ok := in.Input.(Reconfigure); ok {
+		g.introduce()
+	}
+	return g.report(g.settle(now, out))
+}
+
+// deliver gives one member one input.
+func (g *Group) deliver(now time.Time, m *Router, in Input, out []GroupOutput) []GroupOutput {
+	m.lowerHeard = false
+	m.groupAnswered = g.answeredBeside(m)
+	m.begin(now, g.outs[:0])
+	m.handle(in)
+	out = g.collect(m, out)
+	if !m.lowerHeard {
+		return out
+	}
+	// A worse master for one address is probably one for the others too: hosts
+	// must be told where those are as well.
+	for _, other := range g.members {
+		if other != m && other.state == Master && other.handover.kind == notHandingOver {
+			other.begin(now, g.outs[:0])
+			other.announceLower()
+			out = g.collect(other, out)
+		}
+	}
+	return out
+}
+
+// collect ends what m.begin began and puts the member's name to its outputs.
+func (g *Group) collect(m *Router, out []GroupOutput) []GroupOutput {
+	g.outs = m.end()
+	for i, o := range g.outs {
+		named := GroupOutput{Member: m.cfg.Name, Output: o}
+		if _, ok := o.(StateChanged); ok {
+			g.last = named
+		}
+		out = append(out, named)
+		g.outs[i] = nil
+	}
+	return out
+}
+
+// command gives an order to every member, or to none where one must refuse it.
+func (g *Group) command(now time.Time, in Command, out []GroupOutput) []GroupOutput {
+	refusal := ""
+	for _, m := range g.members {
+		if err := m.refusal(in); err != "" {
+			refusal = err
+			if len(g.members) > 1 {
+				refusal = m.cfg.Name + ": " + err
+			}
+			break
+		}
+	}
+	for _, m := range g.members {
+		if refusal != "" {
+			out = append(out, GroupOutput{m.cfg.Name, CommandDone{Kind: in.Kind, Err: refusal}})
+			continue
+		}
+		out = g.deliver(now, m, in, out)
+	}
+	return out
+}
+
+// settle applies the rules of the group until nothing moves any more. Each rule
+// moves a member one way only, so that a few rounds are enough.
+func (g *Group) settle(now time.Time, out []GroupOutput) []GroupOutput {
+	for range 2 + len(g.members) {
+		before := len(out)
+		out = g.shareFaults(now, out)
+		out = g.grant(now, out)
+		out = g.leaveTogether(now, out)
+		if len(out) == before {
+			break
+		}
+	}
+	return out
+}
+
+// shareFaults puts every member into FAULT while another is in FAULT of itself.
+func (g *Group) shareFaults(now time.Time, out []GroupOutput) []GroupOutput {
+	for _, m := range g.members {
+		faulty := ""
+		for _, other := range g.members {
+			if other != m && other.started && !other.stopped && other.faultyItself() {
+				faulty = other.cfg.Name
+				break
+			}
+		}
+		if m.groupFault != faulty {
+			m.begin(now, g.outs[:0])
+			m.setGroupFault(faulty)
+			out = g.collect(m, out)
+		}
+	}
+	return out
+}
+
+// grant lets the members that wish to become master do so once all of them wish
+// it or are there already. A member that has to wait does so as a backup.
+func (g *Group) grant(now time.Time, out []GroupOutput) []GroupOutput {
+	anyone, everyone, allStarted := false, true, true
+	for _, m := range g.members {
+		serving := m.acquiring.on || m.state == Master && m.handover.kind == notHandingOver
+		anyone = anyone || m.want.on
+		everyone = everyone && (m.want.on || serving)
+		allStarted = allStarted && m.started
+	}
+	if !anyone {
+		return out
+	}
+	for _, m := range g.members {
+		switch {
+		case !m.want.on:
+		case everyone:
+			m.begin(now, g.outs[:0])
+			m.takeOver()
+			out = g.collect(m, out)
+		case m.state == Init && allStarted:
+			m.begin(now, g.outs[:0])
+			m.setState(Backup, Cause{CauseStart, "waiting for the rest of the sync group"})
+			m.setDown(now, m.cfg.DownTimerAdverts)
+			out = g.collect(m, out)
+		}
+	}
+	return out
+}
+
+// leaveTogether has every member leave once one of them follows another master.
+func (g *Group) leaveTogether(now time.Time, out []GroupOutput) []GroupOutput {
+	var first *Router
+	for _, m := range g.members {
+		if m.answered() {
+			first = m
+			break
+		}
+	}
+	if first == nil {
+		return out
+	}
+	for _, m := range g.members {
+		if m == first {
+			continue
+		}
+		switch {
+		case m.acquiring.on:
+			m.begin(now, g.outs[:0])
+			m.resign()
+			m.enterBackup(Cause{CauseGroup, first.cfg.Name + " has a better master"}, now, m.cfg.DownTimerAdverts)
+			out = g.collect(m, out)
+		case m.state == Master && m.handover.kind == notHandingOver:
+			m.begin(now, g.outs[:0])
+			m.offer(following, fmt.Sprintf("%s leaves to %v", first.cfg.Name, first.heard.from))
+			out = g.collect(m, out)
+		}
+	}
+	return out
+}
+
+// answered is whether another node has taken over from this member, or has it as
+// backup. A backup that hears nobody has not left: it only has to wait.
+func (r *Router) answered() bool {
+	if r.handover.kind != notHandingOver {
+		return r.handover.peer.IsValid()
+	}
+	return r.state == Backup && !r.acquiring.on && !r.want.on && (r.gaveUp || r.hasMaster())
+}
+
+// answeredBeside is whether another member than m has answered.
+func (g *Group) answeredBeside(m *Router) bool {
+	for _, other := range g.members {
+		if other != m && other.answered() {
+			return true
+		}
+	}
+	return false
+}
+
+// common is the state that the members have in common, or else the group's last.
+func (g *Group) common() State {
+	if len(g.members) == 0 {
+		return g.state
+	}
+	common := g.members[0].state
+	for _, m := range g.members {
+		if m.state == Failed {
+			return Failed
+		}
+		if m.state != common {
+			common = g.state
+		}
+	}
+	return common
+}
+
+// report tells of the group's own change of state, after its members'.
+func (g *Group) report(out []GroupOutput) []GroupOutput {
+	to := g.common()
+	if to == g.state {
+		return out
+	}
+	from := g.state
+	g.state = to
+	if g.name == "" {
+		return out
+	}
+	change := StateChanged{From: from, To: to}
+	if last, ok := g.last.Output.(StateChanged); ok {
+		change.Cause = Cause{last.Cause.Kind, g.last.Member + ": " + last.Cause.Detail}
+	}
+	return append(out, GroupOutput{Output: change})
+}

@@ -1,0 +1,180 @@
+package vrrp
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// The layout of a packet (RFC 9568 5.1, RFC 3768 5.1): eight bytes, the
+// addresses and, in version 2 over IPv4, eight bytes of authentication data.
+const (
+	headerLen = 8
+	authLen   = 8
+	// typeAdvertisement is the only packet type there is (RFC 9568 5.2.2).
+	typeAdvertisement = 1
+	// multicastTTL is what the TTL or hop limit of a multicast packet must be
+	// (RFC 9568 5.1.1.3, 5.1.2.3): nobody beyond the link can have sent it.
+	multicastTTL = 255
+)
+
+// DropError is Parse's error: the packet is not to be used.
+type DropError struct {
+	Reason Reason
+	// Detail gives the numbers, for people.
+	Detail string
+}
+
+// Error gives the reason and its numbers.
+func (e *DropError) Error() string { return string(e.Reason) + ": " + e.Detail }
+
+func drop(r Reason, format string, args ...any) error {
+	return &DropError{Reason: r, Detail: fmt.Sprintf(format, args...)}
+}
+
+// PeekVRID reads the virtual router identifier of a packet that may not be
+// valid, to find the router that it is for. It is false where b is too short.
+func PeekVRID(b []byte) (uint8, bool) {
+	if len(b) < headerLen {
+		return 0, false
+	}
+	return b[1], true
+}
+
+// Parse reads one packet, the payload of an IP packet without its header, and
+// makes every check that needs no configuration (RFC 9568 7.1): length, TTL,
+// version, authentication type, interval, packet type and checksum, in this
+// order. The error is a *DropError.
+func Parse(b []byte, m Meta) (Packet, error) {
+	var p Packet
+	if err := ParseInto(&p, b, m); err != nil {
+		return Packet{}, err
+	}
+	return p, nil
+}
+
+// ParseInto is Parse into a Packet whose slices are used again, so that it does
+// not allocate once they are large enough. After an error p is not valid.
+func ParseInto(p *Packet, b []byte, m Meta) error {
+	src, dst := m.Source.Unmap(), m.Destination.Unmap()
+	v6 := src.Is6()
+	b, err := trim(b, v6)
+	if err != nil {
+		return err
+	}
+	if !m.Unicast && m.TTL >= 0 && m.TTL != multicastTTL {
+		return drop(DropTTL, "TTL or hop limit %d, must be %d", m.TTL, multicastTTL)
+	}
+	version := b[0] >> 4
+	if version != 2 && version != 3 {
+		return drop(DropVersion, "version %d, must be 2 or 3", version)
+	}
+	interval, auth, err := parseFifthWord(b, version)
+	if err != nil {
+		return err
+	}
+	if b[0]&0x0f != typeAdvertisement {
+		return drop(DropType, "type %d, must be %d", b[0]&0x0f, typeAdvertisement)
+	}
+	old, err := verifyChecksum(b, version, src, dst, m)
+	if err != nil {
+		return err
+	}
+	if src.IsValid() && dst.IsValid() && src.Is4() != dst.Is4() {
+		return drop(DropFamily, "source %v, destination %v", src, dst)
+	}
+
+	*p = Packet{
+		Version:     version,
+		VRID:        b[1],
+		Priority:    b[2],
+		Interval:    interval,
+		Auth:        Auth{Type: auth, Password: p.Auth.Password[:0]},
+		Addresses:   slices.Grow(p.Addresses[:0], int(b[3])),
+		OldChecksum: old,
+	}
+	rest := b[headerLen:]
+	for range int(b[3]) {
+		var a netip.Addr
+		a, rest = cutAddr(rest, v6)
+		p.Addresses = append(p.Addresses, a)
+	}
+	if auth == AuthPassword {
+		p.Auth.Password = append(p.Auth.Password, bytes.TrimRight(rest, "\x00")...)
+	} else {
+		p.Auth.Password = nil
+	}
+	return nil
+}
+
+// trim cuts what is behind the packet in b, which Ethernet's minimum length may
+// have put there; the payload of IPv6 has an exact length (RFC 9568 5.2.5).
+func trim(b []byte, v6 bool) ([]byte, error) {
+	if len(b) < headerLen {
+		return nil, drop(DropLength, "%d bytes, the header has %d", len(b), headerLen)
+	}
+	want := packetLen(b[0]>>4, v6, int(b[3]))
+	if len(b) < want || v6 && len(b) != want {
+		return nil, drop(DropLength, "%d bytes, %d addresses need %d", len(b), b[3], want)
+	}
+	return b[:want], nil
+}
+
+// packetLen is the length of a packet with n addresses.
+func packetLen(version uint8, v6 bool, n int) int {
+	switch {
+	case v6:
+		return headerLen + 16*n
+	case version == 2:
+		return headerLen + 4*n + authLen
+	default:
+		return headerLen + 4*n
+	}
+}
+
+// parseFifthWord reads bytes 4 and 5: in version 2 the authentication type and
+// the interval in seconds, in version 3 four reserved bits, which are ignored,
+// and the interval in centiseconds. An interval of zero would have a backup's
+// timers expire at once, so no packet may carry it.
+func parseFifthWord(b []byte, version uint8) (interval uint16, auth AuthType, err error) {
+	if version == 2 {
+		auth = AuthType(b[4])
+		if auth > AuthAH {
+			return 0, 0, drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", auth)
+		}
+		interval = uint16(b[5]) * 100
+	} else {
+		interval = uint16(b[4]&0x0f)<<8 | uint16(b[5])
+	}
+	if interval == 0 {
+		return 0, 0, drop(DropInterval, "advert interval 0")
+	}
+	return interval, auth, nil
+}
+
+// verifyChecksum checks bytes 6 and 7. It is true where only the pseudo-header
+// with the multicast group fits a unicast packet (see Packet.OldChecksum).
+func verifyChecksum(b []byte, version uint8, src, dst netip.Addr, m Meta) (old bool, err error) {
+	const good = 0xffff
+	if version == 3 && !src.Is6() && m.ChecksumV2Style {
+		return false, nil
+	}
+	body := sum(0, b)
+	if fold(checksumBase(version, src, dst, len(b), false)+body) == good {
+		return false, nil
+	}
+	if version == 3 && m.Unicast && src.Is4() &&
+		fold(checksumBase(version, src, oldChecksumGroup, len(b), false)+body) == good {
+		return true, nil
+	}
+	return false, drop(DropChecksum, "checksum %#04x is wrong", uint16(b[6])<<8|uint16(b[7]))
+}
+
+// cutAddr reads the address at the front of b.
+func cutAddr(b []byte, v6 bool) (netip.Addr, []byte) {
+	if v6 {
+		return netip.AddrFrom16([16]byte(b)), b[16:]
+	}
+	return netip.AddrFrom4([4]byte(b)), b[4:]
+}
