@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/config"
+)
+
+// checked is what check -o json prints for a file.
+type checked struct {
+	File string `json:"file"`
+	// ExitStatus is that of keepalived -t for the file alone.
+	ExitStatus int `json:"exit_status"`
+	// Runnable is whether the agent would start with it.
+	Runnable    bool                `json:"runnable"`
+	Diagnostics []config.Diagnostic `json:"diagnostics"`
+}
+
+func setupCheck(f *flag.FlagSet) func(*call) int {
+	out := addFormat(f)
+	id := f.String("config-id", "", "use the lines that begin with @`ID` (default: the host name up to the first dot)")
+	offline := f.Bool("offline", false, "ask nothing of this host: neither its interfaces nor its scripts")
+	return func(c *call) int {
+		files := c.args
+		if len(files) == 0 {
+			files = []string{defaultConfig}
+		}
+		o := config.Options{ID: configID(*id), Environment: c.environment}
+		if *offline {
+			o.Environment = nil
+		}
+		list := make([]checked, 0, len(files))
+		status := exitOK
+		for _, file := range files {
+			_, ds := config.Load(file, o)
+			r := checked{File: file, ExitStatus: config.ExitCode(ds), Runnable: config.Runnable(ds), Diagnostics: ds}
+			if r.Diagnostics == nil {
+				r.Diagnostics = []config.Diagnostic{}
+			}
+			list = append(list, r)
+			status = max(status, r.ExitStatus)
+		}
+		if *out == formatJSON {
+			if err := c.printJSON(list); err != nil {
+				return c.fail(err)
+			}
+			return status
+		}
+		for _, r := range list {
+			config.Render(c.stdout, r.Diagnostics)
+			fmt.Fprintln(c.stdout, r.verdict())
+		}
+		return status
+	}
+}
+
+// verdict is the last line on a file.
+func (r checked) verdict() string {
+	count := map[config.Severity]int{}
+	for _, d := range r.Diagnostics {
+		count[d.Severity]++
+	}
+	var parts []string
+	for _, s := range []config.Severity{config.Fatal, config.Error, config.Warning, config.Notice} {
+		switch n := count[s]; {
+		case n == 1:
+			parts = append(parts, "1 "+severityNoun(s, false))
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", n, severityNoun(s, true)))
+		}
+	}
+	text := "nothing to report"
+	if len(parts) > 0 {
+		text = list(parts, "and")
+	}
+	if !r.Runnable {
+		return fmt.Sprintf("%s: cannot run: %s", r.File, text)
+	}
+	return fmt.Sprintf("%s: can run: %s", r.File, text)
+}
+
+func severityNoun(s config.Severity, many bool) string {
+	noun := string(s)
+	if s == config.Fatal {
+		noun = "fatal error"
+	}
+	if many {
+		noun += "s"
+	}
+	return noun
+}
+
+// configID is the configuration's id: the one given, or keepalived's default.
+func configID(given string) string {
+	if given != "" {
+		return given
+	}
+	return config.DefaultID()
+}
+
+// configTest is -t: what keepalived would say is written to standard error or
+// appended to a file, and the exit status is keepalived's.
+func (p *program) configTest(s settings) int {
+	var w io.Writer = p.stderr
+	if s.testLog != "" {
+		f, err := os.OpenFile(s.testLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			fmt.Fprintf(p.stderr, "Unable to open config-test log file %s: %v\n", s.testLog, errors.Unwrap(err))
+			return exitFatal
+		}
+		defer f.Close()
+		w = f
+	}
+	_, ds := config.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	for _, d := range ds {
+		if d.Severity != config.Notice {
+			fmt.Fprintln(w, keepalivedLine(d))
+		}
+	}
+	return config.ExitCode(ds)
+}
+
+// keepalivedLine is a diagnostic in the form of keepalived's messages.
+func keepalivedLine(d config.Diagnostic) string {
+	if d.Pos.Line == 0 {
+		return d.Message
+	}
+	return fmt.Sprintf("(%s: Line %d) %s", d.Pos.File, d.Pos.Line, d.Message)
+}

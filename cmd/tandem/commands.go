@@ -1,0 +1,265 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// command is one sub-command. The table of them drives execution and help.
+type command struct {
+	name string
+	// args is the usage after the name, short the line in the list of
+	// commands, long the text of its own help.
+	args, short, long string
+	// setup adds the command's flags to f and returns what runs it.
+	setup func(f *flag.FlagSet) func(c *call) int
+	// raw commands take their arguments as they are, without flags of their own.
+	raw func(p *program, args []string) int
+}
+
+// call is one invocation of a command.
+type call struct {
+	*program
+	places
+	command string
+	// args are the arguments that are no flags.
+	args []string
+}
+
+// fail reports an error of the command and returns the exit status for it.
+func (c *call) fail(err error) int {
+	fmt.Fprintf(c.stderr, "%s %s: %v\n", c.name, c.command, err)
+	return exitFatal
+}
+
+// commandTable lists the commands in the order of the help.
+func commandTable() []command {
+	return []command{
+		{name: "run", args: "[OPTION...]", short: "run the agent in the foreground, log on standard error",
+			long: "Runs the agent as keepalived -n -l does, with keepalived's options; see " +
+				"tandem help options. Stop it with an interrupt: a master hands over first, a second interrupt ends at once.",
+			raw: func(p *program, args []string) int { return p.keepalivedStyle(append([]string{"-n", "-l"}, args...)) }},
+		{name: "check", args: "[FILE...]", short: "check configuration files",
+			long: "Reads the files (default " + defaultConfig + ") and says all that is wrong in them, with the line. " +
+				"Changes nothing. The exit status is that of keepalived -t, the highest of all files: 0 nothing, 4 and 5 errors, " +
+				"6 script security, 2 a missing parameter.",
+			setup: setupCheck},
+		{name: "status", short: "show what the agent does and why",
+			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
+				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",
+			setup: setupStatus},
+		{name: "switchover", args: "[INSTANCE...]", short: "hand over from this active node, without losing a packet",
+			long:  moveHelp(vrrp.Switchover),
+			setup: setupMove(vrrp.Switchover)},
+		{name: "failover", args: "[INSTANCE...]", short: "take over to this standby node",
+			long:  moveHelp(vrrp.Failover),
+			setup: setupMove(vrrp.Failover)},
+		{name: "resume", args: "[INSTANCE...]", short: "end what switchover or failover has ordered",
+			long:  moveHelp(vrrp.Resume),
+			setup: setupMove(vrrp.Resume)},
+		{name: "reload", short: "read the configuration again",
+			long: "Has the agent read its configuration again, as SIGHUP does, and prints what was changed. " +
+				"One that cannot run changes nothing, and what is wrong is printed; the exit status is then 1.",
+			setup: setupReload},
+		{name: "events", short: "show what happened and why",
+			long:  "Prints the events that the agent remembers, oldest first.",
+			setup: setupEvents},
+		{name: "version", short: "print the version",
+			setup: func(*flag.FlagSet) func(*call) int {
+				return func(c *call) int {
+					fmt.Fprintln(c.stdout, versionText())
+					return exitOK
+				}
+			}},
+		{name: "help", args: "[COMMAND | options]", short: "explain a command, or keepalived's options", raw: (*program).help},
+	}
+}
+
+// findCommand is the command of that name.
+func findCommand(name string) (command, bool) {
+	for _, c := range commandTable() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
+}
+
+// command runs the sub-command that args begin with.
+func (p *program) command(w places, args []string) int {
+	c, ok := findCommand(args[0])
+	if !ok {
+		fmt.Fprintf(p.stderr, "%s: there is no command %q%s; see %s help\n", p.name, args[0], didYouMean(args[0], commandNames(), ""), p.name)
+		return exitFatal
+	}
+	if c.raw != nil {
+		return c.raw(p, append(w.options(), args[1:]...))
+	}
+	f := p.flags(c, &w)
+	run := c.setup(f)
+	words, err := interspersed(f, args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		p.helpCommand(p.stdout, c)
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(p.stderr, "%s %s: %v\nUsage: %s; see %s help %s\n", p.name, c.name, err, c.usage(p.name), p.name, c.name)
+		return exitFatal
+	case len(words) > 0 && c.args == "":
+		fmt.Fprintf(p.stderr, "%s %s: takes no argument, but there is %q\n", p.name, c.name, words[0])
+		return exitFatal
+	}
+	return run(&call{program: p, places: w, command: c.name, args: words})
+}
+
+// options are the places as options of keepalived's style.
+func (w places) options() []string {
+	var out []string
+	for _, o := range []struct{ name, value string }{{"--run-dir", w.runDir}, {"--state-dir", w.stateDir}, {"--socket", w.socket}} {
+		if o.value != "" {
+			out = append(out, o.name, o.value)
+		}
+	}
+	return out
+}
+
+// flags is the flag set of c, so far with the flags that all commands have.
+func (p *program) flags(c command, w *places) *flag.FlagSet {
+	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	addPlaces(f, w)
+	return f
+}
+
+// interspersed parses flags wherever they stand among the other words, until
+// "--"; package flag stops at the first word.
+func interspersed(f *flag.FlagSet, args []string) (words []string, err error) {
+	for {
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		rest := f.Args()
+		if len(rest) == 0 {
+			return words, nil
+		}
+		if end := len(args) - len(rest); end > 0 && args[end-1] == "--" {
+			return append(words, rest...), nil
+		}
+		words, args = append(words, rest[0]), rest[1:]
+	}
+}
+
+// commandNames are the names of all commands.
+func commandNames() []string {
+	var names []string
+	for _, c := range commandTable() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func (c *command) usage(program string) string {
+	u := program + " " + c.name
+	if c.raw == nil {
+		u += " [FLAG...]"
+	}
+	if c.args != "" {
+		u += " " + c.args
+	}
+	return u
+}
+
+// help is the command help.
+func (p *program) help(args []string) int {
+	for len(args) > 1 && strings.HasPrefix(args[0], "--") {
+		args = args[2:]
+	}
+	if len(args) == 0 {
+		p.helpAll(p.stdout)
+		return exitOK
+	}
+	if args[0] == "options" {
+		fmt.Fprintf(p.stdout, "Usage: %s [OPTION...]\n\n%s\n\n", p.name, wrap("Runs the agent with keepalived's options: in the background, "+
+			"with messages to syslog, unless -n is given.", 78, ""))
+		writeOptions(p.stdout)
+		return exitOK
+	}
+	c, ok := findCommand(args[0])
+	if !ok {
+		fmt.Fprintf(p.stderr, "%s help: there is no command %q%s\n", p.name, args[0], didYouMean(args[0], append(commandNames(), "options"), ""))
+		return exitFatal
+	}
+	p.helpCommand(p.stdout, c)
+	return exitOK
+}
+
+func (p *program) helpAll(w io.Writer) {
+	fmt.Fprintf(w, "tandem keeps a pair of load balancers serving: VRRP failover, virtual addresses,\nIPVS and health checks, from an ordinary keepalived.conf.\n\n")
+	fmt.Fprintf(w, "Usage: %s COMMAND [FLAG...] [ARGUMENT...]\n       %s [OPTION...]        as keepalived: see %s help options\n\nCommands:\n", p.name, p.name, p.name)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range commandTable() {
+		fmt.Fprintf(t, "  %s\t%s\n", c.name, c.short)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\n%s help COMMAND says more about one.\n", p.name)
+}
+
+func (p *program) helpCommand(w io.Writer, c command) {
+	fmt.Fprintf(w, "Usage: %s\n\n", c.usage(p.name))
+	about := c.long
+	if about == "" {
+		about = strings.ToUpper(c.short[:1]) + c.short[1:] + "."
+	}
+	fmt.Fprintln(w, wrap(about, 78, ""))
+	if c.raw != nil {
+		return
+	}
+	fmt.Fprintln(w, "\nFlags:")
+	var places places
+	f := p.flags(c, &places)
+	c.setup(f)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	f.VisitAll(func(g *flag.Flag) {
+		value, usage := flag.UnquoteUsage(g)
+		dashes := "--"
+		if len(g.Name) == 1 {
+			dashes = "-"
+		}
+		fmt.Fprintf(t, "  %s%s\t%s\n", dashes, strings.TrimRight(g.Name+" "+value, " "), usage)
+	})
+	t.Flush()
+}
+
+// format is the flag -o.
+type format string
+
+const (
+	formatText format = "text"
+	formatJSON format = "json"
+)
+
+// String is the flag's value.
+func (f *format) String() string { return string(*f) }
+
+// Set accepts the formats there are.
+func (f *format) Set(v string) error {
+	switch format(v) {
+	case formatText, formatJSON:
+		*f = format(v)
+		return nil
+	}
+	return fmt.Errorf("it is text or json, not %q", v)
+}
+
+// addFormat adds the flag -o.
+func addFormat(f *flag.FlagSet) *format {
+	v := formatText
+	f.Var(&v, "o", "output `FORMAT`: text or json (default text)")
+	return &v
+}

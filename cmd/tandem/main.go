@@ -1,0 +1,25 @@
+// Command tandem is the agent and its tools in one program: with keepalived's
+// options it runs as keepalived does, with a sub-command it asks a running
+// agent or checks a configuration. Everything here is thin: it parses flags,
+// calls one package, prints.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/tandem-ha/tandem/internal/script"
+)
+
+func main() {
+	p := &program{
+		name:        baseName(os.Args[0]),
+		stdout:      os.Stdout,
+		stderr:      os.Stderr,
+		getenv:      os.Getenv,
+		now:         time.Now,
+		newAgent:    newAgent,
+		environment: script.Environment{},
+	}
+	os.Exit(p.main(os.Args[1:]))
+}

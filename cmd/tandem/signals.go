@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/daemon"
+	"github.com/tandem-ha/tandem/internal/dump"
+)
+
+// watchman carries out what signals ask for while the agent runs.
+type watchman struct {
+	agent    agent
+	log      hclog.Logger
+	notifier daemon.Notifier
+	dumper   dumper
+	// reload wakes the reloader; one request that waits stands for all that
+	// come while a reload runs.
+	reload chan struct{}
+}
+
+func newWatchman(a agent, log hclog.Logger, n daemon.Notifier, d dumper) *watchman {
+	return &watchman{agent: a, log: log, notifier: n, dumper: d, reload: make(chan struct{}, 1)}
+}
+
+// start begins to serve signals. The first TERM or INT calls cancel, the second
+// stops the agent at once. Stop ends it and waits for what is under way.
+func (w *watchman) start(ignoreInterrupt bool, cancel context.CancelFunc) (stop func()) {
+	signal.Ignore(unix.SIGPIPE)
+	wanted := []os.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, signalJSON, signalStatsClear}
+	if ignoreInterrupt {
+		signal.Ignore(unix.SIGINT)
+	} else {
+		wanted = append(wanted, unix.SIGINT)
+	}
+	// Room for a burst: package signal drops what does not fit.
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, wanted...)
+	ctx, end := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { w.reloads(ctx) })
+	work.Go(func() { w.serve(ctx, signals, cancel) })
+	return func() {
+		signal.Stop(signals)
+		end()
+		work.Wait()
+	}
+}
+
+// serve takes the signals in turn until ctx is done.
+func (w *watchman) serve(ctx context.Context, signals <-chan os.Signal, cancel context.CancelFunc) {
+	stopping := false
+	for {
+		var s os.Signal
+		select {
+		case <-ctx.Done():
+			return
+		case s = <-signals:
+		}
+		switch s {
+		case unix.SIGHUP:
+			w.askReload()
+		case unix.SIGTERM, unix.SIGINT:
+			if stopping {
+				w.log.Info("Stopping at once")
+				w.agent.StopNow()
+				continue
+			}
+			stopping = true
+			tell(w.log, w.notifier.Stopping())
+			cancel()
+		default:
+			w.dump(s)
+		}
+	}
+}
+
+// askReload queues a reload, unless one is queued already.
+func (w *watchman) askReload() {
+	select {
+	case w.reload <- struct{}{}:
+	default:
+		w.log.Info("Reload already queued")
+	}
+}
+
+// reloads carries out reloads one after the other.
+func (w *watchman) reloads(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.reload:
+		}
+		w.log.Info("Reloading ...")
+		tell(w.log, w.notifier.Reloading())
+		r := w.agent.Reload(ctx)
+		status := reloadStatus(r)
+		if !r.OK {
+			// The agent logs the outcome, and what is wrong in a configuration
+			// that it takes; who sent the signal sees only the log.
+			for _, d := range r.Diagnostics {
+				w.log.Error(keepalivedLine(d))
+			}
+		}
+		// Also after a failure: the service runs, with the old configuration.
+		tell(w.log, w.notifier.Ready(status))
+	}
+}
+
+// reloadStatus is one line on how a reload ended.
+func reloadStatus(r control.ReloadResponse) string {
+	switch {
+	case !r.OK:
+		return "Reload failed, nothing was changed: " + reloadReason(r)
+	case !r.Changed:
+		return "Reload complete: nothing to change"
+	}
+	return "Reload complete"
+}
+
+// dump writes the files that a signal asks for.
+func (w *watchman) dump(s os.Signal) {
+	status := w.agent.Status()
+	var err error
+	switch s {
+	case unix.SIGUSR1:
+		w.log.Info("Printing VRRP data for process(" + fmt.Sprint(os.Getpid()) + ") on signal")
+		err = w.dumper.data(status)
+	case unix.SIGUSR2, signalStatsClear:
+		w.log.Info("Printing VRRP stats for process(" + fmt.Sprint(os.Getpid()) + ") on signal")
+		err = w.dumper.stats(status)
+		if s == signalStatsClear {
+			w.dumper.since = dump.BaselineOf(status)
+		}
+	case signalJSON:
+		w.log.Info("Printing VRRP as json for process(" + fmt.Sprint(os.Getpid()) + ") on signal")
+		err = w.dumper.json(status)
+	}
+	if err != nil {
+		w.log.Error(err.Error())
+	}
+}
+
+// dumper writes keepalived's dump files.
+type dumper struct {
+	folder string
+	mode   fs.FileMode
+	// since is what the counters were when they were last cleared.
+	since dump.Baseline
+}
+
+func (d *dumper) data(s control.Status) error {
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{dump.ParentFile, dump.ParentData(s)}, {dump.DataFile, dump.Data(s)}, {dump.CheckFile, dump.CheckData(s)}} {
+		if err := dump.Write(d.folder, f.name, d.mode, f.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dumper) stats(s control.Status) error {
+	return dump.Write(d.folder, dump.StatsFile, d.mode, dump.Stats(d.since.Since(s)))
+}
+
+func (d *dumper) json(s control.Status) error {
+	if len(s.Instances) == 0 {
+		// keepalived writes nothing where there is no instance.
+		return nil
+	}
+	content, err := dump.JSON(d.since.Since(s))
+	if err != nil {
+		return err
+	}
+	return dump.Write(d.folder, dump.JSONFile, dump.JSONMode, content)
+}

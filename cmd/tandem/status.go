@@ -1,0 +1,325 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// statusLimit is how long the command waits for the agent.
+const statusLimit = 10 * time.Second
+
+func setupStatus(f *flag.FlagSet) func(*call) int {
+	out := addFormat(f)
+	return func(c *call) int {
+		ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
+		defer cancel()
+		s, err := c.client(c.places).Status(ctx)
+		if err != nil {
+			return c.unreachable(err)
+		}
+		if *out == formatJSON {
+			err = c.printJSON(s)
+		} else {
+			_, err = c.stdout.Write(statusText(s, c.now()))
+		}
+		if err != nil {
+			return c.fail(err)
+		}
+		return exitOK
+	}
+}
+
+// statusText is the status for people at the moment now.
+func statusText(s control.Status, now time.Time) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "tandem %s, process %d, up %s, router %s\n", s.Version, s.PID, age(now, s.Started), cell(s.RouterID))
+	fmt.Fprintf(&b, "configuration %s, loaded %s ago\n", s.ConfigFile, age(now, s.ConfigLoaded))
+	if list := attention(s, now); len(list) > 0 {
+		b.WriteString("\nATTENTION\n")
+		for _, line := range list {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	sections := []table{instanceTable(s, now), groupTable(s), scriptTable(s, now), foreignTable(s)}
+	for _, v := range s.Services {
+		sections = append(sections, serviceTable(v, now))
+	}
+	for _, t := range sections {
+		if len(t.rows) > 0 {
+			b.WriteByte('\n')
+			// A bytes.Buffer takes everything.
+			_ = t.write(&b, "")
+		}
+	}
+	if len(s.Instances) == 0 && len(s.Services) == 0 {
+		b.WriteString("\nNeither an instance nor a virtual server is configured.\n")
+	}
+	return b.Bytes()
+}
+
+// attention lists what is not as it should be, and what an operator has
+// ordered, so that neither is overlooked.
+func attention(s control.Status, now time.Time) []string {
+	var out []string
+	for _, i := range s.Instances {
+		for _, f := range i.Faults {
+			out = append(out, fmt.Sprintf("%s: fault: %s", i.Name, f))
+		}
+		if i.Offering {
+			out = append(out, fmt.Sprintf("%s: offered: this node serves until a peer has taken over", i.Name))
+		}
+		if i.Hold {
+			out = append(out, fmt.Sprintf("%s: held by an operator: it stays backup while a peer is there; tandem resume %s ends it", i.Name, i.Name))
+		}
+		if i.Forced {
+			out = append(out, fmt.Sprintf("%s: forced by an operator: it adverts %d instead of %d; tandem resume %s ends it", i.Name, i.Priority, i.BasePriority, i.Name))
+		}
+		if i.Counters.SendErrors > 0 {
+			out = append(out, fmt.Sprintf("%s: %d adverts could not be sent", i.Name, i.Counters.SendErrors))
+		}
+	}
+	for _, t := range s.Scripts {
+		if t.State == "down" {
+			out = append(out, strings.TrimSuffix(fmt.Sprintf("script %s fails: %s", t.Name, t.Last), ": "))
+		}
+	}
+	for _, v := range s.Services {
+		if !v.QuorumUp {
+			out = append(out, fmt.Sprintf("virtual server %s: no quorum: live weight %d of %d", v.Name, v.LiveWeight, v.Quorum))
+		}
+	}
+	if s.IPVS != "" {
+		out = append(out, "IPVS: "+s.IPVS)
+	}
+	if r := s.LastReload; r != nil && !r.OK {
+		out = append(out, fmt.Sprintf("the reload %s ago changed nothing: %s", age(now, r.Time), reloadReason(*r)))
+	}
+	return out
+}
+
+// reloadReason is why a reload failed, in one line.
+func reloadReason(r control.ReloadResponse) string {
+	for _, d := range r.Diagnostics {
+		if d.Severity == config.Fatal {
+			return keepalivedLine(d)
+		}
+	}
+	return cell(r.Err)
+}
+
+func instanceTable(s control.Status, now time.Time) table {
+	var t table
+	for n, i := range s.Instances {
+		if n == 0 {
+			t.row("INSTANCE", "STATE", "SINCE", "PRIORITY", "INTERFACE", "VRID", "MASTER")
+		}
+		t.row(i.Name, i.StateName, age(now, i.Since), priorityText(i), i.Interface,
+			fmt.Sprintf("%d (v%d)", i.VRID, i.Version), masterText(i, now))
+		if i.Cause.Detail != "" {
+			t.note("why: " + i.Cause.Detail)
+		} else if i.Cause.Kind != "" {
+			t.note("why: " + string(i.Cause.Kind))
+		}
+		for _, f := range i.Faults {
+			t.note("fault: " + f)
+		}
+		t.note("VIPs: " + addressText(i))
+		if i.SyncGroup != "" {
+			t.note("sync group: " + i.SyncGroup)
+		}
+	}
+	return t
+}
+
+// priorityText is the effective priority, with the configured one where they
+// differ.
+func priorityText(i control.InstanceStatus) string {
+	if int(i.Priority) == i.BasePriority {
+		return fmt.Sprint(i.Priority)
+	}
+	return fmt.Sprintf("%d (base %d)", i.Priority, i.BasePriority)
+}
+
+// masterText says who is master as far as the instance knows.
+func masterText(i control.InstanceStatus, now time.Time) string {
+	switch {
+	case i.State == vrrp.Master:
+		return "this node"
+	case !i.Master.IsValid():
+		return "none heard"
+	}
+	text := fmt.Sprintf("%s priority %d", i.Master, i.MasterPriority)
+	if !i.LastAdvert.IsZero() {
+		text += fmt.Sprintf(", heard %s ago", age(now, i.LastAdvert))
+	}
+	return text
+}
+
+// shownAddresses is how many addresses are listed before the rest is counted.
+const shownAddresses = 6
+
+// addressText lists the addresses and says how many of them are held.
+func addressText(i control.InstanceStatus) string {
+	all := slices.Concat(i.Addresses, i.Excluded)
+	if len(all) == 0 {
+		return "none"
+	}
+	held := 0
+	for _, a := range all {
+		if slices.Contains(i.Held, a.Addr()) {
+			held++
+		}
+	}
+	var names []string
+	for _, a := range all[:min(len(all), shownAddresses)] {
+		names = append(names, prefixText(a))
+	}
+	text := strings.Join(names, ", ")
+	if more := len(all) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	switch held {
+	case 0:
+		return text + " (not held)"
+	case len(all):
+		return text + " (held)"
+	}
+	return fmt.Sprintf("%s (%d of %d held)", text, held, len(all))
+}
+
+// prefixText leaves the length of a single address out.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+func groupTable(s control.Status) table {
+	var t table
+	for n, g := range s.Groups {
+		if n == 0 {
+			t.row("SYNC GROUP", "STATE", "MEMBERS")
+		}
+		t.row(g.Name, g.State.String(), strings.Join(g.Members, ", "))
+	}
+	return t
+}
+
+func scriptTable(s control.Status, now time.Time) table {
+	var t table
+	for n, r := range s.Scripts {
+		if n == 0 {
+			t.row("SCRIPT", "STATE", "SINCE", "LAST RUN")
+		}
+		t.row(r.Name, r.State, age(now, r.Since), r.Last)
+	}
+	return t
+}
+
+func foreignTable(s control.Status) table {
+	var t table
+	for n, f := range s.Foreign {
+		if n == 0 {
+			t.row("FOREIGN ADVERTS ON", "WHY NOT OURS", "COUNT")
+		}
+		t.row(f.Interface, string(f.Reason), fmt.Sprint(f.Count))
+	}
+	return t
+}
+
+func serviceTable(v control.ServiceStatus, now time.Time) table {
+	var t table
+	quorum := "up"
+	if !v.QuorumUp {
+		quorum = "DOWN"
+	}
+	t.row("VIRTUAL SERVER "+v.Name, v.Scheduler, fmt.Sprintf("quorum %s: live weight %d of %d", quorum, v.LiveWeight, v.Quorum))
+	if len(v.Servers) == 0 {
+		t.note("no real server")
+		return t
+	}
+	// The servers are a table of their own below the heading, so that a long
+	// name of the virtual server does not push their columns apart.
+	var rows table
+	rows.row("REAL SERVER", "STATE", "WEIGHT", "IN IPVS", "SINCE", "LAST CHECK")
+	for _, r := range v.Servers {
+		rows.row(netip.AddrPortFrom(r.Addr, r.Port).String(), serverState(r), fmt.Sprint(r.Weight), inPool(r), age(now, r.Since), checkText(r.Checks, now))
+	}
+	var b strings.Builder
+	_ = rows.write(&b, "")
+	for line := range strings.Lines(b.String()) {
+		t.note(strings.TrimRight(line, "\n"))
+	}
+	return t
+}
+
+func serverState(r control.ServerStatus) string {
+	switch {
+	case r.Sorry:
+		return "sorry server"
+	case r.Up:
+		return "up"
+	}
+	return "DOWN"
+}
+
+func inPool(r control.ServerStatus) string {
+	if r.InPool {
+		return "yes"
+	}
+	return "no"
+}
+
+// checkText tells of the check that matters most: one that fails, else the
+// last one.
+func checkText(checks []control.CheckStatus, now time.Time) string {
+	if len(checks) == 0 {
+		return "not checked"
+	}
+	at := slices.IndexFunc(checks, func(c control.CheckStatus) bool { return c.State != "up" })
+	if at < 0 {
+		at = len(checks) - 1
+	}
+	c := checks[at]
+	text := c.Kind + " " + c.State
+	if c.Err != "" {
+		text += ": " + c.Err
+	}
+	if !c.Last.IsZero() {
+		text += fmt.Sprintf(" (%s ago, took %s)", age(now, c.Last), precise(c.Took))
+	}
+	if len(checks) > 1 {
+		text += fmt.Sprintf(" [%d checks]", len(checks))
+	}
+	return text
+}
+
+// age is how long since is past, for people: two units at most.
+func age(now, since time.Time) string {
+	if since.IsZero() {
+		return "-"
+	}
+	d := max(now.Sub(since), 0)
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd%02dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
