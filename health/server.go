@@ -30,7 +30,7 @@ func NewServer(cfg ServerConfig, protocol string) *Server {
 }
 
 func newServer(cfg ServerConfig, protocol string, attempts *uint64) *Server {
-	s := &Server{cfg: cfg, attempts: attempts, ref: serverRef(cfg.Addr, cfg.Port, protocol), heapIndex: -1}
+	s := &Server{cfg: cfg, attempts: attempts, ref: NewServerRef(cfg.Addr, cfg.Port, protocol), heapIndex: -1}
 	for i, c := range cfg.Checks {
 		s.probes = append(s.probes, newProbe(c, s.checkRef(i)))
 	}
@@ -39,7 +39,9 @@ func newServer(cfg ServerConfig, protocol string, attempts *uint64) *Server {
 	return s
 }
 
-func serverRef(addr netip.Addr, port uint16, protocol string) ServerRef {
+// NewServerRef names a server as outputs and logs name it; a service of a firewall
+// mark has no protocol.
+func NewServerRef(addr netip.Addr, port uint16, protocol string) ServerRef {
 	ap := netip.AddrPortFrom(addr, port)
 	if protocol == "" {
 		protocol = "none"

@@ -135,7 +135,7 @@ func (s *Service) decide(now time.Time, out []Output) []Output {
 func (s *Service) sorryIn(out []Output) []Output {
 	if c := s.cfg.Sorry; c != nil {
 		out = append(out,
-			SorryAdded{ServerRef: serverRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveRemoved{})
+			SorryAdded{ServerRef: NewServerRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveRemoved{})
 	}
 	return out
 }
@@ -145,7 +145,7 @@ func (s *Service) sorryIn(out []Output) []Output {
 func (s *Service) sorryOut(out []Output) []Output {
 	if c := s.cfg.Sorry; c != nil && s.pool != nil {
 		out = append(out,
-			SorryRemoved{ServerRef: serverRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveAdded{})
+			SorryRemoved{ServerRef: NewServerRef(c.Addr, c.Port, s.cfg.Protocol), Inhibit: c.Inhibit}, AliveAdded{})
 	}
 	return out
 }
