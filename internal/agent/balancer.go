@@ -197,7 +197,7 @@ func serverName(vs *config.VirtualServer, rs *config.RealServer) string {
 	if vs.FWMark != 0 {
 		protocol = ""
 	}
-	return health.ServerName(rs.Addr, rs.Port, protocol)
+	return health.NewServerRef(rs.Addr, rs.Port, protocol).Name
 }
 
 // repaired tells of what the reconciler put right in the kernel's table.

@@ -44,8 +44,6 @@ type elector struct {
 	watches   map[string]*watch
 	foreign   map[foreignKey]uint64
 	moves     []*move
-	// last are the moments of an earlier process's last adverts, by instance id.
-	last map[string]time.Time
 
 	out []vrrp.GroupOutput
 	buf []byte
@@ -72,13 +70,11 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		done:       make(chan struct{}),
 		conf:       &config.Config{},
 		instances:  map[string]*instance{},
-		byName:     map[string]*instance{},
 		links:      map[string]host.Link{},
 		scripts:    map[string]bool{},
 		sockets:    map[host.AdvertKey]*socket{},
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
-		last:       r.LastAdverts(time.Now()),
 	}
 	e.pool.New = func() any { return new(received) }
 	k.report = func(id string, serial uint64, err error) {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -109,7 +110,7 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 	}
 	if !in.started && !waiting {
 		in.started = true
-		e.feed(now, in, vrrp.Start{LastAdvert: e.last[in.id], Hold: e.holds.Has(in.id)})
+		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.holds.Has(in.id)})
 	}
 }
 
@@ -229,7 +230,11 @@ func (e *elector) receive(now time.Time, p *received) {
 	if !p.known {
 		in = nil
 	}
-	reason, bad := vrrp.ReasonOf(p.err)
+	var reason vrrp.Reason
+	drop, bad := errors.AsType[*vrrp.DropError](p.err)
+	if bad {
+		reason = drop.Reason
+	}
 	switch {
 	case in == nil:
 		// A unicast packet reaches the group's socket of its link as well, and
