@@ -88,7 +88,7 @@ func (Cancel) scriptOutput()       {}
 func (ScriptResult) scriptOutput() {}
 
 // Script decides when a vrrp_script runs and what its result is. It is pure:
-// the zero moment of nothing is read inside, time comes with each input.
+// time comes with each input.
 type Script struct {
 	config ScriptConfig
 	// result counts from 0 to Rise+Fall-1; the script is up from Rise on.
@@ -158,7 +158,7 @@ func (s *Script) Step(now time.Time, in ScriptInput, out []ScriptOutput) []Scrip
 	case Done:
 		return s.done(now, in, out)
 	case Reconfigure:
-		s.reconfigure(now, in.Config)
+		return s.reconfigure(now, in.Config, out)
 	}
 	return out
 }
@@ -273,20 +273,22 @@ func (s *Script) notice(text string) ScriptResult {
 
 // reconfigure keeps how many successes or failures there have been in a row, so
 // that a new Rise or Fall alone changes no result.
-func (s *Script) reconfigure(now time.Time, c ScriptConfig) {
+func (s *Script) reconfigure(now time.Time, c ScriptConfig, out []ScriptOutput) []ScriptOutput {
 	old := s.config
 	s.config = c.normal()
 	switch {
 	case s.known && s.result >= old.Rise:
 		failures := old.Rise + old.Fall - 1 - s.result
 		s.result = s.config.Rise + s.config.Fall - 1 - min(failures, s.config.Fall-1)
+		out = append(out, s.notice("VRRP_Script("+c.Name+") considered successful on reload"))
 	case s.known:
 		s.result = min(s.result, s.config.Rise-1)
+		out = append(out, s.notice("VRRP_Script("+c.Name+") considered unsuccessful on reload"))
 	default:
 		s.result = s.config.Rise - 1
 	}
 	if s.next.IsZero() {
-		return
+		return out
 	}
 	s.next = s.next.Add(s.config.Interval - old.Interval)
 	if s.next.Before(now) {
@@ -295,4 +297,5 @@ func (s *Script) reconfigure(now time.Time, c ScriptConfig) {
 	if !s.timeout.IsZero() {
 		s.timeout = s.timeout.Add(s.config.Timeout - old.Timeout)
 	}
+	return out
 }

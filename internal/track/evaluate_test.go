@@ -1,0 +1,65 @@
+package track
+
+import (
+	"slices"
+	"testing"
+)
+
+func scripted(weight int, known, up bool) Tracked {
+	return Tracked{Name: "chk", Kind: KindScript, Weight: weight, Known: known, Up: up}
+}
+
+func link(weight int, up bool) Tracked {
+	return Tracked{Name: "eth1", Kind: KindInterface, Weight: weight, Known: true, Up: up}
+}
+
+func reverse(t Tracked) Tracked { t.Reverse = true; return t }
+
+func added(t Tracked) Tracked { t.Added = true; return t }
+
+func TestEvaluate(t *testing.T) {
+	for name, tc := range map[string]struct {
+		base     int
+		tracks   []Tracked
+		priority uint8
+		faults   []string
+	}{
+		"nothing":                      {100, nil, 100, nil},
+		"positive while up":            {100, []Tracked{scripted(10, true, true)}, 110, nil},
+		"positive while down":          {100, []Tracked{scripted(10, true, false)}, 100, nil},
+		"negative while up":            {100, []Tracked{scripted(-10, true, true)}, 100, nil},
+		"negative while down":          {100, []Tracked{scripted(-10, true, false)}, 90, nil},
+		"reverse positive while up":    {100, []Tracked{reverse(scripted(10, true, true))}, 90, nil},
+		"reverse positive while down":  {100, []Tracked{reverse(scripted(10, true, false))}, 100, nil},
+		"reverse negative while up":    {100, []Tracked{reverse(scripted(-10, true, true))}, 100, nil},
+		"reverse negative while down":  {100, []Tracked{reverse(scripted(-10, true, false))}, 110, nil},
+		"unknown positive":             {100, []Tracked{scripted(10, false, false)}, 100, nil},
+		"unknown negative":             {100, []Tracked{scripted(-10, false, false)}, 100, nil},
+		"unknown reverse":              {100, []Tracked{reverse(scripted(-10, false, false)), reverse(scripted(10, false, false))}, 100, nil},
+		"interface weights":            {100, []Tracked{link(5, true), link(-20, false), link(7, false), link(-9, true)}, 85, nil},
+		"interface that is not there":  {100, []Tracked{{Name: "eth1", Kind: KindInterface, Weight: -20}}, 80, nil},
+		"sum is cut only at the end":   {200, []Tracked{scripted(100, true, true), scripted(-100, true, false)}, 200, nil},
+		"at least 1":                   {100, []Tracked{scripted(-253, true, false)}, 1, nil},
+		"at most 254":                  {250, []Tracked{scripted(253, true, true)}, 254, nil},
+		"the owner has no weights":     {255, []Tracked{scripted(-50, true, false)}, 255, nil},
+		"script down":                  {100, []Tracked{scripted(0, true, false)}, 100, []string{"script chk failed"}},
+		"script up":                    {100, []Tracked{scripted(0, true, true)}, 100, nil},
+		"script up in reverse":         {100, []Tracked{reverse(scripted(0, true, true))}, 100, []string{"script chk succeeded"}},
+		"script down in reverse":       {100, []Tracked{reverse(scripted(0, true, false))}, 100, nil},
+		"script unknown":               {100, []Tracked{scripted(0, false, false)}, 100, []string{"waiting for script chk"}},
+		"script unknown in reverse":    {100, []Tracked{reverse(scripted(0, false, false))}, 100, []string{"waiting for script chk"}},
+		"script added to a running":    {100, []Tracked{added(scripted(0, false, false)), added(scripted(9, false, false))}, 100, nil},
+		"added, then down":             {100, []Tracked{added(scripted(0, true, false))}, 100, []string{"script chk failed"}},
+		"interface down":               {100, []Tracked{link(0, false)}, 100, []string{"interface eth1 down"}},
+		"interface not there":          {100, []Tracked{{Name: "eth1", Kind: KindInterface}}, 100, []string{"interface eth1 down"}},
+		"interface up in reverse":      {100, []Tracked{reverse(link(0, true))}, 100, []string{"interface eth1 up"}},
+		"an owner can be in fault too": {255, []Tracked{scripted(0, true, false), link(0, false)}, 255, []string{"script chk failed", "interface eth1 down"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			priority, faults := Evaluate(tc.base, tc.tracks)
+			if priority != tc.priority || !slices.Equal(faults, tc.faults) {
+				t.Errorf("priority %d, faults %q; want %d, %q", priority, faults, tc.priority, tc.faults)
+			}
+		})
+	}
+}
