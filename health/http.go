@@ -76,6 +76,9 @@ func (h httpCheck) Run(ctx context.Context) Result {
 
 // RunStep makes one attempt at one url.
 func (h httpCheck) RunStep(ctx context.Context, step int) Result {
+	if step >= len(h.cfg.URLs) {
+		return Result{Err: fmt.Errorf("%s has no url %d: %w", h, step, ErrNotAttempted)}
+	}
 	start := time.Now()
 	url := h.cfg.URLs[step]
 	var r Result

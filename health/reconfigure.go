@@ -36,15 +36,20 @@ func (s *Service) reconfigure(now time.Time, in Reconfigure, out []Output) []Out
 			out = srv.Step(now, Start{Seed: in.Seed}, out)
 		} else {
 			if renamed {
-				srv.ref = serverRef(c.Addr, c.Port, in.Config.Protocol)
+				srv.ref = NewServerRef(c.Addr, c.Port, in.Config.Protocol)
 			}
 			out = srv.reconfigure(now, c, in.Seed, out)
 		}
+		srv.place = len(s.servers)
 		s.byAddr[addr] = srv
 		s.servers = append(s.servers, srv)
 		s.live += srv.live()
+	}
+	for _, srv := range s.servers {
 		s.rearm(srv)
 	}
+	// Places have changed under the heap.
+	heap.Init(&s.due)
 	return s.changeSorry(sorry, out)
 }
 
@@ -55,12 +60,12 @@ func (s *Service) changeSorry(old *SorryConfig, out []Output) []Output {
 		return out
 	}
 	if old != nil {
-		out = append(out, SorryRemoved{ServerRef: serverRef(old.Addr, old.Port, s.cfg.Protocol), Inhibit: old.Inhibit})
+		out = append(out, SorryRemoved{ServerRef: NewServerRef(old.Addr, old.Port, s.cfg.Protocol), Inhibit: old.Inhibit})
 	}
 	if now == nil {
 		return append(out, AliveAdded{})
 	}
-	out = append(out, SorryAdded{ServerRef: serverRef(now.Addr, now.Port, s.cfg.Protocol), Inhibit: now.Inhibit})
+	out = append(out, SorryAdded{ServerRef: NewServerRef(now.Addr, now.Port, s.cfg.Protocol), Inhibit: now.Inhibit})
 	if old == nil {
 		out = append(out, AliveRemoved{})
 	}

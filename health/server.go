@@ -19,8 +19,9 @@ type Server struct {
 	since  time.Time
 	// attempts numbers the attempts of the whole service.
 	attempts *uint64
-	// heapIndex is the server's place in the service's heap of deadlines.
-	heapIndex int
+	// place is the server's place in its service, heapIndex that in the heap of
+	// deadlines.
+	place, heapIndex int
 }
 
 // NewServer returns the machine of a server that is up unless one of its checks

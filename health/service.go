@@ -33,6 +33,7 @@ func NewService(cfg ServiceConfig) *Service {
 	for _, c := range cfg.Servers {
 		if addr := netip.AddrPortFrom(c.Addr, c.Port); s.byAddr[addr] == nil {
 			srv := newServer(c, cfg.Protocol, &s.attempts)
+			srv.place = len(s.servers)
 			s.byAddr[addr] = srv
 			s.servers = append(s.servers, srv)
 			s.live += srv.live()
@@ -241,11 +242,16 @@ type deadline struct {
 	server *Server
 }
 
-// deadlines is a heap, earliest first, that keeps each server's index in it.
+// deadlines is a heap, earliest first and then in configured order, that keeps each server's index in it.
 type deadlines []deadline
 
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
+func (d deadlines) Len() int { return len(d) }
+func (d deadlines) Less(i, j int) bool {
+	if d[i].at.Equal(d[j].at) {
+		return d[i].server.place < d[j].server.place
+	}
+	return d[i].at.Before(d[j].at)
+}
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
 	d[i].server.heapIndex, d[j].server.heapIndex = i, j

@@ -31,7 +31,7 @@ func (t tcpCheck) Target() string { return t.cfg.name() }
 func (t tcpCheck) String() string { return "TCP_CHECK " + t.cfg.name() }
 
 // Limit is the most that an attempt may last.
-func (t tcpCheck) Limit() time.Duration { return t.cfg.Timeout + time.Second }
+func (t tcpCheck) Limit() time.Duration { return t.cfg.Timeout }
 
 // name is the far end as logs write it.
 func (c Connect) name() string {
