@@ -23,7 +23,12 @@ func family(ipv6 bool) uint16 {
 // form in which the kernel itself sends addresses of both families.
 func appendAddr(b []byte, typ uint16, a netip.Addr) []byte {
 	var p [16]byte
-	copy(p[:], a.AsSlice())
+	if a.Is4() {
+		v4 := a.As4()
+		copy(p[:], v4[:])
+	} else {
+		p = a.As16()
+	}
 	return appendAttr(b, typ, p[:]...)
 }
 

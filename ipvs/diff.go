@@ -92,9 +92,13 @@ func normalDestinations(in []Destination) []Destination {
 // Services that go, go last. Equal tables give no changes.
 func Diff(have, want Table, owned func(ServiceKey) bool) []Change {
 	var differ, gone []ServiceKey
+	atMost := 0
 	for k, w := range want {
 		if h, exists := have[k]; !exists || h.Service != w.Service || !slices.Equal(h.Destinations, w.Destinations) {
 			differ = append(differ, k)
+			if !exists {
+				atMost += 1 + len(w.Destinations)
+			}
 		}
 	}
 	for k := range have {
@@ -105,7 +109,11 @@ func Diff(have, want Table, owned func(ServiceKey) bool) []Change {
 	slices.SortFunc(differ, ServiceKey.Compare)
 	slices.SortFunc(gone, ServiceKey.Compare)
 
-	var out []Change
+	atMost += len(gone)
+	if atMost == 0 && len(differ) == 0 {
+		return nil
+	}
+	out := make([]Change, 0, atMost)
 	for _, k := range differ {
 		w := want[k]
 		h, exists := have[k]
@@ -124,6 +132,12 @@ func Diff(have, want Table, owned func(ServiceKey) bool) []Change {
 }
 
 func diffDestinations(out []Change, s Service, have, want []Destination) []Change {
+	if len(have) == 0 {
+		for _, d := range want {
+			out = append(out, Change{Op: AddDestination, Service: s, Destination: d})
+		}
+		return out
+	}
 	old := make(map[DestinationKey]Destination, len(have))
 	for _, d := range have {
 		old[d.DestinationKey] = d
