@@ -109,13 +109,28 @@ func (p *program) command(w places, args []string) int {
 		p.helpCommand(p.stdout, c)
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(p.stderr, "%s %s: %v\nUsage: %s; see %s help %s\n", p.name, c.name, err, c.usage(p.name), p.name, c.name)
+		fmt.Fprintf(p.stderr, "%s %s: %s\nUsage: %s; see %s help %s\n", p.name, c.name, flagError(f, err), c.usage(p.name), p.name, c.name)
 		return exitFatal
 	case len(words) > 0 && c.args == "":
 		fmt.Fprintf(p.stderr, "%s %s: takes no argument, but there is %q\n", p.name, c.name, words[0])
 		return exitFatal
 	}
 	return run(&call{program: p, places: w, command: c.name, args: words})
+}
+
+// flagError is the flag package's error, with the flag that may have been meant.
+func flagError(f *flag.FlagSet, err error) string {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err.Error()
+	}
+	var names []string
+	f.VisitAll(func(g *flag.Flag) {
+		if len(g.Name) > 1 {
+			names = append(names, g.Name)
+		}
+	})
+	return "there is no flag --" + name + didYouMean(name, names, "--")
 }
 
 // options are the places as options of keepalived's style.

@@ -46,9 +46,11 @@ func (p *program) start(s settings, args []string) int {
 		return status
 	}
 	status, text := p.serve(s, d)
-	if d != nil {
-		d.Fail(status, text)
+	if d == nil && text != "" && !s.console {
+		// Who started it would otherwise have to look into the log.
+		fmt.Fprintln(p.stderr, text)
 	}
+	d.Fail(status, text)
 	return status
 }
 

@@ -73,14 +73,17 @@ type InstanceStatus struct {
 
 // Counters are an instance's counts since it was first configured.
 type Counters struct {
-	AdvertsReceived  uint64                 `json:"adverts_received"`
-	AdvertsSent      uint64                 `json:"adverts_sent"`
-	BecameMaster     uint64                 `json:"became_master"`
-	ReleasedMaster   uint64                 `json:"released_master"`
-	PriorityZeroSent uint64                 `json:"priority_zero_sent"`
-	PriorityZeroRcvd uint64                 `json:"priority_zero_received"`
-	SendErrors       uint64                 `json:"send_errors,omitempty"`
-	Dropped          map[vrrp.Reason]uint64 `json:"dropped,omitempty"`
+	AdvertsReceived  uint64 `json:"adverts_received"`
+	AdvertsSent      uint64 `json:"adverts_sent"`
+	BecameMaster     uint64 `json:"became_master"`
+	ReleasedMaster   uint64 `json:"released_master"`
+	PriorityZeroSent uint64 `json:"priority_zero_sent"`
+	PriorityZeroRcvd uint64 `json:"priority_zero_received"`
+	SendErrors       uint64 `json:"send_errors,omitempty"`
+	// StampErrors counts adverts whose time could not be noted in the run
+	// folder; after a crash the node then starts as backup.
+	StampErrors uint64                 `json:"stamp_errors,omitempty"`
+	Dropped     map[vrrp.Reason]uint64 `json:"dropped,omitempty"`
 }
 
 // DropCount counts packets that belong to no instance.
