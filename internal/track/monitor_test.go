@@ -61,6 +61,13 @@ func (f *fake) exec(ctx context.Context, s health.Script) (int, error) {
 	return f.answer[name], nil
 }
 
+// alive is how many runs of a script go on.
+func (f *fake) alive(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.running[name]
+}
+
 func (f *fake) count(name string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -183,7 +190,7 @@ func TestMonitorApplyKeepsWhatStays(t *testing.T) {
 		r.got()
 		r.Apply([]ScriptConfig{config("new", "fail"), first})
 		synctest.Wait()
-		if n := r.running["hang"]; n != 0 {
+		if n := r.alive("hang"); n != 0 {
 			t.Errorf("%d runs of a script that is configured no more", n)
 		}
 		s := r.Status()
@@ -215,7 +222,7 @@ func TestMonitorEndsWithItsScripts(t *testing.T) {
 		after(time.Millisecond)
 		begin := time.Now()
 		r.stop()
-		if r.running["stuck"] != 0 || r.running["hang"] != 0 || time.Since(begin) != 2*time.Second {
+		if r.alive("stuck") != 0 || r.alive("hang") != 0 || time.Since(begin) != 2*time.Second {
 			t.Errorf("%v running after %v", r.running, time.Since(begin))
 		}
 		if got := r.got(); got != "" {
