@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -48,96 +49,16 @@ func hasTable(t testing.TB, h *lab.Host, want ...string) {
 	})
 }
 
-// everything is a file with each kind of virtual server.
-const everything = `
-global_defs {
-  router_id lvs
-}
-virtual_server 10.9.0.10 80 {
-  delay_loop 60
-  lb_algo wlc
-  lb_kind NAT
-  protocol TCP
-  real_server 10.9.1.1 8080 {
-    weight 3
-  }
-  real_server 10.9.1.2 80 {
-    weight 0
-  }
-}
-virtual_server 10.9.0.11 443 {
-  lvs_sched sh
-  lvs_method DR
-  persistence_timeout 300
-  protocol TCP
-  sorry_server 10.9.2.1 443
-  real_server 10.9.1.1 443 {
-    weight 5
-  }
-}
-virtual_server 10.9.0.12 53 {
-  lvs_sched rr
-  lvs_method TUN
-  protocol UDP
-  quorum 2
-  real_server 10.9.1.1 53 {
-  }
-  real_server 10.9.1.2 53 {
-  }
-  real_server 10.9.1.3 53 {
-    weight 7
-    inhibit_on_failure
-  }
-}
-virtual_server 2001:db8:9::10 80 {
-  lvs_sched wrr
-  lvs_method NAT
-  protocol TCP
-  real_server 2001:db8:9:1::1 8080 {
-    weight 2
-  }
-  real_server 2001:db8:9:1::2 8080 {
-    weight 9
-  }
-}
-virtual_server 2001:db8:9::11 25 {
-  lvs_sched lc
-  lvs_method DR
-  persistence_timeout 50
-  protocol TCP
-  real_server 2001:db8:9:1::1 25 {
-  }
-}
-virtual_server fwmark 42 {
-  lvs_sched sed
-  lvs_method DR
-  protocol TCP
-  real_server 10.9.1.1 0 {
-    weight 4
-  }
-}
-virtual_server 10.9.0.13 80 {
-  lvs_sched nq
-  lvs_method NAT
-  protocol TCP
-  sorry_server 10.9.2.1 80
-  alpha
-  real_server 10.9.1.1 80 {
-    TCP_CHECK {
-      connect_timeout 1
-    }
-  }
-}
-`
-
 // TestIPVSTable loads one file with each kind of virtual server into the kernel,
 // by keepalived on one host and by tandem on another: the tables are the same,
 // and both remove it when they end.
 func TestIPVSTable(t *testing.T) {
 	t.Parallel()
+	conf, err := os.ReadFile("testdata/virtual-servers.conf")
+	must(t, err)
 	l := newLab(t, "lb1", "lb2")
-	k := agent(t, l.Host("lb1"), "keepalived", everything)
-	n := agent(t, l.Host("lb2"), "tandem", everything)
+	k := agent(t, l.Host("lb1"), "keepalived", string(conf))
+	n := agent(t, l.Host("lb2"), "tandem", string(conf))
 	start(t, k, n)
 	var want []string
 	eventually(t, patience, "keepalived's table", func() error {

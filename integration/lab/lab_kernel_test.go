@@ -71,6 +71,13 @@ func TestLab(t *testing.T) {
 		t.Errorf("50 datagrams into a cut: %v, %v", got, err)
 	}
 
+	watched(ctx, t, one)
+	closed(ctx, t, r, l)
+}
+
+// watched gives a host an address and takes it again.
+func watched(ctx context.Context, t *testing.T, one *Host) {
+	t.Helper()
 	vip := netip.MustParseAddr("192.0.2.77")
 	if err := one.IP("addr add 192.0.2.77/24 dev " + NIC); err != nil {
 		t.Fatal(err)
@@ -84,7 +91,12 @@ func TestLab(t *testing.T) {
 	if err := one.Addresses.Wait(ctx, false, vip); err != nil {
 		t.Error(err)
 	}
+}
 
+// closed closes a registry while programs run in its lab: nothing is left.
+func closed(ctx context.Context, t *testing.T, r *Registry, l *Lab) {
+	t.Helper()
+	one := l.Host("one")
 	sleeper, err := one.Start(l.Dir+"/log", nil, "sleep", "1000")
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -20,7 +19,6 @@ type Process struct {
 	cmd  *exec.Cmd
 	log  *os.File
 	done chan struct{}
-	once sync.Once
 	err  error
 }
 
