@@ -168,9 +168,6 @@ func (a *adapter) Accept(name string, level hclog.Level, msg string, args ...any
 		// An event's text has said all that is for people.
 		if e, ok := args[i+1].(journal.Event); ok {
 			m.at = e.Time
-			if e.Level == journal.Notice {
-				m.severity = notice
-			}
 			continue
 		}
 		writeArg(&text, fmt.Sprint(args[i]), args[i+1])
@@ -199,7 +196,7 @@ func writeArg(w *strings.Builder, key string, value any) {
 // commanding the terminal it is shown on.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
+		if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 {
 			return ' '
 		}
 		return r

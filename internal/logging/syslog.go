@@ -44,13 +44,12 @@ type severity uint8
 const (
 	failure severity = 3
 	warning severity = 4
-	notice  severity = 5
 	info    severity = 6
 )
 
-// severityOf gives debug messages the severity of others, as keepalived does:
-// they appear because somebody asked for them, and many syslog configurations
-// store nothing below info.
+// severityOf gives debug messages the severity info, which keepalived gives to
+// all: they appear because somebody asked for them, and many syslog
+// configurations store nothing below info.
 func severityOf(l hclog.Level) severity {
 	switch l {
 	case hclog.Error:
@@ -85,10 +84,10 @@ func newSyslog(path string, f Facility) *syslog {
 func (s *syslog) write(m message, stop <-chan struct{}) {
 	b := fmt.Appendf(nil, "<%d>%s %s[%d]: %s", int(s.facility)<<3|int(m.severity), m.at.Format(time.Stamp), ident(m.name), s.pid, m.text)
 	b = b[:min(len(b), maxMessage)]
-	for {
+	for attempt := 1; !s.send(b); attempt++ {
 		// A daemon that started again is reached at the second attempt.
-		if s.send(b) || s.send(b) {
-			return
+		if attempt == 1 {
+			continue
 		}
 		select {
 		case <-stop:
