@@ -1,0 +1,189 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/host/hosttest"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// segment is a network on which electors hear each other's adverts and
+// announcements, in the time of the test's bubble.
+type segment struct {
+	mu    sync.Mutex
+	nodes []*node
+}
+
+// node is an elector with a host of its own, on a segment.
+type node struct {
+	t       *testing.T
+	segment *segment
+	addr    netip.Addr
+	table   *hosttest.Addresses
+	elector *elector
+	journal *journal.Journal
+	stop    func()
+
+	mu        sync.Mutex
+	cut       bool
+	adverts   func(host.Received)
+	watcher   func(host.Announced)
+	announced []netip.Addr
+}
+
+// newNode starts an elector; the test ends it.
+func newNode(t *testing.T, s *segment, addr string) *node {
+	t.Helper()
+	n := &node{t: t, segment: s, addr: netip.MustParseAddr(addr), table: hosttest.NewAddresses("eth0")}
+	record, err := host.OpenRecord(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds, err := host.OpenHolds(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.journal = journal.New(1000, time.Now)
+	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
+	n.elector = newElector(n, newKeeper(n.table, l), record, l, holds, n.journal)
+	stopKeeper := alone(n.elector.keeper.run)
+	stopLoop := alone(n.elector.run)
+	n.stop = sync.OnceFunc(func() {
+		stopLoop()
+		stopKeeper()
+		if err := record.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(n.stop)
+	s.mu.Lock()
+	s.nodes = append(s.nodes, n)
+	s.mu.Unlock()
+	n.link(true)
+	return n
+}
+
+// link reports the state of the node's interface.
+func (n *node) link(up bool) {
+	n.do(func(now time.Time) {
+		n.elector.hostEvent(now, host.LinkChanged{Link: host.Link{
+			Name: "eth0", Index: 2, MTU: 1500, MAC: []byte{2, 0, 0, 0, 0, 1}, Up: up, Multicast: true,
+			Addresses: []netip.Prefix{netip.PrefixFrom(n.addr, 24)},
+		}})
+	})
+}
+
+func (n *node) do(call func(now time.Time)) {
+	n.t.Helper()
+	if !n.elector.do(context.Background(), call) {
+		n.t.Fatal("the loop has ended")
+	}
+}
+
+// apply gives the node a configuration with one instance.
+func (n *node) apply(conf ...*config.Instance) []string {
+	var changes []string
+	n.do(func(now time.Time) { changes = n.elector.apply(now, &config.Config{Instances: conf}) })
+	return changes
+}
+
+// state is the state of the node's first instance.
+func (n *node) state() vrrp.Status {
+	var s vrrp.Status
+	n.do(func(time.Time) {
+		for _, in := range n.elector.instances {
+			s = in.router.Status()
+		}
+	})
+	return s
+}
+
+// holds says whether a VIP is on the node's host.
+func (n *node) holds(vip string) bool {
+	return slices.ContainsFunc(n.table.All(), func(a host.Address) bool { return a.Prefix == netip.MustParsePrefix(vip) })
+}
+
+// isolate cuts the node off the segment, or joins it again.
+func (n *node) isolate(cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut = cut
+}
+
+// others are the nodes that hear this one.
+func (n *node) others() []*node {
+	n.segment.mu.Lock()
+	defer n.segment.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cut {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(n.segment.nodes), func(o *node) bool { return o == n })
+}
+
+func (n *node) OpenAdverts(_ host.AdvertKey, handler func(host.Received)) (advertConn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.adverts = handler
+	return n, nil
+}
+
+func (n *node) Send(src, dst netip.Addr, ttl int, b []byte) error {
+	if n.addr != src {
+		return errors.New("source address is not the node's")
+	}
+	for _, o := range n.others() {
+		o.mu.Lock()
+		deliver := o.adverts
+		if o.cut {
+			deliver = nil
+		}
+		o.mu.Unlock()
+		if deliver != nil {
+			deliver(host.Received{Interface: 2, Meta: vrrp.Meta{Source: src, Destination: dst, TTL: ttl}, Payload: slices.Clone(b)})
+		}
+	}
+	return nil
+}
+
+func (n *node) Close() error { return nil }
+
+func (n *node) WatchPeers(_ host.Link, handler func(host.Announced)) (io.Closer, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.watcher = handler
+	return n, nil
+}
+
+func (n *node) Announce(_ host.Link, addrs []netip.Addr, _ int) {
+	n.mu.Lock()
+	n.announced = append(n.announced, addrs...)
+	n.mu.Unlock()
+	for _, o := range n.others() {
+		o.mu.Lock()
+		watcher := o.watcher
+		if o.cut {
+			watcher = nil
+		}
+		o.mu.Unlock()
+		for _, a := range addrs {
+			if watcher != nil {
+				watcher(host.Announced{Interface: 2, Addr: a, MAC: []byte{2, 0, 0, 0, 0, 9}})
+			}
+		}
+	}
+}
+
+func (n *node) Cancel(int, ...netip.Addr) {}
+func (n *node) Forget(int)                {}
