@@ -20,7 +20,7 @@ export TANDEM_BIN := $(CURDIR)/bin/tandem
 .PHONY: build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
 
 build:
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
+	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
 
 setup:
 	@integration/setup
@@ -44,7 +44,7 @@ test-ipvs: build setup
 
 demo: build setup
 	@mkdir -p $(TESTS)
-	@go build -trimpath -o $(TESTS)/demo ./integration/demo
+	@go build -trimpath -buildvcs=false -o $(TESTS)/demo ./integration/demo
 	@TANDEM_COLOUR=$$(test -t 1 && echo yes || echo no) integration/vm $(TESTS)/demo -peer $(or $(PEER),tandem)
 
 bench:
