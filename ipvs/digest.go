@@ -71,11 +71,16 @@ func digestProc(b []byte, seed maphash.Seed) Digest {
 
 // withoutCounters cuts the counters off a destination's line.
 func withoutCounters(line []byte) []byte {
+	n := len(line)
 	for range counterColumns {
-		line = bytes.TrimRight(line, " ")
-		line = line[:bytes.LastIndexByte(line, ' ')+1]
+		for n > 0 && line[n-1] == ' ' {
+			n--
+		}
+		for n > 0 && line[n-1] != ' ' {
+			n--
+		}
 	}
-	return line
+	return line[:n]
 }
 
 // serviceLine tells which service a line begins; false where it begins none.
