@@ -69,12 +69,17 @@ func (m *Monitor) Apply(scripts []ScriptConfig) {
 	m.wake()
 }
 
-// Status returns the states of the scripts, in the order of Apply.
+// Status returns the states of the scripts, in the order of Apply. It shows
+// what Apply gave at once, also before Run.
 func (m *Monitor) Status() []ScriptState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make([]ScriptState, 0, len(m.runs))
-	for _, r := range m.runs {
+	runs := m.runs
+	if m.changed {
+		runs, _ = m.merge()
+	}
+	out := make([]ScriptState, 0, len(runs))
+	for _, r := range runs {
 		s := r.script
 		out = append(out, ScriptState{
 			Name: s.config.Name, Up: s.Up(), Known: s.Known(),
@@ -154,19 +159,14 @@ func (m *Monitor) turn(ctx context.Context, now time.Time, processes *sync.WaitG
 // replace puts the wanted scripts in the place of those that run.
 func (m *Monitor) replace(step func(*run, ScriptInput)) {
 	old := m.runs
-	m.runs = make([]*run, 0, len(m.wanted))
-	kept := make(map[*run]bool, len(old))
-	for _, c := range m.wanted {
-		r := find(old, c)
-		if r != nil && !kept[r] {
-			kept[r] = true
-			r.added = r.added && !r.script.Known()
-			step(r, Reconfigure{Config: c})
+	var kept map[*run]bool
+	m.runs, kept = m.merge()
+	for i, r := range m.runs {
+		if kept[r] {
+			step(r, Reconfigure{Config: m.wanted[i]})
 		} else {
-			r = &run{script: NewScript(c), added: m.started}
 			step(r, Start{})
 		}
-		m.runs = append(m.runs, r)
 	}
 	for _, r := range old {
 		if !kept[r] {
@@ -175,6 +175,21 @@ func (m *Monitor) replace(step func(*run, ScriptInput)) {
 		}
 	}
 	m.changed, m.started = false, true
+}
+
+// merge returns a run for each wanted script, and which of them exist already.
+func (m *Monitor) merge() (runs []*run, kept map[*run]bool) {
+	kept = make(map[*run]bool, len(m.runs))
+	for _, c := range m.wanted {
+		r := find(m.runs, c)
+		if r == nil || kept[r] {
+			r = &run{script: NewScript(c), added: m.started}
+		} else {
+			kept[r] = true
+		}
+		runs = append(runs, r)
+	}
+	return runs, kept
 }
 
 func find(runs []*run, c ScriptConfig) *run {

@@ -215,6 +215,18 @@ func TestMonitorApplyKeepsWhatStays(t *testing.T) {
 	})
 }
 
+// An agent asks for the states before the first script can have run.
+func TestMonitorStatusShowsWhatIsWanted(t *testing.T) {
+	m := NewMonitor(newFake().exec, func(ScriptResult) {})
+	failed := config("b", "ok")
+	failed.InitFail = true
+	m.Apply([]ScriptConfig{config("a", "ok"), failed})
+	want := []ScriptState{{Name: "a"}, {Name: "b", Known: true}}
+	if got := m.Status(); !slices.Equal(got, want) {
+		t.Errorf("status %+v, want %+v", got, want)
+	}
+}
+
 func TestMonitorEndsWithItsScripts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
