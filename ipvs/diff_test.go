@@ -148,6 +148,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 // randomTable is drawn from few enough values that two of them have much in
 // common.
 func randomTable(r *rand.Rand) ipvs.Table {
@@ -181,7 +183,7 @@ func randomTable(r *rand.Rand) ipvs.Table {
 
 func TestDiffAppliedGivesWhatIsWanted(t *testing.T) {
 	for seed := range uint64(500) {
-		r := rand.New(rand.NewPCG(seed, 1))
+		r := newRand(seed)
 		have, want := randomTable(r), randomTable(r)
 		foreign := make(map[ipvs.ServiceKey]bool)
 		expect := make(ipvs.Table)

@@ -206,3 +206,12 @@ func withoutFailed(changes []Change, refusal *ApplyError) []Change {
 	}
 	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return failed[c] })
 }
+
+// drifted says whether changes were refused because the kernel's table is not
+// what have tells.
+func drifted(err error) bool {
+	var refusal *ApplyError
+	return errors.As(err, &refusal) && slices.ContainsFunc(refusal.Failures, func(f Failure) bool {
+		return !f.Consequence && errors.Is(f.Err, ErrGone)
+	})
+}

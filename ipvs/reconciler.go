@@ -215,7 +215,7 @@ func (r *Reconciler) reach(ctx context.Context, g goal) {
 	r.tried = g.set
 	r.adopt(g)
 	made, err := r.apply(ctx, g.want, nil)
-	if errors.Is(err, ErrGone) && r.loaded && r.refresh(ctx) == nil {
+	if drifted(err) && r.refresh(ctx) == nil {
 		// Somebody removed what we knew to be there: look, and try once more.
 		made, err = r.apply(ctx, g.want, nil)
 	}
