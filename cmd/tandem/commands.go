@@ -17,6 +17,8 @@ type command struct {
 	// args is the usage after the name, short the line in the list of
 	// commands, long the text of its own help.
 	args, short, long string
+	// agentless commands ask no agent, and need not know where one is.
+	agentless bool
 	// setup adds the command's flags to f and returns what runs it.
 	setup func(f *flag.FlagSet) func(c *call) int
 	// raw commands take their arguments as they are, without flags of their own.
@@ -49,7 +51,7 @@ func commandTable() []command {
 			long: "Reads the files (default " + defaultConfig + ") and says all that is wrong in them, with the line. " +
 				"Changes nothing. The exit status is that of keepalived -t, the highest of all files: 0 nothing, 4 and 5 errors, " +
 				"6 script security, 2 a missing parameter.",
-			setup: setupCheck},
+			agentless: true, setup: setupCheck},
 		{name: "status", short: "show what the agent does and why",
 			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
 				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",
@@ -70,7 +72,7 @@ func commandTable() []command {
 		{name: "events", short: "show what happened and why",
 			long:  "Prints the events that the agent remembers, oldest first.",
 			setup: setupEvents},
-		{name: "version", short: "print the version",
+		{name: "version", short: "print the version", agentless: true,
 			setup: func(*flag.FlagSet) func(*call) int {
 				return func(c *call) int {
 					fmt.Fprintln(c.stdout, versionText())
@@ -144,11 +146,13 @@ func (w places) options() []string {
 	return out
 }
 
-// flags is the flag set of c, so far with the flags that all commands have.
+// flags is the flag set of c, so far with those of all that ask an agent.
 func (p *program) flags(c command, w *places) *flag.FlagSet {
 	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	addPlaces(f, w)
+	if !c.agentless {
+		addPlaces(f, w)
+	}
 	return f
 }
 
@@ -235,10 +239,15 @@ func (p *program) helpCommand(w io.Writer, c command) {
 	if c.raw != nil {
 		return
 	}
-	fmt.Fprintln(w, "\nFlags:")
 	var places places
 	f := p.flags(c, &places)
 	c.setup(f)
+	any := false
+	f.VisitAll(func(*flag.Flag) { any = true })
+	if !any {
+		return
+	}
+	fmt.Fprintln(w, "\nFlags:")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	f.VisitAll(func(g *flag.Flag) {
 		value, usage := flag.UnquoteUsage(g)

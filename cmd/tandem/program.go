@@ -164,7 +164,7 @@ func (p *program) client(w places) *control.Client {
 func addPlaces(f *flag.FlagSet, w *places) {
 	f.StringVar(&w.runDir, "run-dir", w.runDir, "`DIR` of the record and the control socket (TANDEM_RUN, default /run/tandem)")
 	f.StringVar(&w.stateDir, "state-dir", w.stateDir, "`DIR` of what outlives a boot (TANDEM_STATE, default /var/lib/tandem)")
-	f.StringVar(&w.socket, "socket", w.socket, "`PATH` of the control socket (TANDEM_SOCKET, default tandem.sock in the run folder)")
+	f.StringVar(&w.socket, "socket", w.socket, "`PATH` of the control socket (TANDEM_SOCKET, default tandem.sock in --run-dir)")
 }
 
 // baseName is the program's name in argv[0].

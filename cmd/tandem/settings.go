@@ -116,8 +116,13 @@ func parseUmask(text string) (int, error) {
 
 // makeFolders makes the folders that the agent writes to. Their mode is set
 // for itself, because the daemon's umask is narrow.
-func (w places) makeFolders() error {
-	for _, dir := range []string{w.runDir, w.stateDir, filepath.Dir(w.socket)} {
+func (s *settings) makeFolders() error {
+	folders := []string{s.runDir, s.stateDir, filepath.Dir(s.socket)}
+	if s.namespace != "" {
+		// /run is always there, a folder below it is not.
+		folders = append(folders, filepath.Dir(s.pidFile))
+	}
+	for _, dir := range folders {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			continue
 		}

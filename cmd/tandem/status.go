@@ -130,9 +130,6 @@ func instanceTable(s control.Status, now time.Time) table {
 		} else if i.Cause.Kind != "" {
 			t.note("why: " + string(i.Cause.Kind))
 		}
-		for _, f := range i.Faults {
-			t.note("fault: " + f)
-		}
 		t.note("VIPs: " + addressText(i))
 		if i.SyncGroup != "" {
 			t.note("sync group: " + i.SyncGroup)

@@ -5,12 +5,16 @@ import (
 	"strings"
 )
 
-// didYouMean is ": did you mean X?" for the candidate closest to word, with
+// didYouMean is " (did you mean X?)" for the candidate closest to word, with
 // the prefix before it, or nothing where none is close.
 func didYouMean(word string, candidates []string, prefix string) string {
 	best, least := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := distance(word, c); d < least {
+		d := distance(word, c)
+		if len(word) > 1 && strings.HasPrefix(c, word) {
+			d = 0
+		}
+		if d < least {
 			best, least = c, d
 		}
 	}

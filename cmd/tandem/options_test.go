@@ -1,0 +1,322 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandem-ha/tandem/internal/logging"
+)
+
+// newProgram is a program with its output in buffers.
+func newProgram(name string) (p *program, stdout, stderr *bytes.Buffer) {
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	return &program{name: name, stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }}, stdout, stderr
+}
+
+// TestKeepalivedOptions goes through every option of keepalived 2.4.3: each is
+// taken up, or refused by name, in its short and its long form.
+func TestKeepalivedOptions(t *testing.T) {
+	const (
+		accept = iota
+		refuse
+		inform
+	)
+	for _, o := range []struct {
+		short, long string
+		value       string
+		outcome     int
+		// effect changes the default settings as the option should.
+		effect func(*settings)
+	}{
+		{"f", "use-file", "/x", accept, func(s *settings) { s.configFile = "/x" }},
+		{"P", "vrrp", "", accept, func(s *settings) { s.checkers = false }},
+		{"C", "check", "", accept, func(s *settings) { s.vrrp = false }},
+		{"B", "no_bfd", "", accept, nil},
+		{"", "all", "", accept, nil},
+		{"l", "log-console", "", accept, func(s *settings) { s.console = true }},
+		{"D", "log-detail", "", accept, func(s *settings) { s.detail = 1 }},
+		{"S", "log-facility", "local3", accept, func(s *settings) { s.facility = logging.Local0 + 3 }},
+		{"S", "log-facility", "7", accept, func(s *settings) { s.facility = logging.Local0 + 7 }},
+		{"S", "log-facility", "user", accept, func(s *settings) { s.facility = logging.User }},
+		{"g", "log-file", "", refuse, nil},
+		{"", "flush-log-file", "", refuse, nil},
+		{"G", "no-syslog", "", accept, func(s *settings) { s.syslog = false }},
+		{"u", "umask", "022", accept, func(s *settings) { s.umask = 0o22 }},
+		{"u", "umask", "0x1f", accept, func(s *settings) { s.umask = 0x1f }},
+		{"X", "release-vips", "", accept, nil},
+		{"V", "dont-release-vrrp", "", accept, func(s *settings) { s.keepVIPs = true }},
+		{"I", "dont-release-ipvs", "", accept, func(s *settings) { s.keepIPVS = true }},
+		{"R", "dont-respawn", "", accept, nil},
+		{"n", "dont-fork", "", accept, func(s *settings) { s.foreground = true }},
+		{"d", "dump-conf", "", accept, func(s *settings) { s.dumpConfig = true }},
+		{"p", "pid", "/p", accept, func(s *settings) { s.pidFile = "/p" }},
+		{"r", "vrrp_pid", "/r", accept, func(s *settings) { s.vrrpPID = "/r" }},
+		{"c", "checkers_pid", "/c", accept, func(s *settings) { s.checkersPID = "/c" }},
+		{"b", "bfd_pid", "/b", accept, func(s *settings) { s.bfdPID = "/b" }},
+		{"T", "genhash", "", refuse, nil},
+		{"a", "address-monitoring", "", refuse, nil},
+		{"x", "snmp", "", refuse, nil},
+		{"A", "snmp-agent-socket", "/s", refuse, nil},
+		{"s", "namespace", "blue", accept, func(s *settings) { s.namespace = "blue" }},
+		{"m", "core-dump", "", accept, func(s *settings) { s.coreDump = true }},
+		{"M", "core-dump-pattern", "", refuse, nil},
+		{"", "no-mem-check", "", refuse, nil},
+		{"L", "mem-check-log", "", refuse, nil},
+		{"O", "openssl-mem-check", "", refuse, nil},
+		{"e", "all-config", "", refuse, nil},
+		{"i", "config-id", "lb1", accept, func(s *settings) { s.configID = "lb1" }},
+		{"", "ignore-sigint", "", accept, func(s *settings) { s.ignoreSigint = true }},
+		{"", "signum", "STOP", inform, nil},
+		{"t", "config-test", "", accept, func(s *settings) { s.test = true }},
+		{"", "config-fd", "3", refuse, nil},
+		{"", "perf", "", refuse, nil},
+		{"", "debug", "", refuse, nil},
+		{"v", "version", "", inform, nil},
+		{"h", "help", "", inform, nil},
+		// tandem's own.
+		{"", "run-dir", "/run/x", accept, func(s *settings) { s.runDir = "/run/x" }},
+		{"", "state-dir", "/var/x", accept, func(s *settings) { s.stateDir = "/var/x" }},
+		{"", "socket", "/x.sock", accept, func(s *settings) { s.socket = "/x.sock" }},
+	} {
+		var forms [][]string
+		add := func(words ...string) { forms = append(forms, words) }
+		if o.value == "" {
+			add("--" + o.long)
+		} else {
+			add("--"+o.long, o.value)
+			add("--" + o.long + "=" + o.value)
+		}
+		if o.short != "" && o.value == "" {
+			add("-" + o.short)
+		} else if o.short != "" {
+			add("-"+o.short, o.value)
+			add("-" + o.short + o.value)
+		}
+		for _, args := range forms {
+			p, _, stderr := newProgram("keepalived")
+			got, status, ok := p.parseOptions(newSettings(), args)
+			switch o.outcome {
+			case accept:
+				want := newSettings()
+				if o.effect != nil {
+					o.effect(&want)
+				}
+				if !ok || stderr.Len() > 0 {
+					t.Errorf("%v is not accepted: %s", args, stderr)
+				}
+				if d := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, places{})); d != "" {
+					t.Errorf("%v (-want +got):\n%s", args, d)
+				}
+			case refuse:
+				if ok || status != 1 || !strings.Contains(stderr.String(), "--"+o.long) {
+					t.Errorf("%v is not refused by name: %d %q", args, status, stderr)
+				}
+			case inform:
+				if ok || status != 0 {
+					t.Errorf("%v: status %d, %s", args, status, stderr)
+				}
+			}
+		}
+	}
+}
+
+func TestOptionTableIsSound(t *testing.T) {
+	shorts, longs := map[byte]bool{}, map[string]bool{}
+	for _, o := range optionTable() {
+		if o.short != 0 && shorts[o.short] || longs[o.long] {
+			t.Errorf("%s is there twice", o.spelling())
+		}
+		shorts[o.short], longs[o.long] = true, true
+		ways := 0
+		for _, has := range []bool{o.refuse != "", o.set != nil, o.act != nil} {
+			if has {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("%s does %d things", o.spelling(), ways)
+		}
+		if o.refuse == "" && o.help == "" {
+			t.Errorf("%s has no help", o.spelling())
+		}
+		if (o.arg == noArgument) != (o.value == "") {
+			t.Errorf("%s: the name of its argument is %q", o.spelling(), o.value)
+		}
+	}
+}
+
+func TestGetopt(t *testing.T) {
+	for _, tc := range []struct {
+		args string
+		// want is the options found, as name=value, and the problems.
+		want  string
+		words string
+	}{
+		{"-nlD", "dont-fork log-console log-detail", ""},
+		{"-nlf/x", "dont-fork log-console use-file=/x", ""},
+		{"-nlf /x", "dont-fork log-console use-file=/x", ""},
+		{"-DD", "log-detail log-detail", ""},
+		{"-t", "config-test", ""},
+		{"-tLOG", "config-test=LOG", ""},
+		{"-t=LOG", "config-test==LOG", ""},
+		{"-t LOG", "config-test", "LOG"},
+		{"--config-test=LOG", "config-test=LOG", ""},
+		{"--config-test LOG", "config-test", "LOG"},
+		{"--config-test=", "config-test", ""},
+		{"--use-file=/x", "use-file=/x", ""},
+		{"--use-file /x", "use-file=/x", ""},
+		{"--use-file -n", "use-file=-n", ""},
+		{"-f -n", "use-file=-n", ""},
+		// Abbreviations, as getopt_long has them.
+		{"--use /x", "use-file=/x", ""},
+		{"--dump", "dump-conf", ""},
+		{"--vrrp", "vrrp", ""},
+		{"--vrrp_", "Missing parameter for option --vrrp_pid", ""},
+		{"--release", "release-vips", ""},
+		{"--r", "release-vips", ""},
+		{"--dont", "Unknown option --dont: it could be --dont-release-vrrp, --dont-release-ipvs, --dont-respawn or --dont-fork", ""},
+		{"--", "", ""},
+		{"a -n b -- -l c", "dont-fork", "a b -l c"},
+		{"-", "", "-"},
+		// Problems stand where they occur, and all are found.
+		{"-n --bogus -l -Z --use-file", "dont-fork|Unknown option --bogus|log-console|Unknown option -Z|Missing parameter for option --use-file", ""},
+		{"-nZl", "dont-fork|Unknown option -Z|log-console", ""},
+		{"-f", "Missing parameter for option -f", ""},
+		{"-nf", "dont-fork|Missing parameter for option -f", ""},
+		{"--use-file=", "Missing parameter for option --use-file", ""},
+		{"--log-console=3", "Unknown option --log-console=3: --log-console takes no argument", ""},
+		{"--use-fiel /x", "Unknown option --use-fiel (did you mean --use-file?)", "/x"},
+		{"--run", "Unknown option --run (did you mean --run-dir?)", ""},
+	} {
+		items, words := getopt(optionTable(), strings.Fields(tc.args))
+		var got []string
+		for _, i := range items {
+			switch {
+			case i.problem != "":
+				got = append(got, i.problem)
+			case i.value != "":
+				got = append(got, i.long+"="+i.value)
+			default:
+				got = append(got, i.long)
+			}
+		}
+		separator := " "
+		if strings.Contains(tc.want, "|") {
+			separator = "|"
+		}
+		if text := strings.Join(got, separator); text != tc.want || strings.Join(words, " ") != tc.words {
+			t.Errorf("%s:\n got %q and %q\nwant %q and %q", tc.args, text, words, tc.want, tc.words)
+		}
+	}
+}
+
+func TestBadOptionsEndTheProgram(t *testing.T) {
+	for _, tc := range []struct {
+		args           string
+		status         int
+		stdout, stderr string
+	}{
+		{"--bogus -Z", 1, "", "Unknown option --bogus\nUnknown option -Z\n"},
+		{"-f", 1, "", "Missing parameter for option -f\n"},
+		{"-x --bogus", 1, "", "Option --snmp is not supported: tandem has no SNMP agent\nUnknown option --bogus\n"},
+		// What comes before an option that acts at once is reported, what
+		// comes after is not looked at.
+		{"--bogus --signum RELOAD -Z", 0, "1\n", "Unknown option --bogus\n"},
+		{"--signum TDUMP", 1, "", "Unknown sigfunc TDUMP\n"},
+		{"--signum stop", 1, "", "Unknown sigfunc stop\n"},
+		{"--signum STATS_CLEAR", 0, "63\n", ""},
+		{"--signum JSON", 0, "36\n", ""},
+		{"--signum DATA", 0, "10\n", ""},
+		{"--signum STATS", 0, "12\n", ""},
+	} {
+		p, stdout, stderr := newProgram("keepalived")
+		if status := p.main(strings.Fields(tc.args)); status != tc.status || stdout.String() != tc.stdout || stderr.String() != tc.stderr {
+			t.Errorf("%s: %d %q %q", tc.args, status, stdout, stderr)
+		}
+	}
+}
+
+func TestInvalidValuesKeepTheDefault(t *testing.T) {
+	for _, args := range []string{"-S 9", "-S kern", "-u abc", "-u 01777"} {
+		p, _, stderr := newProgram("tandem")
+		s, _, ok := p.parseOptions(newSettings(), strings.Fields(args))
+		if d := cmp.Diff(newSettings(), s, cmp.AllowUnexported(settings{}, places{})); !ok || d != "" || stderr.Len() == 0 {
+			t.Errorf("%s: %t %q %s", args, ok, stderr, d)
+		}
+	}
+}
+
+func TestExtraWords(t *testing.T) {
+	p, stdout, _ := newProgram("keepalived")
+	if _, _, ok := p.parseOptions(newSettings(), []string{"-n", "status", "foo"}); !ok || stdout.String() != "Unexpected argument(s): status foo\n" {
+		t.Errorf("keepalived: %t %q", ok, stdout)
+	}
+	// Called tandem, a command in the wrong place must not start a daemon.
+	p, _, stderr := newProgram("tandem")
+	if _, status, ok := p.parseOptions(newSettings(), []string{"-n", "status"}); ok || status != 1 || !strings.Contains(stderr.String(), "comes first") {
+		t.Errorf("tandem: %t %d %q", ok, status, stderr)
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	env := map[string]string{"TANDEM_RUN": "/r", "TANDEM_STATE": "/s", "TANDEM_SOCKET": "/t"}
+	getenv := func(k string) string { return env[k] }
+	none := func(string) string { return "" }
+	run := func(k string) string { return map[string]string{"TANDEM_RUN": "/r"}[k] }
+	for _, tc := range []struct {
+		name      string
+		given     places
+		getenv    func(string) string
+		namespace string
+		want      places
+	}{
+		{"defaults", places{}, none, "", places{"/run/tandem", "/var/lib/tandem", "/run/tandem/tandem.sock"}},
+		{"namespace", places{}, none, "blue", places{"/run/tandem/blue", "/var/lib/tandem/blue", "/run/tandem/blue/tandem.sock"}},
+		{"environment", places{}, getenv, "", places{"/r", "/s", "/t"}},
+		{"socket in the run folder", places{}, run, "", places{"/r", "/var/lib/tandem", "/r/tandem.sock"}},
+		{"options win", places{runDir: "/o", socket: "/p"}, getenv, "", places{"/o", "/s", "/p"}},
+	} {
+		if got := tc.given.resolve(tc.getenv, tc.namespace); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestPIDFilePaths(t *testing.T) {
+	none := func(string) string { return "" }
+	s := newSettings()
+	if err := s.finish(none); err != nil {
+		t.Fatal(err)
+	}
+	if s.pidFile != "/run/keepalived.pid" || s.vrrpPID != "/run/vrrp.pid" || s.checkersPID != "/run/checkers.pid" || s.bfdPID != "/run/bfd.pid" {
+		t.Errorf("%+v", s)
+	}
+	s = newSettings()
+	s.namespace, s.vrrpPID = "blue", "/v"
+	if err := s.finish(none); err != nil {
+		t.Fatal(err)
+	}
+	if s.pidFile != "/run/keepalived/blue/keepalived.pid" || s.vrrpPID != "/v" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"status", "status", 0}, {"statsu", "status", 1}, {"stauts", "status", 1}, {"statu", "status", 1}, {"xtatus", "status", 1}, {"abc", "xyz", 3}} {
+		if got := distance(tc.a, tc.b); got != tc.want {
+			t.Errorf("%q %q: %d, want %d", tc.a, tc.b, got, tc.want)
+		}
+	}
+	if got := didYouMean("swithover", commandNames(), ""); got != " (did you mean switchover?)" {
+		t.Error(got)
+	}
+	if got := didYouMean("zzzzzz", commandNames(), ""); got != "" {
+		t.Error(got)
+	}
+}
