@@ -102,7 +102,7 @@ func failedText(service string, o CheckFailed) string {
 		return fmt.Sprintf("%s on service %s failed.", o.Kind, o.Name)
 	case news:
 		return fmt.Sprintf("%s on service %s failed after %d retries.", o.Kind, o.Name, o.Retries)
-	case o.LogAll && o.Retrying && strings.HasSuffix(o.Err, timedOut):
+	case o.LogAll && o.Retrying && strings.Contains(o.Err, timedOut):
 		return fmt.Sprintf("TCP connection to %s timeout.", o.Name)
 	case o.LogAll && o.Retrying:
 		return fmt.Sprintf("TCP connection to %s failed.", o.Name)
