@@ -204,12 +204,15 @@ type VirtualServer struct {
 	Pos Pos `json:"-"`
 	// Name is how logs and scripts name it: "[192.0.2.10]:tcp:80", "FWM 3".
 	Name string `json:"name"`
+	// Group is "[GROUP]:N" for one of the services that a virtual_server for a
+	// group was expanded into: what keepalived calls all of them together.
+	Group string `json:"group,omitempty"`
 	// Addr and Port, or FWMark with IPv6, identify it.
 	Addr   netip.Addr `json:"addr,omitzero"`
 	Port   uint16     `json:"port,omitempty"`
 	FWMark uint32     `json:"fwmark,omitempty"`
 	IPv6   bool       `json:"ipv6,omitempty"`
-	// Protocol is "TCP", "UDP" or "SCTP".
+	// Protocol is "TCP", "UDP" or "SCTP", for a mark perhaps empty.
 	Protocol  string `json:"protocol"`
 	Scheduler string `json:"scheduler"`
 	// SchedulerFlags are IP_VS_SVC_F_SCHED1 to _SCHED3 and _ONEPACKET.
@@ -318,6 +321,9 @@ type URL struct {
 	// Host is the Host header, resolved over url, check, real and virtual
 	// server; empty for the address and port.
 	Host string `json:"host,omitempty"`
+	// ServerName is the name in the TLS handshake of SSL_GET, resolved over
+	// sni_name, url, check and virtual server; empty for none.
+	ServerName string `json:"server_name,omitempty"`
 	// Digest is the MD5 of the body in 32 hex digits, empty for any.
 	Digest string `json:"digest,omitempty"`
 	// Status are the accepted status codes as closed ranges.

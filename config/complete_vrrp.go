@@ -1,0 +1,461 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// maxAddresses is how many addresses an advert can carry.
+const maxAddresses = 255
+
+// completeVRRP gives instances and groups what they inherit, checks them against
+// one another and puts them into the Config.
+func (d *decoder) completeVRRP() {
+	for _, s := range d.scripts {
+		if !s.bad {
+			d.cfg.Scripts = append(d.cfg.Scripts, s.Script)
+		}
+		if !s.used {
+			d.notice("unused", words(s.node, 0), "", "vrrp_script %s is tracked by nothing", s.Name)
+		}
+	}
+	for _, i := range d.instances {
+		if d.complete(i) {
+			d.cfg.Instances = append(d.cfg.Instances, i.Instance)
+		}
+	}
+	for _, g := range d.groups {
+		d.completeGroup(g)
+	}
+	d.duplicateVRIDs()
+	d.dropBadTracks()
+}
+
+// complete resolves one instance; false where it cannot be used at all.
+func (d *decoder) complete(i *instanceDraft) bool {
+	usable := d.completeIdentity(i)
+	d.completeVersion(i)
+	d.completePriority(i)
+	d.completeStrictState(i)
+	d.completeAuth(i)
+	d.completeUnicast(i)
+	d.completeAdvertInt(i)
+	d.completeAddresses(i)
+	d.completePreemption(i)
+	d.completeGARP(i)
+	d.completeAdverts(i)
+	if !d.completeNoVIPs(i) {
+		usable = false
+	}
+	d.completeTracks(i)
+	return usable
+}
+
+// completeIdentity checks what an instance cannot do without.
+func (d *decoder) completeIdentity(i *instanceDraft) bool {
+	usable := true
+	if i.VRID == 0 {
+		d.fatal("missing-vrid", i.at("virtual_router_id"), "Add a line virtual_router_id N, the same on every router of the pair.", "vrrp_instance %s has no valid virtual_router_id", i.Name)
+		usable = false
+	}
+	if i.Interface == "" && (i.said["interface"] != nil || !(i.unicast != nil && i.Source.IsValid())) {
+		d.fatal("missing-interface", i.at("interface"), "Add a line interface NAME.", "vrrp_instance %s has no interface", i.Name)
+		usable = false
+	}
+	return usable
+}
+
+func (d *decoder) completeVersion(i *instanceDraft) {
+	i.IPv6 = i.family == 6
+	i.Strict = d.global.strict
+	if i.strict != nil {
+		i.Strict = *i.strict
+	}
+	i.Version = i.version
+	switch {
+	case i.Version == 0 && i.IPv6:
+		i.Version = 3
+	case i.Version == 0:
+		i.Version = d.global.version
+	case i.Version == 2 && i.IPv6 && i.Strict:
+		d.warn("version-ipv6", i.at("version"), "", "strict mode has no IPv6 in version 2; version 3 is used for vrrp_instance %s", i.Name)
+		i.Version = 3
+	}
+	if !i.Group.IsValid() {
+		i.Group = d.global.group4
+		if i.IPv6 {
+			i.Group = d.global.group6
+		}
+	}
+}
+
+func (d *decoder) completePriority(i *instanceDraft) {
+	if i.Priority == 0 {
+		i.Priority = 100
+		if i.StateMaster {
+			i.Priority = 255
+		}
+	}
+	if !i.stateSet {
+		i.StateMaster = i.Priority == 255
+	}
+}
+
+func (d *decoder) completeStrictState(i *instanceDraft) {
+	if i.Strict && i.StateMaster != (i.Priority == 255) {
+		d.warn("strict-state", i.at("state"), "In strict mode only priority 255 may be state MASTER.", "the state of vrrp_instance %s does not fit its priority %d; it is changed", i.Name, i.Priority)
+		i.StateMaster = i.Priority == 255
+	}
+}
+
+func (d *decoder) completeAuth(i *instanceDraft) {
+	if i.auth == nil && i.AuthType == "" {
+		return
+	}
+	drop := func(code, help, format string, args ...any) {
+		d.warn(code, of(i.auth.Words[0]), help, format, args...)
+		i.AuthType, i.AuthPass = "", ""
+	}
+	switch {
+	case i.AuthType == "":
+		if i.AuthPass != "" {
+			d.notice("auth-ignored", of(i.auth.Words[0]), "Add a line auth_type PASS.", "vrrp_instance %s has a password and no auth_type; adverts are not authenticated", i.Name)
+		}
+		i.AuthPass = ""
+	case i.Version == 3:
+		drop("auth-v3", "Remove the block, or write version 2.", "version 3 has no authentication; that of vrrp_instance %s does not count", i.Name)
+	case i.Strict:
+		drop("auth-strict", "", "strict mode has no authentication; that of vrrp_instance %s does not count", i.Name)
+	case i.AuthPass == "" && i.AuthType == "PASS":
+		drop("auth-empty", "Add a line auth_pass PASSWORD; a second keyword on one line does not count.", "authentication of vrrp_instance %s has no password and does not count", i.Name)
+	case i.AuthType == "AH" && i.IPv6:
+		drop("auth-ah-ipv6", "", "AH authentication is for IPv4 only; that of vrrp_instance %s does not count", i.Name)
+	case i.AuthType == "AH":
+		d.notice("not-honoured", of(i.auth.Words[0]), "Use auth_type PASS, or none.", "auth_type AH is known, not honoured yet")
+		if i.StateMaster && i.Priority != 255 {
+			i.StateMaster = false
+			d.warn("auth-ah-master", i.at("state"), "", "state MASTER does not go with AH; BACKUP is used")
+		}
+	}
+}
+
+func (d *decoder) completeUnicast(i *instanceDraft) {
+	unicast := len(i.Peers) > 0
+	if !unicast && i.unicast != nil {
+		d.warn("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; multicast is used", i.Name)
+	}
+	if i.ttl == nil {
+		i.UnicastTTL = 255
+		if i.IPv6 {
+			i.UnicastTTL = 0
+		}
+	} else if !unicast {
+		d.warn("unicast-ttl", of(*i.ttl), "", "unicast_ttl does not count without unicast_peer")
+		i.UnicastTTL = 255
+	}
+	if d.global.checkUnicastSource {
+		i.CheckSource = true
+	}
+	if unicast && i.Strict {
+		d.fatal("unicast-strict", i.at("unicast_peer"), "Remove strict mode or the peers.", "strict mode has no unicast (vrrp_instance %s)", i.Name)
+	}
+	if i.Source.IsValid() && i.said["interface"] == nil && !unicast && i.Interface == "" {
+		d.fatal("missing-interface", words(i.node, 0), "Add a line interface NAME.", "vrrp_instance %s has no interface and no peer", i.Name)
+	}
+	for _, p := range i.Peers {
+		if p.Addr == i.Source {
+			d.notice("unicast-self", i.at("unicast_peer"), "List the other routers only.", "vrrp_instance %s has its own address %s as a peer", i.Name, p.Addr)
+		}
+	}
+}
+
+func (d *decoder) completeAdvertInt(i *instanceDraft) {
+	v, at := i.AdvertInterval, i.at("advert_int")
+	if i.Version == 2 {
+		rounded := max(v.Round(time.Second), time.Second)
+		if rounded != v {
+			d.warn("advert-int", at, "Write whole seconds, or version 3.", "advert_int %s of vrrp_instance %s is rounded to %s s, as version 2 has whole seconds", seconds(v), i.Name, seconds(rounded))
+		}
+		i.AdvertInterval = rounded
+		return
+	}
+	const longest = 40950 * time.Millisecond
+	rounded := min(max(v.Round(10*time.Millisecond), 10*time.Millisecond), longest)
+	if rounded != v {
+		d.warn("advert-int", at, "Version 3 has 0.01 to 40.95 s.", "advert_int %s of vrrp_instance %s becomes %s s", seconds(v), i.Name, seconds(rounded))
+	}
+	i.AdvertInterval = rounded
+}
+
+func (d *decoder) completeAddresses(i *instanceDraft) {
+	if len(i.Addresses) > maxAddresses {
+		d.warn("vip-count", i.at("virtual_ipaddress"), "Put them into virtual_ipaddress_excluded.", "vrrp_instance %s has %d addresses; what is beyond %d moves to the excluded ones", i.Name, len(i.Addresses), maxAddresses)
+		i.Excluded = append(slices.Clone(i.Addresses[maxAddresses:]), i.Excluded...)
+		i.Addresses = i.Addresses[:maxAddresses:maxAddresses]
+	}
+	for _, list := range [][]Address{i.Addresses, i.Excluded} {
+		for k := range list {
+			if list[k].Interface == "" {
+				list[k].Interface = i.Interface
+			}
+		}
+	}
+	if i.IPv6 && len(i.Addresses) > 0 && !i.Addresses[0].Prefix.Addr().IsLinkLocalUnicast() {
+		report := d.notice
+		if i.Strict {
+			report = d.warn
+		}
+		report("vip-link-local", i.at("virtual_ipaddress"), "RFC 9568 asks for it, so that every router has the same next hop.", "the first address of vrrp_instance %s is not link-local", i.Name)
+	}
+}
+
+func (d *decoder) completePreemption(i *instanceDraft) {
+	if i.nopreempt && (i.Priority == 255 || i.StateMaster) {
+		i.nopreempt = false
+		d.warn("nopreempt-master", i.at("nopreempt"), "Write state BACKUP.", "nopreempt does not count with state MASTER (vrrp_instance %s)", i.Name)
+	}
+	i.Preempt = !i.nopreempt
+	if i.PreemptDelay > 0 && (i.StateMaster || i.Strict || i.nopreempt) {
+		i.PreemptDelay = 0
+		d.warn("preempt-delay", i.at("preempt_delay"), "It needs state BACKUP, without nopreempt and without strict mode.", "preempt_delay of vrrp_instance %s does not count", i.Name)
+	}
+	i.DownTimerAdverts = i.downTimer
+	def(&i.DownTimerAdverts, d.global.downTimerAdverts)
+	if i.Strict {
+		if i.downTimer != unset && i.downTimer != 3 {
+			d.warn("strict-down-timer", i.at("down_timer_adverts"), "", "strict mode waits for 3 adverts (vrrp_instance %s)", i.Name)
+		}
+		i.DownTimerAdverts = 3
+	}
+}
+
+func (d *decoder) completeGARP(i *instanceDraft) {
+	g := &d.global
+	def(&i.garpDelay, g.garpDelay)
+	def(&i.garpRepeat, g.garpRepeat)
+	def(&i.garpRefresh, g.garpRefresh)
+	def(&i.garpRefreshRepeat, g.garpRefreshRepeat)
+	if i.Strict {
+		i.garpLowerDelay, i.garpLowerRepeat = 0, 0
+	}
+	def(&i.garpLowerDelay, g.garpLowerDelay)
+	def(&i.garpLowerRepeat, g.garpLowerRepeat)
+	second := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	i.GARP = GARP{
+		Delay: second(i.garpDelay), Repeat: max(i.garpRepeat, 1),
+		Refresh: second(i.garpRefresh), RefreshRepeat: max(i.garpRefreshRepeat, 1),
+		LowerPrioDelay: second(i.garpLowerDelay), LowerPrioRepeat: i.garpLowerRepeat,
+	}
+}
+
+// completeAdverts resolves how adverts are sent and judged.
+func (d *decoder) completeAdverts(i *instanceDraft) {
+	pick := func(own *bool, inherited bool) bool {
+		if own != nil {
+			return *own
+		}
+		return inherited
+	}
+	owner := i.Priority == 255
+	i.LowerPrioNoAdvert = i.Strict || pick(i.lowerPrioNoAdvert, d.global.lowerPrioNoAdvert)
+	i.HigherPrioSendAdvert = !i.Strict && pick(i.higherPrioSendAdvert, d.global.higherPrioSendAdvert)
+	i.SkipCheckAddresses = pick(i.skipCheckAddresses, d.global.skipCheckAddresses)
+	i.ChecksumV2Style = i.Version == 3 && !i.IPv6 && pick(i.checksumV2, d.global.checksumV2)
+	i.OwnerIgnoreAdverts = owner && pick(i.ownerIgnoreAdverts, i.Strict || d.global.ownerIgnoreAdverts)
+	i.Accept = owner || pick(i.accept, !i.Strict)
+	if i.accept != nil && !*i.accept && !owner {
+		d.notice("not-honoured", i.at("no_accept"), noFirewall, "no_accept is known, not honoured yet")
+	}
+	if i.Strict && i.Version == 2 && i.accept != nil && *i.accept && !owner {
+		d.warn("accept-strict", i.at("accept"), "", "version 2 has no accept mode; strict mode drops it (vrrp_instance %s)", i.Name)
+		i.Accept = false
+	}
+}
+
+// completeNoVIPs judges an instance without addresses; false where it cannot run.
+func (d *decoder) completeNoVIPs(i *instanceDraft) bool {
+	if len(i.Addresses) > 0 || i.noVIPs && !i.Strict {
+		return true
+	}
+	if i.Version == 2 && !i.Strict {
+		d.warn("no-vip", i.at("virtual_ipaddress"), "Add a block virtual_ipaddress.", "vrrp_instance %s has no virtual_ipaddress", i.Name)
+		return true
+	}
+	d.fatal("no-vip", i.at("virtual_ipaddress"), "Add a block virtual_ipaddress, or no_virtual_ipaddress.", "vrrp_instance %s has no virtual_ipaddress; version 3 needs one", i.Name)
+	return false
+}
+
+// completeTracks drops what cannot be tracked.
+func (d *decoder) completeTracks(i *instanceDraft) {
+	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, func(t Track) bool {
+		if t.Name != i.Interface {
+			return false
+		}
+		d.warn("track-own-interface", d.line(i.node, "track_interface", t), "An instance tracks its own interface anyway.", "vrrp_instance %s tracks its own interface %s; the line does not count", i.Name, t.Name)
+		return true
+	})
+	if i.Priority != 255 {
+		return
+	}
+	weighted := func(block string) func(Track) bool {
+		return func(t Track) bool {
+			if t.Weight == 0 {
+				return false
+			}
+			d.warn("track-owner", d.line(i.node, block, t), "Only a weight of 0 has an effect on priority 255.", "the weight of %s does not count for the owner of the addresses (vrrp_instance %s)", t.Name, i.Name)
+			return true
+		}
+	}
+	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, weighted("track_script"))
+	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, weighted("track_interface"))
+}
+
+// line is the place of a tracked thing in the block of that name.
+func (d *decoder) line(n *Node, block string, t Track) span {
+	for _, b := range n.Body {
+		if b.name() != block {
+			continue
+		}
+		for _, l := range b.Body {
+			if len(l.Words) > 0 && l.Words[0].pos() == t.Pos {
+				return words(l, 0)
+			}
+		}
+	}
+	return words(n, 0)
+}
+
+// duplicateVRIDs finds virtual routers that would be one on the network.
+func (d *decoder) duplicateVRIDs() {
+	for n, i := range d.instances {
+		for _, other := range d.instances[:n] {
+			same := i.VRID != 0 && i.VRID == other.VRID && i.Interface == other.Interface && i.IPv6 == other.IPv6 &&
+				i.Group == other.Group && (len(i.Peers) > 0) == (len(other.Peers) > 0) &&
+				(len(i.Peers) == 0 || i.Source == other.Source)
+			if same {
+				d.fatal("duplicate-vrid", i.at("virtual_router_id"), "Give each virtual router on an interface a number of its own.", "vrrp_instance %s and %s (line %d) both are virtual router %d on %s", i.Name, other.Name, other.Pos.Line, i.VRID, orElse(i.Interface, "no interface"))
+				break
+			}
+		}
+	}
+}
+
+// completeGroup resolves the members of a sync group.
+func (d *decoder) completeGroup(g *groupDraft) {
+	var members []*instanceDraft
+	for _, w := range g.members {
+		i := d.instanceNamed(w.Value)
+		if i == nil {
+			d.fail("member-undefined", of(w), d.instanceHelp(w.Value), "vrrp_sync_group %s has the member %s, which is not defined", g.Name, w.Value)
+			continue
+		}
+		if owner := d.groupOf(i); owner != "" {
+			d.fail("member-twice", of(w), "An instance can be in one group.", "%s is in vrrp_sync_group %s already", w.Value, owner)
+			continue
+		}
+		g.Members = append(g.Members, i.Name)
+		members = append(members, i)
+	}
+	switch len(g.Members) {
+	case 0:
+		d.fail("group-empty", words(g.node, 0), "Add a block group with the names of instances.", "vrrp_sync_group %s has no member; it does not count", g.Name)
+		return
+	case 1:
+		d.warn("group-single", words(g.node, 0), "A group ties two or more instances together.", "vrrp_sync_group %s has one member only", g.Name)
+	}
+	d.cfg.SyncGroups = append(d.cfg.SyncGroups, g.SyncGroup)
+	for _, i := range members {
+		d.groupTracks(g, i)
+	}
+	d.groupStates(g, members)
+}
+
+// groupTracks settles what a member and its group track.
+func (d *decoder) groupTracks(g *groupDraft, i *instanceDraft) {
+	both := func(block string, of []Track) func(Track) bool {
+		return func(t Track) bool {
+			if !slices.ContainsFunc(of, func(o Track) bool { return o.Name == t.Name }) {
+				return false
+			}
+			d.warn("track-twice", d.line(i.node, block, t), "Remove one of the two.", "%s is tracked by vrrp_instance %s and by its group %s, whose weight counts", t.Name, i.Name, g.Name)
+			return true
+		}
+	}
+	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, both("track_script", g.TrackScripts))
+	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, both("track_interface", g.TrackInterfaces))
+	if g.weights {
+		return
+	}
+	const help = "Write sync_group_tracking_weight in the group to keep weights."
+	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, func(t Track) bool {
+		if t.Weight == 0 {
+			return false
+		}
+		d.warn("track-group-weight", d.line(i.node, "track_script", t), help, "the script %s has a weight, which does not go with vrrp_sync_group %s; it is not tracked by %s", t.Name, g.Name, i.Name)
+		return true
+	})
+	for k := range i.TrackInterfaces {
+		if t := &i.TrackInterfaces[k]; t.Weight != 0 {
+			d.warn("track-group-weight", d.line(i.node, "track_interface", *t), help, "the interface %s has a weight, which does not go with vrrp_sync_group %s; it is 0", t.Name, g.Name)
+			t.Weight = 0
+		}
+	}
+}
+
+// groupStates warns of members that would not like to be the same.
+func (d *decoder) groupStates(g *groupDraft, members []*instanceDraft) {
+	for _, i := range members[1:] {
+		if i.Preempt != members[0].Preempt {
+			d.notice("group-preempt", i.at("nopreempt"), "", "the members of vrrp_sync_group %s differ in nopreempt", g.Name)
+			return
+		}
+	}
+}
+
+func (d *decoder) instanceNamed(name string) *instanceDraft {
+	for _, i := range d.instances {
+		if i.Name == name {
+			return i
+		}
+	}
+	return nil
+}
+
+// groupOf is the group that has i already.
+func (d *decoder) groupOf(i *instanceDraft) string {
+	for _, g := range d.groups {
+		if slices.Contains(g.Members, i.Name) {
+			return g.Name
+		}
+	}
+	return ""
+}
+
+// instanceHelp says which instance may be meant.
+func (d *decoder) instanceHelp(name string) string {
+	best, distance := "", 3
+	for _, i := range d.instances {
+		if v := editDistance(name, i.Name, distance); v < distance {
+			best, distance = i.Name, v
+		}
+	}
+	if best == "" {
+		return "Define vrrp_instance " + name + ", or remove the member."
+	}
+	return "Did you mean " + best + "?"
+}
+
+// dropBadTracks leaves scripts that cannot be run out of what is tracked: their
+// instances run as if they tracked nothing.
+func (d *decoder) dropBadTracks() {
+	bad := func(t Track) bool {
+		s := d.scriptNamed(t.Name)
+		return s == nil || s.bad
+	}
+	for _, i := range d.instances {
+		i.TrackScripts = slices.DeleteFunc(i.TrackScripts, bad)
+	}
+	for _, g := range d.groups {
+		g.TrackScripts = slices.DeleteFunc(g.TrackScripts, bad)
+	}
+}

@@ -1,0 +1,347 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxInt     = math.MaxInt32
+	maxSeconds = math.MaxInt32 / 1000
+	unset      = -1
+)
+
+// decoder makes a Config of a tree. What a block says is put into a draft; when
+// all has been read the drafts are completed by what they inherit.
+type decoder struct {
+	*reporter
+	table   table
+	options Options
+	cfg     *Config
+	global  globalDraft
+
+	scripts   []*scriptDraft
+	groups    []*groupDraft
+	instances []*instanceDraft
+	sets      map[string]*serverSet
+	services  []*serviceDraft
+	// used is the first command that may be run, if any.
+	used *span
+
+	script *scriptDraft
+	group  *groupDraft
+	inst   *instanceDraft
+	vs     *serviceDraft
+	rs     *serverDraft
+	check  *checkDraft
+	url    *URL
+}
+
+// root decodes the whole tree: the global settings first, whatever their place.
+func (d *decoder) root(t *Tree) {
+	d.balance(t.Nodes)
+	for _, n := range t.Nodes {
+		if n.name() == "global_defs" && n.HasBlock {
+			d.body(n, "global_defs")
+		}
+	}
+	d.global.finish()
+	for _, n := range t.Nodes {
+		d.statement(n, "")
+	}
+	d.completeVRRP()
+	d.completeServices()
+}
+
+// balance reports blocks without an end.
+func (d *decoder) balance(nodes []*Node) {
+	for _, n := range nodes {
+		if n.HasBlock && len(n.Tail) == 0 {
+			d.fail("missing-brace", of(n.brace()), "Close the block by a '}'.", "this block is never closed")
+		}
+		d.balance(n.Body)
+	}
+}
+
+// body decodes the statements of a block.
+func (d *decoder) body(n *Node, block string) {
+	for _, c := range n.Body {
+		d.statement(c, block)
+	}
+}
+
+// statement decodes one statement that stands in block.
+func (d *decoder) statement(n *Node, block string) {
+	k := d.known(n, block)
+	if k == nil {
+		return
+	}
+	if k.Instead != "" {
+		d.warn("deprecated", of(n.Words[0]), "Use "+k.Instead+".", "%s is deprecated", k.Name)
+	}
+	if !k.Honoured {
+		d.unhonoured(n, k)
+		return
+	}
+	if k.Tandem {
+		d.ownWord(n, k)
+	}
+	k.decode(d, n)
+}
+
+// known is the row of a statement that can be decoded; what cannot be is
+// reported, and nil comes back.
+func (d *decoder) known(n *Node, block string) *Keyword {
+	switch {
+	case n.stray():
+		d.fail("extra-brace", of(n.Tokens[0]), "", "Extra '}' found")
+		return nil
+	case len(n.Words) == 0 && n.HasBlock:
+		d.fail("unexpected-brace", of(n.brace()), "The block is passed over.", "Unexpected '{'")
+		return nil
+	case len(n.Words) == 0:
+		return nil
+	}
+	k := d.table[block][n.name()]
+	if k == nil {
+		help := d.table.suggest(block, n.name())
+		if n.HasBlock {
+			help = strings.TrimSpace(help + " Its block is passed over.")
+		}
+		d.warn("unknown-keyword", of(n.Words[0]), help, "Unknown keyword '%s'", n.name())
+		return nil
+	}
+	opens := k.Form == FormBlock || k.Form == FormLines
+	if opens && !n.HasBlock {
+		d.fail("missing-brace", of(n.Words[0]), "Write "+k.Name+" "+k.Args+".", "%s has no block: a '{' is missing", k.Name)
+		return nil
+	}
+	if !opens && n.HasBlock {
+		d.fail("unexpected-brace", of(n.brace()), k.Name+" takes no block; it is passed over.", "Unexpected '{'")
+	}
+	if k.Form == FormValue && len(n.Words) < 2 {
+		d.fail("missing-parameter", of(n.Words[0]), "Write "+k.Name+" "+k.Args+".", "%s lacks its parameter", k.Name)
+		return nil
+	}
+	if opens && strings.HasPrefix(k.Args, "{") && len(n.Words) > 1 {
+		d.warn("extra-words", words(n, 1), "", "%s takes no parameter", k.Name)
+	}
+	if !opens {
+		d.swallowed(n, block)
+	}
+	return k
+}
+
+// swallowed tells of keywords that stand as words behind another one, where
+// they mean nothing: keepalived reads one keyword a line.
+func (d *decoder) swallowed(n *Node, block string) {
+	for i := 2; i < len(n.Words); i++ {
+		w := n.Words[i]
+		if !w.Quoted && w.Line == n.Words[0].Line && d.table[block][w.Value] != nil {
+			d.notice("extra-words", of(w), "Put it on a line of its own.", "%s is passed over here, as it is no parameter of %s", w.Value, n.name())
+		}
+	}
+}
+
+// words is the span from word i to the last.
+func words(n *Node, i int) span { return span{n.Words[i], n.Words[len(n.Words)-1]} }
+
+// unhonoured reports a keyword that is known and has no effect, and the unknown
+// words in its block.
+func (d *decoder) unhonoured(n *Node, k *Keyword) {
+	d.notice("not-honoured", of(n.Words[0]), k.Reason, "%s is known, not honoured yet", k.Name)
+	if k.Form == FormBlock {
+		d.names(n, k.path())
+	}
+}
+
+// names reports what is unknown or malformed in a block without decoding it.
+func (d *decoder) names(n *Node, block string) {
+	for _, c := range n.Body {
+		if k := d.known(c, block); k != nil && k.Form == FormBlock {
+			d.names(c, k.path())
+		}
+	}
+}
+
+// ownWord says where one of tandem's keywords would be unknown to keepalived.
+func (d *decoder) ownWord(n *Node, k *Keyword) {
+	w := n.Words[0]
+	line := strings.TrimLeft(w.src.line(w.Line), " \t")
+	if !strings.HasPrefix(line, "@") {
+		d.notice("tandem-only", of(w), "Begin the line with @tandem; keepalived then passes over it.", "keepalived would report %s as unknown", k.Name)
+	}
+}
+
+// lines gives the lines of a block of lines to f, one after the other.
+func (d *decoder) lines(n *Node, f func(*Node)) {
+	for _, c := range n.Body {
+		switch {
+		case c.stray():
+		case len(c.Words) == 0 && c.HasBlock:
+			d.fail("unexpected-brace", of(c.brace()), "", "Unexpected '{' in %s", n.name())
+		case len(c.Words) == 0:
+		case c.HasBlock:
+			d.fail("unexpected-brace", of(c.brace()), "Is a '}' missing before this line?", "Unexpected '{' in %s", n.name())
+		default:
+			f(c)
+		}
+	}
+}
+
+// number reads a whole number from min to max.
+func (d *decoder) number(w Token, minimum, maximum int64) (int64, bool) {
+	v, err := strconv.ParseInt(w.Value, 10, 64)
+	if err != nil {
+		d.fail("invalid-number", of(w), "", "'%s' is not a number", w.Value)
+		return 0, false
+	}
+	if v < minimum || v > maximum {
+		d.fail("out-of-range", of(w), "", "%d is outside the range %d to %d", v, minimum, maximum)
+		return v, false
+	}
+	return v, true
+}
+
+// duration reads seconds with up to six decimals.
+func (d *decoder) duration(w Token, minimum, maximum time.Duration) (time.Duration, bool) {
+	v, ok := parseSeconds(w.Value)
+	if !ok {
+		d.fail("invalid-number", of(w), "", "'%s' is not a number of seconds", w.Value)
+		return 0, false
+	}
+	if v < minimum || v > maximum {
+		d.fail("out-of-range", of(w), "", "%s s is outside the range %s to %s s", w.Value, seconds(minimum), seconds(maximum))
+		return v, false
+	}
+	return v, true
+}
+
+// parseSeconds reads a decimal number of seconds, rounded to microseconds.
+func parseSeconds(s string) (time.Duration, bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if whole == "" && fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || v > math.MaxInt32*4 {
+		return 0, false
+	}
+	return time.Duration(math.Round(v*1e6)) * time.Microsecond, true
+}
+
+// seconds writes a duration as the file would.
+func seconds(v time.Duration) string {
+	return strconv.FormatFloat(v.Seconds(), 'f', -1, 64)
+}
+
+// boolean reads the optional value of a switch, which is on without one.
+func (d *decoder) boolean(n *Node) (value, ok bool) {
+	if len(n.Words) < 2 {
+		return true, true
+	}
+	switch n.Words[1].Value {
+	case "on", "true", "yes":
+		return true, true
+	case "off", "false", "no":
+		return false, true
+	}
+	d.fail("invalid-value", of(n.Words[1]), "Write on, true or yes, or off, false or no.", "'%s' is neither on nor off for %s", n.Words[1].Value, n.name())
+	return false, false
+}
+
+// address reads an IP address.
+func parseAddr(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" || a.Is4In6() {
+		return netip.Addr{}, false
+	}
+	return a, true
+}
+
+// userOf reads "USER [GROUP]", in which USER:GROUP is one word or several.
+func userOf(words []Token) User {
+	var parts []string
+	for _, w := range words {
+		for p := range strings.SplitSeq(w.Value, ":") {
+			if p != "" {
+				parts = append(parts, p)
+			}
+		}
+	}
+	u := User{}
+	if len(parts) > 0 {
+		u.Name = parts[0]
+	}
+	if len(parts) > 1 {
+		u.Group = parts[1]
+	}
+	return u
+}
+
+// splitCommand splits a command line into its words as a shell would.
+func splitCommand(s string) (args []string, fault string) {
+	for {
+		s = strings.TrimLeft(s, " \t\r\v\f\n")
+		if s == "" {
+			return args, fault
+		}
+		var b strings.Builder
+		for s != "" && !isBlank(s[0]) && s[0] != '\n' {
+			w := scanShellWord(s)
+			if w.length == 0 {
+				b.WriteByte(s[0])
+				s = s[1:]
+				continue
+			}
+			if w.fault != "" {
+				fault = w.fault
+			}
+			b.WriteString(w.value)
+			s = s[w.length:]
+		}
+		args = append(args, b.String())
+	}
+}
+
+// command reads the script in word 1 of a statement.
+func (d *decoder) command(n *Node) (Command, bool) {
+	w := n.Words[1]
+	if w.Fault != "" {
+		return Command{}, false
+	}
+	args, fault := splitCommand(w.Value)
+	if fault != "" || len(args) == 0 {
+		d.fail("invalid-script", of(w), "Close the quotes inside the script.", "the script of %s cannot be read: %s", n.name(), orElse(fault, "it is empty"))
+		return Command{}, false
+	}
+	return Command{Pos: w.pos(), Args: args}, true
+}
+
+// orElse is s, or other where s is empty.
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// runnable asks the host whether the command can be run and says why not.
+func (d *decoder) runnable(c *Command, at span, what string) bool {
+	if c.User == (User{}) {
+		c.User = d.cfg.Global.ScriptUser
+	}
+	if env := d.options.Environment; env != nil {
+		if err := env.Script(*c, d.cfg.Global.ScriptSecurity); err != nil {
+			d.fail("script-unusable", at, "", "%s is disabled: %v", what, err)
+			return false
+		}
+	}
+	if d.used == nil {
+		d.used = &at
+	}
+	return true
+}

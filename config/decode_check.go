@@ -1,0 +1,159 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// checkDraft is a check being read.
+type checkDraft struct {
+	*Check
+	node *Node
+	timing
+	retry         *int
+	alpha, logAll *bool
+	virtualhost   string
+	sniName       string
+	misc          *MiscCheck
+	// script is the statement misc_path.
+	script *Node
+}
+
+func checkBlock(d *decoder, n *Node) {
+	kind := n.name()
+	c := &checkDraft{node: n, Check: &Check{Pos: n.Words[0].pos(), Kind: kind}}
+	switch kind {
+	case "HTTP_GET", "SSL_GET":
+		c.HTTP = &HTTPCheck{Protocol: "1.0"}
+	case "MISC_CHECK":
+		c.misc = &MiscCheck{}
+		c.Misc = c.misc
+	}
+	d.check = c
+	d.body(n, serverB+"/"+kind)
+	d.check = nil
+	switch {
+	case c.HTTP != nil && len(c.HTTP.URLs) == 0:
+		d.fail("check-no-url", of(n.Words[0]), "Add a block url { path / }.", "%s has no url; it does not count, and the server is not checked by it", kind)
+		return
+	case c.misc != nil && c.script == nil:
+		d.fail("check-no-script", of(n.Words[0]), "Add a line misc_path \"COMMAND\".", "MISC_CHECK has no misc_path; it does not count")
+		return
+	case c.misc != nil && !d.runnable(&c.misc.Command, of(c.script.Words[1]), "the script of MISC_CHECK"):
+		return
+	}
+	d.rs.checks = append(d.rs.checks, c)
+}
+
+func miscPath(d *decoder, n *Node) {
+	c, ok := d.command(n)
+	if !ok {
+		return
+	}
+	c.User = d.check.misc.Command.User
+	d.check.misc.Command, d.check.script = c, n
+}
+
+func miscTimeout(d *decoder, n *Node) {
+	if v, ok := d.number(n.Words[1], 1, maxSeconds); ok {
+		d.check.misc.Timeout = time.Duration(v) * time.Second
+	}
+}
+
+func connectIP(d *decoder, n *Node) {
+	w := n.Words[1]
+	a, ok := parseAddr(w.Value)
+	if !ok {
+		d.fail("invalid-address", of(w), "", "%s is no IP address for connect_ip", w.Value)
+		return
+	}
+	d.check.Connect.Addr = a
+}
+
+func bindTo(d *decoder, n *Node) {
+	w := n.Words[1]
+	a, ok := parseAddr(w.Value)
+	if !ok {
+		d.fail("invalid-address", of(w), "", "%s is no IP address for bindto", w.Value)
+		return
+	}
+	d.check.Connect.BindAddr = a
+}
+
+func portTo(place func(*Connect) *uint16) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], 1, 65535); ok {
+			*place(&d.check.Connect) = uint16(v)
+		}
+	}
+}
+
+func connectMark(d *decoder, n *Node) {
+	w := n.Words[1]
+	v, err := strconv.ParseUint(w.Value, 0, 32)
+	if err != nil {
+		d.fail("invalid-number", of(w), "", "'%s' is no mark", w.Value)
+		return
+	}
+	d.check.Connect.FWMark = uint32(v)
+}
+
+func httpProtocol(d *decoder, n *Node) {
+	switch v := n.Words[1].Value; v {
+	case "1.0", "1.1":
+		d.check.HTTP.Protocol = v
+	case "1.0C", "1.0c":
+		d.check.HTTP.Protocol = "1.0C"
+	default:
+		d.fail("invalid-value", of(n.Words[1]), "Write 1.0, 1.0C or 1.1.", "unknown http_protocol '%s'", v)
+	}
+}
+
+func sniName(d *decoder, n *Node) {
+	d.check.HTTP.EnableSNI = true
+	if len(n.Words) > 1 {
+		d.check.sniName = n.Words[1].Value
+	}
+}
+
+func urlBlock(d *decoder, n *Node) {
+	d.url = &URL{Pos: n.Words[0].pos()}
+	d.body(n, serverB+"/"+d.check.Kind+"/url")
+	u := d.url
+	d.url = nil
+	if u.Path == "" {
+		d.fail("url-no-path", of(n.Words[0]), "Add a line path /.", "a url has no path; it does not count")
+		return
+	}
+	if len(u.Status) == 0 {
+		u.Status = []StatusRange{{200, 299}}
+	}
+	d.check.HTTP.URLs = append(d.check.HTTP.URLs, *u)
+}
+
+func urlDigest(d *decoder, n *Node) {
+	w := n.Words[1]
+	v := strings.ToLower(w.Value)
+	if len(v) != 32 || strings.Trim(v, "0123456789abcdef") != "" {
+		d.fail("invalid-value", of(w), "Calculate it by genhash.", "the digest '%s' is not of 32 hex digits", w.Value)
+		return
+	}
+	d.url.Digest = v
+}
+
+func urlStatus(d *decoder, n *Node) {
+	for _, w := range n.Words[1:] {
+		low, high, ranged := strings.Cut(w.Value, "-")
+		first, err1 := strconv.Atoi(low)
+		last, err2 := first, error(nil)
+		if ranged {
+			last, err2 = strconv.Atoi(high)
+		}
+		if err1 != nil || err2 != nil || first < 100 || last > 599 || first > last {
+			d.fail("invalid-value", of(w), "Write N or N-M, from 100 to 599.", "'%s' is no status code", w.Value)
+			continue
+		}
+		d.url.Status = append(d.url.Status, StatusRange{first, last})
+	}
+}

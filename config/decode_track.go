@@ -1,0 +1,222 @@
+package config
+
+import "time"
+
+// scriptDraft is a vrrp_script being read.
+type scriptDraft struct {
+	*Script
+	node    *Node
+	command *Node
+	// used is set when an instance or a group tracks it, bad when it cannot be
+	// run.
+	used, bad bool
+}
+
+// blockName is the one name of a block like vrrp_instance; without it the block
+// does not count.
+func (d *decoder) blockName(n *Node) (string, bool) {
+	if len(n.Words) != 2 || n.Words[1].Value == "" {
+		d.fail("missing-name", span{n.Words[0], n.Words[len(n.Words)-1]}, "Write "+n.name()+" NAME { ... }.", "%s must have one name; the block does not count", n.name())
+		return "", false
+	}
+	return n.Words[1].Value, true
+}
+
+func scriptBlock(d *decoder, n *Node) {
+	name, ok := d.blockName(n)
+	if !ok {
+		return
+	}
+	s := &scriptDraft{node: n, Script: &Script{Pos: n.Words[0].pos(), Name: name, Interval: time.Second, Rise: 1, Fall: 1}}
+	d.script = s
+	d.body(n, "vrrp_script")
+	d.script = nil
+	if s.command == nil {
+		d.fail("missing-script", words(n, 0), "Add a line script \"COMMAND\".", "vrrp_script %s has no script; it does not count", name)
+		return
+	}
+	if s.Timeout == 0 {
+		s.Timeout = s.Interval
+	}
+	for _, other := range d.scripts {
+		if other.Name == name {
+			d.notice("duplicate", words(n, 0), "", "vrrp_script %s is there already at line %d", name, other.Pos.Line)
+		}
+	}
+	s.bad = !d.runnable(&s.Command, of(s.command.Words[1]), "vrrp_script "+name)
+	d.scripts = append(d.scripts, s)
+}
+
+func scriptCommand(d *decoder, n *Node) {
+	c, ok := d.command(n)
+	if !ok {
+		return
+	}
+	if len(n.Words) > 2 {
+		d.notice("extra-words", words(n, 2), "Put the command and its arguments into one pair of quotes.", "what follows the first word of a script does not count")
+	}
+	user := d.script.Command.User
+	d.script.Command, d.script.command = c, n
+	d.script.Command.User = user
+}
+
+// scriptSeconds takes a time of a script, to the millisecond; 0 is 1 s.
+func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		v, ok := d.duration(n.Words[1], 0, maxSeconds*time.Second)
+		if !ok {
+			return
+		}
+		v = v.Round(time.Millisecond)
+		if v == 0 {
+			d.warn("out-of-range", of(n.Words[1]), "", "the %s of vrrp_script %s must be more than 0; 1 s is used", what, d.script.Name)
+			v = time.Second
+		}
+		*place(d.script.Script) = v
+	}
+}
+
+func scriptCount(what string, place func(*Script) *int) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		v, ok := d.number(n.Words[1], 1, maxInt)
+		if !ok {
+			d.warn("out-of-range", of(n.Words[1]), "", "%s of vrrp_script %s must be at least 1; 1 is used", what, d.script.Name)
+			v = 1
+		}
+		*place(d.script.Script) = int(v)
+	}
+}
+
+func scriptWeight(d *decoder, n *Node) {
+	v, ok := d.weight(n.Words[1])
+	if !ok {
+		return
+	}
+	d.script.Weight, d.script.Reverse = v, false
+	if len(n.Words) > 2 {
+		if n.Words[2].Value != "reverse" {
+			d.warn("invalid-value", of(n.Words[2]), "", "'%s' is no option of weight", n.Words[2].Value)
+			return
+		}
+		d.script.Reverse = true
+	}
+}
+
+// weight reads the weight of something tracked; 254 is cut to 253.
+func (d *decoder) weight(w Token) (int, bool) {
+	v, ok := d.number(w, -254, 254)
+	if !ok {
+		return 0, false
+	}
+	if v == 254 || v == -254 {
+		d.warn("out-of-range", of(w), "", "the weight %d is cut to %d", v, v/254*253)
+		v = v / 254 * 253
+	}
+	return int(v), true
+}
+
+// trackOptions reads "weight N [reverse|noreverse]" behind the name in a line of
+// track_script or track_interface. On a fault the options so far count.
+func (d *decoder) trackOptions(n *Node, t *Track, noreverse bool) {
+	for i := 1; i < len(n.Words); i++ {
+		w := n.Words[i]
+		switch {
+		case w.Value == "weight" && i+1 < len(n.Words):
+			i++
+			v, ok := d.weight(n.Words[i])
+			if !ok {
+				return
+			}
+			t.Weight = v
+			t.Reverse = false
+		case w.Value == "weight":
+			d.fail("missing-value", of(w), "Write weight N.", "weight lacks its parameter")
+			return
+		case w.Value == "reverse":
+			t.Reverse = true
+		case w.Value == "noreverse" && noreverse:
+			t.Reverse = false
+		default:
+			d.warn("unknown-option", of(w), "A line may say weight N, then reverse.", "unknown option %s for %s", w.Value, t.Name)
+			return
+		}
+	}
+}
+
+// scriptTracks reads a block track_script.
+func (d *decoder) scriptTracks(n *Node, list []Track, owner string) []Track {
+	d.lines(n, func(l *Node) {
+		w := l.Words[0]
+		s := d.scriptNamed(w.Value)
+		if s == nil {
+			d.warn("track-script-undefined", of(w), d.scriptHelp(w.Value), "%s tracks the script %s, which is not defined above", owner, w.Value)
+			return
+		}
+		for _, t := range list {
+			if t.Name == w.Value {
+				d.warn("duplicate", of(w), "", "%s tracks the script %s already", owner, w.Value)
+				return
+			}
+		}
+		t := Track{Pos: w.pos(), Name: w.Value, Weight: s.Weight, Reverse: s.Reverse}
+		d.trackOptions(l, &t, true)
+		s.used = true
+		list = append(list, t)
+	})
+	return list
+}
+
+func (d *decoder) scriptNamed(name string) *scriptDraft {
+	for _, s := range d.scripts {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// scriptHelp says what may be wrong with the name of a tracked script.
+func (d *decoder) scriptHelp(name string) string {
+	best, distance := "", 3
+	for _, s := range d.scripts {
+		if v := editDistance(name, s.Name, distance); v < distance {
+			best, distance = s.Name, v
+		}
+	}
+	if best != "" {
+		return "Did you mean " + best + "?"
+	}
+	return "Put the block vrrp_script " + name + " above this line."
+}
+
+// interfaceTracks reads a block track_interface.
+func (d *decoder) interfaceTracks(n *Node, list []Track, owner string) []Track {
+	d.lines(n, func(l *Node) {
+		w := l.Words[0]
+		for _, t := range list {
+			if t.Name == w.Value {
+				d.warn("duplicate", of(w), "", "%s tracks the interface %s already", owner, w.Value)
+				return
+			}
+		}
+		t := Track{Pos: w.pos(), Name: w.Value}
+		d.trackOptions(l, &t, false)
+		d.interfaceExists(w, owner+" tracks")
+		list = append(list, t)
+	})
+	return list
+}
+
+// interfaceExists asks the host for an interface and says where it is missing.
+func (d *decoder) interfaceExists(w Token, what string) bool {
+	env := d.options.Environment
+	if env == nil || env.Interface(w.Value) {
+		return true
+	}
+	if d.cfg.Global.DynamicInterfaces {
+		d.warn("interface-missing", of(w), "dynamic_interfaces lets it come later.", "the interface %s that %s does not exist", w.Value, what)
+		return true
+	}
+	d.fatal("interface-missing", of(w), "Correct the name, or set dynamic_interfaces in global_defs.", "the interface %s that %s does not exist", w.Value, what)
+	return false
+}

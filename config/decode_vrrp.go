@@ -1,0 +1,296 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"time"
+)
+
+// groupDraft is a vrrp_sync_group being read.
+type groupDraft struct {
+	*SyncGroup
+	node    *Node
+	members []Token
+	weights bool
+}
+
+func groupBlock(d *decoder, n *Node) {
+	name, ok := d.blockName(n)
+	if !ok {
+		return
+	}
+	for _, g := range d.groups {
+		if g.Name == name {
+			d.fail("duplicate", words(n, 0), "", "vrrp_sync_group %s is there already at line %d; this one does not count", name, g.Pos.Line)
+			return
+		}
+	}
+	d.group = &groupDraft{node: n, SyncGroup: &SyncGroup{Pos: n.Words[0].pos(), Name: name}}
+	d.groups = append(d.groups, d.group)
+	d.body(n, "vrrp_sync_group")
+	d.group = nil
+}
+
+func groupMembers(d *decoder, n *Node) {
+	if len(d.group.members) > 0 {
+		d.warn("duplicate", of(n.Words[0]), "", "vrrp_sync_group %s has a block group already", d.group.Name)
+		return
+	}
+	d.lines(n, func(l *Node) { d.group.members = append(d.group.members, l.Words...) })
+}
+
+func groupTrackInterface(d *decoder, n *Node) {
+	d.group.TrackInterfaces = d.interfaceTracks(n, d.group.TrackInterfaces, "vrrp_sync_group "+d.group.Name)
+}
+
+func groupTrackScript(d *decoder, n *Node) {
+	d.group.TrackScripts = d.scriptTracks(n, d.group.TrackScripts, "vrrp_sync_group "+d.group.Name)
+}
+
+// instanceDraft is a vrrp_instance being read.
+type instanceDraft struct {
+	*Instance
+	node *Node
+	// family is 4 or 6, 0 while no address has been seen.
+	family                                  int
+	version, downTimer                      int
+	stateSet, nopreempt, noVIPs             bool
+	garpDelay, garpRepeat                   int
+	garpRefresh, garpRefreshRepeat          int
+	garpLowerDelay, garpLowerRepeat         int
+	strict, accept                          *bool
+	lowerPrioNoAdvert, higherPrioSendAdvert *bool
+	ownerIgnoreAdverts, skipCheckAddresses  *bool
+	checksumV2                              *bool
+	// unicast is the keyword that asks for unicast, ttl that of unicast_ttl.
+	unicast, ttl *Token
+	// auth is the block authentication.
+	auth *Node
+	// said are the keywords of the block, by name: the last of each.
+	said map[string]*Node
+}
+
+// at is where the keyword name is in the instance, else the block's head.
+func (i *instanceDraft) at(name string) span {
+	if n := i.said[name]; n != nil {
+		return words(n, 0)
+	}
+	return words(i.node, 0)
+}
+
+func instanceBlock(d *decoder, n *Node) {
+	name, ok := d.blockName(n)
+	if !ok {
+		return
+	}
+	for _, i := range d.instances {
+		if i.Name == name {
+			d.fail("duplicate", words(n, 0), "Give each instance a name of its own.", "vrrp_instance %s is there already at line %d; this one does not count", name, i.Pos.Line)
+			return
+		}
+	}
+	i := &instanceDraft{
+		node: n, Instance: &Instance{Pos: n.Words[0].pos(), Name: name, AdvertInterval: time.Second, TrackPrimary: true},
+		downTimer: unset, garpDelay: unset, garpRepeat: unset, garpRefresh: unset, garpRefreshRepeat: unset,
+		garpLowerDelay: unset, garpLowerRepeat: unset, said: map[string]*Node{},
+	}
+	for _, c := range n.Body {
+		if len(c.Words) > 0 {
+			i.said[c.name()] = c
+		}
+	}
+	d.inst = i
+	d.instances = append(d.instances, i)
+	d.body(n, "vrrp_instance")
+	d.inst = nil
+}
+
+func instanceState(d *decoder, n *Node) {
+	switch v := n.Words[1].Value; v {
+	case "MASTER":
+		d.inst.StateMaster, d.inst.stateSet = true, true
+	case "BACKUP":
+		d.inst.StateMaster, d.inst.stateSet = false, true
+	default:
+		d.inst.StateMaster, d.inst.stateSet = false, true
+		d.warn("invalid-value", of(n.Words[1]), "Write MASTER or BACKUP.", "unknown state '%s', BACKUP is used", v)
+	}
+}
+
+func instanceInterface(d *decoder, n *Node) {
+	w := n.Words[1]
+	if w.Value == "lo" {
+		d.fatal("interface-loopback", of(w), "VRRP needs a network with other routers.", "vrrp_instance %s cannot run on the loopback interface", d.inst.Name)
+		return
+	}
+	d.inst.Interface = w.Value
+	d.interfaceExists(w, "vrrp_instance "+d.inst.Name+" runs on")
+}
+
+func instanceVRID(d *decoder, n *Node) {
+	if v, ok := d.number(n.Words[1], 1, 255); ok {
+		d.inst.VRID = int(v)
+	}
+}
+
+func instancePriority(d *decoder, n *Node) {
+	v, ok := d.number(n.Words[1], 1, 255)
+	if !ok {
+		d.inst.Priority = 100
+		return
+	}
+	d.inst.Priority = int(v)
+}
+
+func instanceVersion(d *decoder, n *Node) {
+	if v, ok := d.number(n.Words[1], 2, 3); ok {
+		d.inst.version = int(v)
+	}
+}
+
+func instanceAdvertInt(d *decoder, n *Node) {
+	w := n.Words[1]
+	v, ok := parseSeconds(w.Value)
+	if !ok || v < 10*time.Millisecond || v > 255*time.Second {
+		d.fail("out-of-range", of(w), "Write 0.01 to 40.95 for version 3, 1 to 255 for version 2.", "'%s' is no valid advert_int; 1 s is used", w.Value)
+		return
+	}
+	d.inst.AdvertInterval = v
+}
+
+func acceptTo(v bool) func(*decoder, *Node) {
+	return func(d *decoder, _ *Node) { d.inst.accept = &v }
+}
+
+func authBlock(d *decoder, n *Node) {
+	d.inst.auth = n
+	d.body(n, "vrrp_instance/authentication")
+}
+
+func authType(d *decoder, n *Node) {
+	switch v := n.Words[1].Value; v {
+	case "PASS", "AH":
+		d.inst.AuthType = v
+	default:
+		d.warn("invalid-value", of(n.Words[1]), "Write PASS.", "unknown auth_type '%s'", v)
+	}
+}
+
+func authPass(d *decoder, n *Node) {
+	w := n.Words[1]
+	d.inst.AuthPass = w.Value
+	if len(w.Value) > 8 {
+		d.inst.AuthPass = w.Value[:8]
+		d.warn("auth-pass-cut", of(w), "Every router has to use the same first eight bytes.", "the password is cut to its first 8 bytes")
+	}
+}
+
+// familyOf checks that an address of the instance fits those before it.
+func (d *decoder) familyOf(a netip.Addr, w Token) bool {
+	family := 4
+	if a.Is6() {
+		family = 6
+	}
+	if d.inst.family == 0 {
+		d.inst.family = family
+	}
+	if d.inst.family == family {
+		return true
+	}
+	d.fail("address-family", of(w), "An instance is either IPv4 or IPv6; put the other family into virtual_ipaddress_excluded or an instance of its own.",
+		"%s is not of the family of vrrp_instance %s; it does not count", w.Value, d.inst.Name)
+	return false
+}
+
+func instanceSource(d *decoder, n *Node) {
+	w := n.Words[1]
+	a, ok := parseAddr(w.Value)
+	if !ok {
+		d.fail("invalid-address", of(w), "", "%s is no IP address; %s does not count", w.Value, n.name())
+		return
+	}
+	if !d.familyOf(a, w) {
+		return
+	}
+	d.inst.Source = a
+	if n.name() == "unicast_src_ip" {
+		d.inst.unicast = &n.Words[0]
+	}
+}
+
+func instanceGroup(d *decoder, n *Node) {
+	w := n.Words[1]
+	a, ok := parseAddr(w.Value)
+	if !ok || !a.IsMulticast() || a.Is6() && !a.IsLinkLocalMulticast() {
+		d.fail("invalid-address", of(w), "", "%s is no multicast address for adverts", w.Value)
+		return
+	}
+	if d.familyOf(a, w) {
+		d.inst.Group = a
+	}
+}
+
+func instanceUnicastTTL(d *decoder, n *Node) {
+	if v, ok := d.number(n.Words[1], 0, 255); ok {
+		d.inst.UnicastTTL = int(v)
+		d.inst.ttl = &n.Words[0]
+	}
+}
+
+func instancePeers(d *decoder, n *Node) {
+	d.inst.unicast = &n.Words[0]
+	d.lines(n, func(l *Node) {
+		w := l.Words[0]
+		a, ok := parseAddr(w.Value)
+		if !ok {
+			d.fail("invalid-address", of(w), "", "%s is no IP address; the peer does not count", w.Value)
+			return
+		}
+		if !d.familyOf(a, w) {
+			return
+		}
+		p := UnicastPeer{Addr: a}
+		for i := 1; i < len(l.Words); i++ {
+			name := l.Words[i]
+			place := map[string]*int{"min_ttl": &p.MinTTL, "max_ttl": &p.MaxTTL}[name.Value]
+			if place == nil {
+				d.warn("unknown-option", of(name), "A peer may have min_ttl N and max_ttl N.", "unknown option %s for a peer", name.Value)
+				continue
+			}
+			if i++; i >= len(l.Words) {
+				d.fail("missing-value", of(name), "", "%s lacks its parameter", name.Value)
+				break
+			}
+			if v, ok := d.number(l.Words[i], 0, math.MaxUint8); ok {
+				*place = int(v)
+				d.inst.CheckSource = true
+			}
+		}
+		d.inst.Peers = append(d.inst.Peers, p)
+	})
+}
+
+func instanceTrackInterface(d *decoder, n *Node) {
+	d.inst.TrackInterfaces = d.interfaceTracks(n, d.inst.TrackInterfaces, "vrrp_instance "+d.inst.Name)
+}
+
+func instanceTrackScript(d *decoder, n *Node) {
+	d.inst.TrackScripts = d.scriptTracks(n, d.inst.TrackScripts, "vrrp_instance "+d.inst.Name)
+}
+
+func instanceVIPs(d *decoder, n *Node) {
+	d.lines(n, func(l *Node) {
+		a, ok := d.address(l)
+		if ok && d.familyOf(a.Prefix.Addr(), l.Words[0]) {
+			d.inst.Addresses = append(d.inst.Addresses, a)
+		}
+	})
+}
+
+func instanceExcluded(d *decoder, n *Node) {
+	d.lines(n, func(l *Node) {
+		if a, ok := d.address(l); ok {
+			d.inst.Excluded = append(d.inst.Excluded, a)
+		}
+	})
+}

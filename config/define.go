@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+)
+
+// maxExpansion is the longest text that a line may become by its definitions.
+const maxExpansion = 64 << 10
+
+// definition is the value of "$NAME=VALUE".
+type definition struct {
+	value string
+	at    Token
+}
+
+// define takes the lines of one definition.
+func (l *loader) define(lines []Token) {
+	name := definitionName(lines[0].Text)
+	if name == "" {
+		return
+	}
+	parts := make([]string, 0, len(lines))
+	for i, t := range lines {
+		text := t.Text
+		if i == 0 {
+			text = strings.TrimLeft(text[len(name)+2:], " \t")
+		}
+		parts = append(parts, strings.TrimRight(strings.TrimSuffix(text, `\`), " \t"))
+	}
+	if len(parts) > 1 && parts[0] == "" {
+		parts = parts[1:]
+	}
+	if l.vars == nil {
+		l.vars = map[string]definition{}
+	}
+	l.vars[name] = definition{value: strings.Join(parts, "\n"), at: lines[0]}
+}
+
+// substitute puts the definitions into the words of a line and gives the lines
+// that this makes.
+func (l *loader) substitute(words []Token) [][]Token {
+	if !refers(words) {
+		return [][]Token{words}
+	}
+	src := words[0].src
+	start := words[0].Offset
+	last := words[len(words)-1]
+	e := expansion{loader: l, dir: filepath.Dir(src.name)}
+	err := e.text(src.text[start:last.Offset+len(last.Text)], start, nil)
+	if err != nil {
+		l.fail("definition", span{words[0], last}, "", "%v", err)
+		return nil
+	}
+	if !e.changed {
+		return [][]Token{words}
+	}
+	return e.lines(words[0])
+}
+
+// refers is true where a word may refer to a definition.
+func refers(words []Token) bool {
+	for _, t := range words {
+		if strings.Contains(t.Text, "$") {
+			return true
+		}
+		if t.Kind == TokenOpen && t.Offset > 0 && t.src.text[t.Offset-1] == '$' {
+			return true
+		}
+	}
+	return false
+}
+
+// expansion is the text of a line while definitions are put in.
+type expansion struct {
+	loader *loader
+	dir    string
+	out    strings.Builder
+	// origin is, for each byte of out, the offset in the source that it is from.
+	origin  []int
+	changed bool
+}
+
+var (
+	errSelfReference = errors.New("the definition refers to itself")
+	errTooLong       = errors.New("the definitions make the line too long")
+)
+
+// text adds s, which begins at offset in the source. Inside a definition, whose
+// names are in nested, every byte is from that offset.
+func (e *expansion) text(s string, offset int, nested []string) error {
+	for i := 0; i < len(s); {
+		at := offset
+		if len(nested) == 0 {
+			at += i
+		}
+		name, length := reference(s[i:])
+		value, ok := "", false
+		if length > 0 {
+			value, ok = e.value(name)
+		}
+		if !ok {
+			e.out.WriteByte(s[i])
+			e.origin = append(e.origin, at)
+			i++
+			if len(e.origin) > maxExpansion {
+				return errTooLong
+			}
+			continue
+		}
+		for _, n := range nested {
+			if n == name {
+				return errors.Join(errSelfReference, errors.New("$"+name))
+			}
+		}
+		if len(nested) > maxIncludeDepth {
+			return errTooLong
+		}
+		e.changed = true
+		if err := e.text(value, at, append(nested, name)); err != nil {
+			return err
+		}
+		i += length
+	}
+	return nil
+}
+
+// reference reads "$NAME" or "${NAME}" at the start of s; length is 0 for none.
+func reference(s string) (name string, length int) {
+	if len(s) < 2 || s[0] != '$' {
+		return "", 0
+	}
+	if s[1] == '{' {
+		end := strings.IndexByte(s, '}')
+		if end < 0 || !isName(s[2:end]) {
+			return "", 0
+		}
+		return s[2:end], end + 1
+	}
+	end := 1
+	for end < len(s) && isName("_"+s[end:end+1]) {
+		end++
+	}
+	if !isName(s[1:end]) {
+		return "", 0
+	}
+	if end < len(s) && !isBlank(s[end]) && s[end] != ',' && s[end] != ')' && s[end] != '\n' {
+		return "", 0
+	}
+	return s[1:end], end
+}
+
+// value is what a name stands for.
+func (e *expansion) value(name string) (string, bool) {
+	if d, ok := e.loader.vars[name]; ok {
+		return d.value, true
+	}
+	switch name {
+	case "_PWD":
+		return e.dir, true
+	case "_INSTANCE":
+		return e.loader.options.ID, true
+	case "_HASH":
+		return "#", true
+	case "_BANG":
+		return "!", true
+	}
+	return "", false
+}
+
+// lines lexes the expanded text; the tokens keep the places of what they are
+// made from.
+func (e *expansion) lines(first Token) [][]Token {
+	text := newSource(first.src.name, e.out.String(), nil)
+	lx := &lexer{src: text, shell: e.loader.shell, expanded: true}
+	var out [][]Token
+	var line []Token
+	for _, t := range lx.run() {
+		switch t.Kind {
+		case TokenNewline:
+			out, line = append(out, line), nil
+		case TokenWord, TokenOpen, TokenClose:
+			from := e.origin[t.Offset]
+			to := max(e.origin[t.Offset+len(t.Text)-1]+1, from)
+			t.Text = first.src.text[from:to]
+			t.Offset, t.Line, t.src = from, first.Line, first.src
+			t.Column = first.Column + from - first.Offset
+			line = append(line, t)
+		default:
+		}
+	}
+	return append(out, line)
+}

@@ -1,0 +1,345 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	// maxIncludeDepth and maxTokens keep a file that includes or defines
+	// without end from taking all memory.
+	maxIncludeDepth = 64
+	maxTokens       = 4 << 20
+)
+
+// loader turns files into one stream of words and braces: conditions decided,
+// definitions put in, included files in the place of their include line.
+type loader struct {
+	reporter
+	options Options
+	shell   map[string]bool
+	out     []Token
+	vars    map[string]definition
+	// files are those being read, outermost first.
+	files []string
+	// check says which missing includes are reported (include_check).
+	check includeCheck
+	full  bool
+}
+
+// file adds the content of a source to the stream.
+func (l *loader) file(src *source) {
+	l.files = append(l.files, absolute(src.name))
+	tokens := lexSource(src, l.shell)
+	check := l.check
+	for len(tokens) > 0 {
+		n := lineLength(tokens)
+		l.line(tokens[:n])
+		tokens = tokens[n:]
+	}
+	l.check = check
+	l.files = l.files[:len(l.files)-1]
+}
+
+// lineLength is how many of tokens make the first line, its end included. The
+// lines of one definition count as one.
+func lineLength(tokens []Token) int {
+	continued := false
+	for i, t := range tokens {
+		if t.Kind == TokenDefinition {
+			continued = strings.HasSuffix(t.Text, `\`)
+		}
+		if t.Kind == TokenNewline && (!continued || !definitionFollows(tokens[i+1:])) {
+			return i + 1
+		}
+	}
+	return len(tokens)
+}
+
+// definitionFollows is true where the next line is one of a definition.
+func definitionFollows(tokens []Token) bool {
+	for _, t := range tokens {
+		switch t.Kind {
+		case TokenSpace:
+		case TokenDefinition:
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// line adds one line to the stream.
+func (l *loader) line(tokens []Token) {
+	words, end := make([]Token, 0, len(tokens)), Token{}
+	var defined []Token
+	for _, t := range tokens {
+		switch t.Kind {
+		case TokenCondition:
+			if !l.holds(t.Value) {
+				return
+			}
+		case TokenDropped:
+			l.warn("line-too-long", of(t), "Split the line; keepalived drops lines of more than 1023 bytes.", "%s", t.Fault)
+		case TokenDefinition:
+			defined = append(defined, t)
+		case TokenWord, TokenOpen, TokenClose:
+			words = append(words, t)
+		case TokenNewline:
+			end = t
+		case TokenSpace, TokenComment:
+		}
+	}
+	if len(defined) > 0 {
+		l.define(defined)
+		return
+	}
+	if len(words) == 0 {
+		return
+	}
+	for _, t := range words {
+		if t.Fault != "" {
+			l.fail("unterminated-quote", of(t), "Close the quote on the same line.", "%s", t.Fault)
+		}
+	}
+	for _, w := range l.substitute(words) {
+		l.words(w)
+	}
+	if end.Kind == "" {
+		end = Token{Kind: TokenNewline, src: words[0].src, Line: words[0].Line}
+	}
+	l.emit(end)
+}
+
+// words adds the words of one line, definitions put in.
+func (l *loader) words(words []Token) {
+	if len(words) == 0 {
+		return
+	}
+	first := words[0]
+	switch {
+	case first.Kind == TokenWord && !first.Quoted && isInclude(first.Value):
+		l.include(words)
+		return
+	case first.Kind == TokenWord && (strings.HasPrefix(first.Value, "~SEQ") || strings.HasPrefix(first.Value, "~LST")):
+		l.notice("not-honoured", span{first, words[len(words)-1]}, "Write the lines out.", "the repetition %s is known, not honoured yet: the line does not count", first.Value)
+		return
+	}
+	if first.Value == "include_check" && first.Kind == TokenWord {
+		l.setCheck(words)
+	}
+	for _, t := range words {
+		l.emit(t)
+	}
+	l.emit(Token{Kind: TokenNewline, src: first.src, Line: first.Line})
+}
+
+// emit adds one token to the stream.
+func (l *loader) emit(t Token) {
+	if len(l.out) < maxTokens {
+		l.out = append(l.out, t)
+		return
+	}
+	if !l.full {
+		l.full = true
+		l.fatal("too-large", of(t), "", "the configuration has more than %d words; the rest does not count", maxTokens)
+	}
+}
+
+// holds is true where a line with that condition counts: "@ID" where the
+// configuration's id is ID, "@^ID" where it is not. A tandem is always tandem.
+func (l *loader) holds(condition string) bool {
+	id, not := strings.CutPrefix(strings.TrimPrefix(condition, "@"), "^")
+	return (id == "tandem" || id == l.options.ID && id != "") != not
+}
+
+// isInclude is true for the words that include files.
+func isInclude(word string) bool {
+	switch word {
+	case "include", "includer", "includem", "includew", "includeb", "includea":
+		return true
+	}
+	return false
+}
+
+// includeCheck says which faults of an include line are reported.
+type includeCheck struct {
+	read, match, wildcard, brace bool
+}
+
+// levelOf is the check of an include keyword, those of include_check included.
+func (l *loader) levelOf(word string) includeCheck {
+	switch word {
+	case "includer":
+		return includeCheck{read: true}
+	case "includem":
+		return includeCheck{read: true, match: true}
+	case "includew":
+		return includeCheck{read: true, match: true, wildcard: true}
+	case "includeb":
+		return includeCheck{read: true, brace: true}
+	case "includea":
+		return includeCheck{true, true, true, true}
+	}
+	return l.check
+}
+
+// setCheck takes the words of include_check.
+func (l *loader) setCheck(words []Token) {
+	if len(words) == 1 {
+		l.check = includeCheck{true, true, true, true}
+		return
+	}
+	if v := words[1].Value; v != "" && v[0] != '+' && v[0] != '-' {
+		l.check = includeCheck{}
+	}
+	for _, w := range words[1:] {
+		name, on := w.Value, true
+		if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+			on, name = name[0] == '+', name[1:]
+		}
+		switch name {
+		case "read":
+			l.check.read = on
+		case "match":
+			l.check.match = on
+		case "wildcard_match":
+			l.check.wildcard = on
+		case "brace_match":
+			l.check.brace = on
+		}
+	}
+}
+
+// include adds the files that an include line names.
+func (l *loader) include(words []Token) {
+	if len(words) < 2 || words[1].Kind != TokenWord {
+		l.fail("missing-parameter", of(words[0]), "Write include FILE.", "%s lacks the file to include", words[0].Value)
+		return
+	}
+	target, level := words[1], l.levelOf(words[0].Value)
+	if len(l.files) >= maxIncludeDepth {
+		l.fail("include-depth", of(target), "", "includes are nested more than %d deep", maxIncludeDepth)
+		return
+	}
+	pattern := target.Value
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(filepath.Dir(target.src.name), pattern)
+	}
+	found := 0
+	alternatives := expandBraces(pattern)
+	for _, alternative := range alternatives {
+		names := globFiles(alternative)
+		wild := strings.ContainsAny(alternative, "*?[")
+		missing := len(names) == 0 && (!wild && level.match || wild && level.wildcard || len(alternatives) > 1 && level.brace)
+		if missing {
+			l.fail("include-missing", of(target), "", "no file matches %s", alternative)
+		}
+		for _, name := range names {
+			if l.open(name, words[0], level) {
+				found++
+			}
+		}
+	}
+	if found == 0 && level == (includeCheck{}) {
+		l.notice("include-missing", of(target), "keepalived passes over this in silence.", "no file matches %s", target.Value)
+	}
+}
+
+// open adds the included file name; false where there is nothing to read.
+func (l *loader) open(name string, at Token, level includeCheck) bool {
+	info, err := os.Stat(name)
+	if err == nil && (!info.Mode().IsRegular() || info.Mode().Perm()&0o111 != 0) {
+		l.notice("include-skipped", of(at), "Only regular files without an execute bit are included.", "%s is passed over", name)
+		return true
+	}
+	if slices.Contains(l.files, absolute(name)) {
+		l.fail("include-loop", of(at), "", "%s includes itself: %s", name, strings.Join(append(slices.Clone(l.files), absolute(name)), " -> "))
+		return true
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		if level.read {
+			l.fail("include-unreadable", of(at), "", "cannot read the included file: %v", err)
+		} else {
+			l.notice("include-unreadable", of(at), "", "cannot read the included file: %v", err)
+		}
+		return true
+	}
+	includes := append(slices.Clone(at.src.includes), at.pos())
+	l.file(newSource(name, string(text), includes))
+	return true
+}
+
+// absolute is the path in the form by which loops are found.
+func absolute(name string) string {
+	if p, err := filepath.Abs(name); err == nil {
+		name = p
+	}
+	if p, err := filepath.EvalSymlinks(name); err == nil {
+		return p
+	}
+	return name
+}
+
+// globFiles is the files that match pattern, sorted; a name without wildcards
+// stands for itself where it exists.
+func globFiles(pattern string) []string {
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) == 0 {
+		if _, err := os.Lstat(pattern); err == nil {
+			return []string{pattern}
+		}
+		return nil
+	}
+	return names
+}
+
+// expandBraces writes out the {a,b} of a pattern, as csh does.
+func expandBraces(pattern string) []string {
+	const most = 4096
+	out := []string{pattern}
+	for i := 0; i < len(out) && len(out) < most; {
+		before, parts, after, ok := cutBraces(out[i])
+		if !ok {
+			i++
+			continue
+		}
+		next := make([]string, 0, len(parts))
+		for _, p := range parts {
+			next = append(next, before+p+after)
+		}
+		out = slices.Replace(out, i, i+1, next...)
+	}
+	return out
+}
+
+// cutBraces splits s around its first outermost pair of braces that holds a
+// comma; what is inside comes back split at the commas.
+func cutBraces(s string) (before string, parts []string, after string, ok bool) {
+	open := strings.IndexByte(s, '{')
+	if open < 0 {
+		return "", nil, "", false
+	}
+	depth, start := 0, open+1
+	for i := open; i < len(s); i++ {
+		switch s[i] {
+		case '{':
+			depth++
+		case ',':
+			if depth == 1 {
+				parts = append(parts, s[start:i])
+				start = i + 1
+			}
+		case '}':
+			depth--
+			if depth == 0 {
+				return s[:open], append(parts, s[start:i]), s[i+1:], true
+			}
+		}
+	}
+	return "", nil, "", false
+}

@@ -1,0 +1,242 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Form says what a keyword is followed by.
+type Form string
+
+// The forms of a keyword.
+const (
+	// FormFlag takes nothing, FormOptional may take a value, FormValue must.
+	FormFlag     Form = "flag"
+	FormOptional Form = "optional"
+	FormValue    Form = "value"
+	// FormBlock opens a block of keywords, FormLines one of lines that have
+	// their own grammar.
+	FormBlock Form = "block"
+	FormLines Form = "lines"
+)
+
+// Keyword is one row of the keyword table: all that tandem knows of a word in a
+// block. Parsing, checks, suggestions and documentation come from these rows.
+type Keyword struct {
+	// Block is the path of the block that the keyword stands in, empty for the
+	// top level: "vrrp_instance/authentication".
+	Block string `json:"block"`
+	Name  string `json:"name"`
+	Form  Form   `json:"form"`
+	// Args are the arguments for people: "SECS", "[BOOL]".
+	Args    string `json:"args,omitempty"`
+	Default string `json:"default,omitempty"`
+	// Since is the version of keepalived that brought the keyword, or "tandem".
+	Since string `json:"since"`
+	Doc   string `json:"doc"`
+	// Honoured is true where the keyword has its effect; else Reason may say
+	// why it has none.
+	Honoured bool   `json:"honoured"`
+	Reason   string `json:"reason,omitempty"`
+	// Instead is what to write in the place of a deprecated keyword.
+	Instead string `json:"instead,omitempty"`
+	// Shell is true where the line is quoted as a shell's.
+	Shell bool `json:"shell,omitempty"`
+	// Tandem is true for tandem's own keywords.
+	Tandem bool `json:"tandem,omitempty"`
+
+	decode func(*decoder, *Node)
+}
+
+// path is the name of the block that the keyword opens.
+func (k Keyword) path() string {
+	if k.Block == "" {
+		return k.Name
+	}
+	return k.Block + "/" + k.Name
+}
+
+// option makes a row of the table into what it is.
+type option func(*Keyword)
+
+// row begins a row. The form follows from args: empty is a flag, "[...]"
+// optional, "{...}" or "NAME {...}" a block of keywords.
+func row(name, args, def, since, doc string, options ...option) Keyword {
+	k := Keyword{Name: name, Args: args, Default: def, Since: since, Doc: doc}
+	switch {
+	case args == "":
+		k.Form = FormFlag
+	case strings.Contains(args, "lines }"):
+		k.Form = FormLines
+	case strings.HasSuffix(args, "}"):
+		k.Form = FormBlock
+	case strings.HasPrefix(args, "["):
+		k.Form = FormOptional
+	default:
+		k.Form = FormValue
+	}
+	for _, o := range options {
+		o(&k)
+	}
+	return k
+}
+
+// does makes a row honoured: f takes the statement.
+func does(f func(*decoder, *Node)) option {
+	return func(k *Keyword) { k.Honoured, k.decode = true, f }
+}
+
+// without gives the reason why a row is not honoured.
+func without(reason string) option {
+	return func(k *Keyword) { k.Reason = reason }
+}
+
+// instead marks a row deprecated.
+func instead(name string) option {
+	return func(k *Keyword) { k.Instead = name }
+}
+
+// shell marks a row whose line is quoted as a shell's.
+func shell(k *Keyword) { k.Shell = true }
+
+// own marks a row as tandem's.
+func own(k *Keyword) { k.Tandem = true }
+
+// in puts rows into a block.
+func in(block string, rows ...[]Keyword) []Keyword {
+	var out []Keyword
+	for _, rs := range rows {
+		for _, k := range rs {
+			k.Block = block
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Keywords is the keyword table in the order of its blocks. What stands in a
+// block that is not honoured is not honoured either.
+func Keywords() []Keyword {
+	rows := slices.Concat(
+		rootKeywords(), globalKeywords(), vrrpKeywords(), trackerKeywords(), checkerKeywords(), lineKeywords(), tandemKeywords(),
+	)
+	dead := map[string]bool{}
+	for i := range rows {
+		k := &rows[i]
+		if dead[k.Block] {
+			k.Honoured, k.decode = false, nil
+		}
+		if k.Form == FormBlock && !k.Honoured {
+			dead[k.path()] = true
+		}
+	}
+	return rows
+}
+
+// scriptKeywords are the keywords whose lines are quoted as a shell's.
+func scriptKeywords() map[string]bool {
+	out := map[string]bool{}
+	for _, k := range Keywords() {
+		if k.Shell {
+			out[k.Name] = true
+		}
+	}
+	return out
+}
+
+// table is the keyword table by block and name.
+type table map[string]map[string]*Keyword
+
+func newTable() table {
+	t := table{}
+	rows := Keywords()
+	for i := range rows {
+		k := &rows[i]
+		if t[k.Block] == nil {
+			t[k.Block] = map[string]*Keyword{}
+		}
+		t[k.Block][k.Name] = k
+	}
+	return t
+}
+
+// suggest says what was perhaps meant by the unknown word name in block.
+func (t table) suggest(block, name string) string {
+	best, distance := "", 3
+	if len(name) < 5 {
+		distance = 2
+	}
+	for _, candidate := range sortedNames(t[block]) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best != "" {
+		return "Did you mean " + best + "?"
+	}
+	var homes []string
+	for b, names := range t {
+		if names[name] != nil {
+			homes = append(homes, blockTitle(b))
+		}
+	}
+	if len(homes) > 0 {
+		slices.Sort(homes)
+		if len(homes) > 3 {
+			homes = append(homes[:3], "others")
+		}
+		return "It belongs " + strings.Join(homes, ", or ") + ", not " + blockTitle(block) + "."
+	}
+	switch {
+	case strings.HasPrefix(name, "\ufeff"):
+		return "A byte order mark stands before it: save the file without one."
+	case strings.HasPrefix(name, "\u00a0"):
+		return "A no-break space stands before it: replace it by a blank."
+	}
+	return ""
+}
+
+// blockTitle names a block for people.
+func blockTitle(block string) string {
+	if block == "" {
+		return "at the top level"
+	}
+	return "in " + strings.ReplaceAll(block, "/", " ")
+}
+
+func sortedNames(m map[string]*Keyword) []string {
+	out := make([]string, 0, len(m))
+	for name := range m {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours that make b of a; it gives up at limit.
+func editDistance(a, b string, limit int) int {
+	if max(len(a)-len(b), len(b)-len(a)) >= limit {
+		return limit
+	}
+	before, prev := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, prev = prev, row
+	}
+	return prev[len(b)]
+}

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// keywordTable and shellKeywords are made once and never changed.
+var (
+	keywordTable  = sync.OnceValue(newTable)
+	shellKeywords = sync.OnceValue(scriptKeywords)
+)
+
+// DefaultID is the host name up to its first dot: the configuration's id where
+// none is given.
+func DefaultID() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	short, _, _ := strings.Cut(name, ".")
+	return short
+}
+
+// Load reads the configuration file path, which may be a pattern for several
+// files. The Config is never nil, whatever the diagnostics say: it is what is
+// left when all that cannot be used is left out. A file that is not there gives
+// a Fatal diagnostic with the code "no-file".
+func Load(path string, o Options) (*Config, []Diagnostic) {
+	names := globFiles(path)
+	if len(names) == 0 {
+		return missing(path, os.ErrNotExist)
+	}
+	l := newLoader(o)
+	for _, name := range names {
+		text, err := readRegular(name)
+		if err != nil {
+			if len(names) == 1 {
+				return missing(path, err)
+			}
+			continue
+		}
+		l.file(newSource(name, string(text), nil))
+	}
+	return l.decode()
+}
+
+// readRegular reads a file that is no folder.
+func readRegular(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	return os.ReadFile(name)
+}
+
+// missing is the answer where there is no file to read.
+func missing(path string, err error) (*Config, []Diagnostic) {
+	cfg, _ := newLoader(Options{}).decode()
+	return cfg, []Diagnostic{{
+		Severity: Fatal, Code: "no-file", Pos: Pos{File: path, Line: 1, Column: 1},
+		Message: "cannot read the configuration: " + err.Error(),
+	}}
+}
+
+// Parse reads a configuration from memory. Name stands for it in diagnostics, and
+// files that it includes are looked for in name's folder.
+func Parse(name string, src []byte, o Options) (*Config, []Diagnostic) {
+	l := newLoader(o)
+	l.file(newSource(name, string(src), nil))
+	return l.decode()
+}
+
+func newLoader(o Options) *loader {
+	return &loader{options: o, shell: shellKeywords()}
+}
+
+// decode makes the Config of what has been read.
+func (l *loader) decode() (*Config, []Diagnostic) {
+	d := &decoder{
+		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{},
+		global: newGlobalDraft(), sets: map[string]*serverSet{},
+	}
+	d.root(buildTree(l.out))
+	if d.cfg.Global.RouterID == "" {
+		d.cfg.Global.RouterID = hostName()
+	}
+	return d.cfg, l.sorted()
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// Runnable is true where nothing keeps the program from starting.
+func Runnable(ds []Diagnostic) bool {
+	for _, d := range ds {
+		if d.Severity == Fatal {
+			return false
+		}
+	}
+	return true
+}
+
+// ExitCode is the status that keepalived -t ends with: 0 for nothing to report,
+// 4 for no file, 5 for a report, 6 for scripts without script security, 2 for a
+// keyword that lacks its parameter. Notices do not count.
+func ExitCode(ds []Diagnostic) int {
+	const noFile, reported, security, parameter = 4, 5, 6, 2
+	code := 0
+	for _, d := range ds {
+		switch {
+		case d.Severity == Notice:
+		case d.Code == "missing-parameter":
+			return parameter
+		case d.Code == "script-security":
+			code = security
+		case d.Code == "no-file":
+			code = max(code, noFile)
+		default:
+			code = max(code, reported)
+		}
+	}
+	return code
+}
+
+// Equal is true where two configurations mean the same, wherever they stand.
+func Equal(a, b *Config) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return equal(reflect.ValueOf(a), reflect.ValueOf(b))
+}
+
+// equal compares without regard to positions and to nil against empty lists.
+func equal(a, b reflect.Value) bool {
+	switch a.Kind() {
+	case reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			return a.IsNil() == b.IsNil()
+		}
+		return equal(a.Elem(), b.Elem())
+	case reflect.Slice:
+		if a.Len() != b.Len() {
+			return false
+		}
+		for i := range a.Len() {
+			if !equal(a.Index(i), b.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Struct:
+		if a.Type() == reflect.TypeFor[Pos]() {
+			return true
+		}
+		if a.Type().PkgPath() != reflect.TypeFor[Pos]().PkgPath() {
+			return a.Comparable() && a.Equal(b)
+		}
+		for i := range a.NumField() {
+			if !equal(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
+		return true
+	default:
+		return a.Equal(b)
+	}
+}

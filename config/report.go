@@ -1,0 +1,72 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// reporter gathers diagnostics.
+type reporter struct {
+	list []Diagnostic
+}
+
+// span is a stretch of a source line.
+type span struct {
+	first, last Token
+}
+
+// of is the span of one token.
+func of(t Token) span { return span{t, t} }
+
+// add reports one thing about s.
+func (r *reporter) add(sev Severity, code string, s span, help, format string, args ...any) {
+	d := Diagnostic{
+		Severity: sev, Code: code, Pos: s.first.pos(), End: s.first.End(),
+		Message: fmt.Sprintf(format, args...), Help: help,
+	}
+	if s.last.Line == s.first.Line && s.last.src == s.first.src && s.last.End() > d.End {
+		d.End = s.last.End()
+	}
+	if src := s.first.src; src != nil {
+		d.Line = src.line(s.first.Line)
+		d.Includes = src.includes
+	}
+	r.list = append(r.list, d)
+}
+
+func (r *reporter) notice(code string, s span, help, format string, args ...any) {
+	r.add(Notice, code, s, help, format, args...)
+}
+
+func (r *reporter) warn(code string, s span, help, format string, args ...any) {
+	r.add(Warning, code, s, help, format, args...)
+}
+
+func (r *reporter) fail(code string, s span, help, format string, args ...any) {
+	r.add(Error, code, s, help, format, args...)
+}
+
+func (r *reporter) fatal(code string, s span, help, format string, args ...any) {
+	r.add(Fatal, code, s, help, format, args...)
+}
+
+// sorted is what was reported in the order of the files' first mention and of
+// the lines in them.
+func (r *reporter) sorted() []Diagnostic {
+	order := map[string]int{}
+	for _, d := range r.list {
+		if _, ok := order[d.Pos.File]; !ok {
+			order[d.Pos.File] = len(order)
+		}
+	}
+	slices.SortStableFunc(r.list, func(a, b Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(len(a.Includes), len(b.Includes)),
+			cmp.Compare(order[a.Pos.File], order[b.Pos.File]),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+		)
+	})
+	return r.list
+}

@@ -1,0 +1,106 @@
+package config
+
+import "time"
+
+// The functions here make decoders for the rows of the keyword table; each puts
+// the value into the place that its argument names.
+
+func flagTo(place func(*decoder) *bool) func(*decoder, *Node) {
+	return func(d *decoder, _ *Node) { *place(d) = true }
+}
+
+func boolTo(place func(*decoder) *bool) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.boolean(n); ok {
+			*place(d) = v
+		}
+	}
+}
+
+func optBoolTo(place func(*decoder) **bool) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.boolean(n); ok {
+			*place(d) = &v
+		}
+	}
+}
+
+func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
+			*place(d) = int(v)
+		}
+	}
+}
+
+func optIntTo(place func(*decoder) **int, minimum, maximum int64) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
+			i := int(v)
+			*place(d) = &i
+		}
+	}
+}
+
+func thresholdTo(place func(*decoder) *uint32) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], 0, 1<<32-1); ok {
+			*place(d) = uint32(v)
+		}
+	}
+}
+
+func durationTo(place func(*decoder) *time.Duration, minimum, maximum time.Duration) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.duration(n.Words[1], minimum, maximum); ok {
+			*place(d) = v
+		}
+	}
+}
+
+// optDurationTo takes seconds of at least minimum microseconds.
+func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.duration(n.Words[1], minimum*time.Microsecond, maxSeconds*time.Second); ok {
+			*place(d) = &v
+		}
+	}
+}
+
+// spacingTo takes the seconds between announcements, which keepalived wants
+// to be more than none.
+func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		v, ok := parseSeconds(n.Words[1].Value)
+		if !ok || v < time.Microsecond || v > maxSeconds*time.Second {
+			d.fail("out-of-range", of(n.Words[1]), "Leave the line out for no spacing.", "%s '%s' is not valid", n.name(), n.Words[1].Value)
+			return
+		}
+		*place(d) = v
+	}
+}
+
+// notifyTo takes "SCRIPT [USER [GROUP]]"; the first of several counts.
+func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if len(n.Words) < 2 {
+			return
+		}
+		p := place(d)
+		if *p != nil {
+			d.warn("duplicate", of(n.Words[0]), "Join the scripts in one.", "%s is given already; this one does not count", n.name())
+			return
+		}
+		c, ok := d.command(n)
+		if !ok {
+			return
+		}
+		if len(n.Words) > 2 {
+			c.User = userOf(n.Words[2:])
+		}
+		if !d.runnable(&c, of(n.Words[1]), "the script of "+n.name()) {
+			return
+		}
+		*p = &c
+	}
+}

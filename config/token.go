@@ -1,0 +1,93 @@
+package config
+
+// TokenKind says what a token is.
+type TokenKind string
+
+// The kinds. Together the tokens of a file tile it: their Text, put one after
+// the other, is the file.
+const (
+	// TokenSpace is a run of blanks, carriage returns among them.
+	TokenSpace TokenKind = "space"
+	// TokenNewline is one line feed.
+	TokenNewline TokenKind = "newline"
+	// TokenComment runs from '#' or '!' to the end of the line.
+	TokenComment TokenKind = "comment"
+	// TokenWord is a keyword or an argument, quotes and escapes included.
+	TokenWord TokenKind = "word"
+	// TokenOpen and TokenClose are the braces.
+	TokenOpen  TokenKind = "open"
+	TokenClose TokenKind = "close"
+	// TokenCondition is the "@ID" or "@^ID" that a line begins with.
+	TokenCondition TokenKind = "condition"
+	// TokenDefinition is a whole line "$NAME=VALUE", or a further line of one.
+	TokenDefinition TokenKind = "definition"
+	// TokenDropped is a line that is too long to count.
+	TokenDropped TokenKind = "dropped"
+)
+
+// Token is a stretch of one line of a source.
+type Token struct {
+	Kind TokenKind
+	// Text is what the source holds, Value what a word means once quotes and
+	// escapes are gone.
+	Text  string
+	Value string
+	// Offset counts bytes from the start of the source; Line and Column count
+	// from 1, columns in bytes.
+	Offset int
+	Line   int
+	Column int
+	// Quoted is true for a word that was written with quotes.
+	Quoted bool
+	// Fault is what is wrong with the token, empty for nothing.
+	Fault string
+
+	src *source
+}
+
+// End is the column after the token's last byte.
+func (t Token) End() int { return t.Column + len(t.Text) }
+
+// source is one file as it was read.
+type source struct {
+	name string
+	text string
+	// lines are the byte offsets at which the lines start.
+	lines []int
+	// includes are the include lines that led here, outermost first.
+	includes []Pos
+}
+
+func newSource(name, text string, includes []Pos) *source {
+	s := &source{name: name, text: text, includes: includes, lines: []int{0}}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+	return s
+}
+
+// line is the text of line n, counted from 1, without its end.
+func (s *source) line(n int) string {
+	if s == nil || n < 1 || n > len(s.lines) {
+		return ""
+	}
+	start, end := s.lines[n-1], len(s.text)
+	if n < len(s.lines) {
+		end = s.lines[n] - 1
+	}
+	if end > start && s.text[end-1] == '\r' {
+		end--
+	}
+	return s.text[start:end]
+}
+
+// pos is the place of the token.
+func (t Token) pos() Pos {
+	p := Pos{Line: t.Line, Column: t.Column}
+	if t.src != nil {
+		p.File = t.src.name
+	}
+	return p
+}
