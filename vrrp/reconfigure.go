@@ -45,10 +45,12 @@ func (r *Router) changeAddresses() {
 		return
 	}
 	wanted := r.wanted()
-	r.release(without(r.held, wanted))
+	removed := without(r.held, wanted)
 	if r.handover.kind != notHandingOver {
+		r.letGo(removed)
 		return
 	}
+	r.release(removed)
 	if r.acquire(without(wanted, r.held)) {
 		return
 	}
