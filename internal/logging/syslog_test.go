@@ -95,7 +95,6 @@ func TestSyslog(t *testing.T) {
 func TestSyslogDaemonStartsAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	log, out := Open(Options{Syslog: true, SyslogPath: path, Facility: Local0 + 3})
-	defer out.Close()
 
 	// It is not there yet when the first message comes.
 	log.Info("first")
@@ -103,11 +102,14 @@ func TestSyslogDaemonStartsAgain(t *testing.T) {
 	if got := d.read(); !strings.HasPrefix(got, "<158>") || !strings.HasSuffix(got, "first") {
 		t.Errorf("%q", got)
 	}
-	// It starts again between two messages: the next is not lost.
+	// It starts again between two messages: the next is not lost, nor late.
 	d.stop(path)
 	d = startDaemon(t, path)
 	defer func() { d.stop(path) }()
 	log.Info("second")
+	if err := out.Close(); err != nil {
+		t.Error(err)
+	}
 	if got := d.read(); !strings.HasSuffix(got, "second") {
 		t.Errorf("%q", got)
 	}

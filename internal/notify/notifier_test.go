@@ -253,6 +253,16 @@ func TestNotifierEndsTheOldestOfManyThatLast(t *testing.T) {
 	})
 }
 
+// A run can end at the moment its patience does.
+func TestNotifierDetachesNothingThatEnded(t *testing.T) {
+	n := New(new(fake).exec, hclog.NewNullLogger())
+	q, d := &queue{busy: true}, &detached{cancel: func() {}}
+	n.forget(q, d)
+	if n.detach(q, d) || len(q.detached) != 0 {
+		t.Error("a run that has ended is left running")
+	}
+}
+
 func TestNotifierBoundsWhatRunsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, WithRunning(3))

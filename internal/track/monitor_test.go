@@ -16,8 +16,8 @@ import (
 )
 
 // fake is an exec whose scripts do what their first argument says: "ok" and
-// "fail" after a millisecond, "hang" until they are ended, and "stuck" until
-// two seconds after that.
+// "fail" after a millisecond, "hang" until they are ended, "stuck" until two
+// seconds after that, and "deaf" ends well when it is ended.
 type fake struct {
 	mu      sync.Mutex
 	runs    map[string]int
@@ -47,6 +47,9 @@ func (f *fake) exec(ctx context.Context, s health.Script) (int, error) {
 		<-ctx.Done()
 		time.Sleep(2 * time.Second)
 		return -1, ctx.Err()
+	case "deaf":
+		<-ctx.Done()
+		return 0, nil
 	case "hang":
 		<-ctx.Done()
 		return -1, ctx.Err()
@@ -211,6 +214,20 @@ func TestMonitorApplyKeepsWhatStays(t *testing.T) {
 		after(100 * time.Millisecond)
 		if got := r.got(); got != "a false" {
 			t.Errorf("results %q", got)
+		}
+	})
+}
+
+func TestMonitorForgetsWhatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer r.stop()
+		r.Apply([]ScriptConfig{config("a", "deaf")})
+		after(time.Millisecond)
+		r.Apply(nil)
+		after(time.Second)
+		if got := r.got(); got != "" || r.alive("deaf") != 0 {
+			t.Errorf("results %q, %d runs of a script that is configured no more", got, r.alive("deaf"))
 		}
 	})
 }
