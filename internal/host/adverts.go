@@ -84,6 +84,7 @@ type AdvertConn struct {
 	conn    *net.IPConn
 	raw     syscall.RawConn
 	closed  chan struct{}
+	once    sync.Once
 	done    chan struct{}
 
 	received, sent, readErrors, sendErrors, foreign atomic.Uint64
@@ -230,14 +231,12 @@ func (c *AdvertConn) Stats() AdvertStats {
 // Close closes the socket and waits until the handler has returned for the last
 // time; so the handler must not call it.
 func (c *AdvertConn) Close() error {
-	select {
-	case <-c.closed:
-		return nil
-	default:
-	}
-	close(c.closed)
-	err := c.conn.Close()
-	<-c.done
+	var err error
+	c.once.Do(func() {
+		close(c.closed)
+		err = c.conn.Close()
+		<-c.done
+	})
 	return err
 }
 

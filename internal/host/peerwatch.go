@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +23,8 @@ type PeerWatch struct {
 	handler func(Announced)
 	conns   []*packet.Conn
 	mac     []byte
+	closed  chan struct{}
+	once    sync.Once
 	wg      sync.WaitGroup
 	// mu makes handler calls one at a time.
 	mu sync.Mutex
@@ -37,7 +38,7 @@ func WatchPeers(link Link, handler func(Announced)) (*PeerWatch, error) {
 	if len(link.MAC) != 6 {
 		return nil, fmt.Errorf("watch peers on %s: hardware address of %d bytes, only Ethernet's 6 are supported", link.Name, len(link.MAC))
 	}
-	w := &PeerWatch{index: link.Index, handler: handler, mac: slices.Clone(link.MAC)}
+	w := &PeerWatch{index: link.Index, handler: handler, mac: slices.Clone(link.MAC), closed: make(chan struct{})}
 	// One socket a protocol: a socket for all of them would have the kernel copy
 	// every packet that the host sends.
 	for _, l := range []struct {
@@ -67,6 +68,14 @@ func (w *PeerWatch) listen(protocol int, filter []bpf.Instruction, read func([]b
 		return fmt.Errorf("open packet socket: %w", err)
 	}
 	w.conns = append(w.conns, conn)
+	// A peer with hundreds of addresses announces them all at once.
+	if raw, err := conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, advertBuffer) != nil {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, advertBuffer)
+			}
+		})
+	}
 	w.wg.Go(func() { w.receive(conn, read) })
 	return nil
 }
@@ -76,13 +85,14 @@ func (w *PeerWatch) receive(conn *packet.Conn, read func([]byte) (netip.Addr, []
 	b := make([]byte, 256)
 	for {
 		n, _, err := conn.ReadFrom(b)
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
-			return
-		}
 		if err != nil {
 			// ENETDOWN is told once each time that the link goes down. A link
 			// that is gone never speaks again; Close ends the wait.
-			time.Sleep(readDelay)
+			select {
+			case <-w.closed:
+				return
+			case <-time.After(readDelay):
+			}
 			continue
 		}
 		addr, mac, ok := read(b[:n])
@@ -99,10 +109,13 @@ func (w *PeerWatch) receive(conn *packet.Conn, read func([]byte) (netip.Addr, []
 // time; so the handler must not call it.
 func (w *PeerWatch) Close() error {
 	var errs []error
-	for _, c := range w.conns {
-		errs = append(errs, c.Close())
-	}
-	w.wg.Wait()
+	w.once.Do(func() {
+		close(w.closed)
+		for _, c := range w.conns {
+			errs = append(errs, c.Close())
+		}
+		w.wg.Wait()
+	})
 	return errors.Join(errs...)
 }
 
