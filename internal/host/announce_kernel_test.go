@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -246,19 +247,24 @@ func TestKernelPeerWatchRefuses(t *testing.T) {
 func BenchmarkKernelAnnounce(b *testing.B) {
 	n, m := pair(b, "v0", "w0")
 	a := n.announcer(0, 0)
-	seen, stop := m.peers("w0")
-	defer stop()
+	var heard atomic.Int64
+	var w *PeerWatch
+	m.do(func() (err error) {
+		w, err = WatchPeers(m.link("w0"), func(Announced) { heard.Add(1) })
+		return err
+	})
+	defer w.Close()
 	link := n.link("v0")
 	var list []netip.Addr
 	for i := range 200 {
 		list = append(list, netip.AddrFrom4([4]byte{10, 1, 0, byte(i + 1)}))
 	}
-	sent := 0
+	sent := int64(0)
 	for b.Loop() {
 		a.Announce(link, list, 5)
 		sent += 1000
-		for len(seen()) < sent {
-			time.Sleep(100 * time.Microsecond)
+		for heard.Load() < sent {
+			time.Sleep(50 * time.Microsecond)
 		}
 	}
 }

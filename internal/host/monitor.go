@@ -15,6 +15,8 @@ import (
 type Monitor struct {
 	log   hclog.Logger
 	table *linkTable
+	// opened, where set, is told of each socket; tests disturb it.
+	opened func(*rtnl)
 }
 
 // NewMonitor returns a monitor that has not started.
@@ -66,6 +68,9 @@ func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool)
 		return err
 	}
 	defer conn.close()
+	if m.opened != nil {
+		m.opened(conn)
+	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 
