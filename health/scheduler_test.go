@@ -280,10 +280,10 @@ func TestSchedulerReload(t *testing.T) {
 		if n := runs.Load(); n != 1 {
 			t.Errorf("%d attempts, want 1: a reload starts no check anew", n)
 		}
+		end()
 		if got := pool(r.pools["new"]); got != "1=1" {
 			t.Errorf("pool of the new service %q", got)
 		}
-		end()
 	})
 }
 

@@ -81,10 +81,13 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		if srv == nil {
 			return out
 		}
-		before := srv.live()
+		live, up, weight := srv.live(), srv.up, srv.weight
 		out = srv.Step(now, in, out)
 		s.rearm(srv)
-		s.live += srv.live() - before
+		if srv.up == up && srv.weight == weight {
+			return out
+		}
+		s.live += srv.live() - live
 	case Reconfigure:
 		out = s.reconfigure(now, in, out)
 	case Stop:
