@@ -40,10 +40,6 @@ func (r *Router) receiveBackup(p *Packet, from netip.Addr) {
 // follow takes an advert's sender as master: Active_Adver_Interval is its
 // interval (version 3 only), Active_Down_Timer starts again.
 func (r *Router) follow(p *Packet, from netip.Addr) {
-	if r.heard.from != from {
-		// Another master: what was told of the last one may be news again.
-		r.forgetTold()
-	}
 	r.want = want{}
 	r.offered = false
 	r.heard = heard{from: from, priority: p.Priority, at: r.now, interval: interval(p), accepted: true}

@@ -25,6 +25,10 @@ func (r *Router) receive(in *Advert) {
 		r.oldChecksum = true
 		r.buildAdvert()
 	}
+	if r.state == Backup && r.heard.from != from {
+		// Another master: what was told of the last one may be news again.
+		r.forgetTold()
+	}
 	r.compare(p, from)
 	switch {
 	case r.acquiring.on:

@@ -289,7 +289,8 @@ func (n *simNode) carryOut(seg int, o Output) {
 		if o.From == Master {
 			n.served[seg] = s.now
 		}
-		if o.From == Init && (o.To == Backup || o.To == Failed) {
+		if o.From == Init {
+			// The agent's part: what an earlier process left and we do not hold goes.
 			n.host(0, func() {
 				held := n.g.Members()[seg].Status().Held
 				for a := range n.present[seg] {

@@ -1,0 +1,313 @@
+package vrrp
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// Moving by hand, one test a rule.
+
+// offered is a master that has made an offer at 5 s; the window ends at 6.5 s.
+func offered(more ...step) []step {
+	return asMaster(append([]step{
+		{"4.609375s", fire, "advert 100"},
+		{"5s", Command{Kind: Switchover}, "done; advert 0; offer"},
+		{"0s", nil, "6.5s"},
+	}, more...)...)
+}
+
+// An offer sends priority 0 and no other advert; each address goes when the peer
+// announces it, with the last the router is backup and holds.
+func TestSwitchover(t *testing.T) {
+	r := play(t, plain(), offered(
+		step{"5.2s", fire, ""},
+		step{"5.5s", from(low, 50), ""},
+		step{"5.51s", PeerAnnounced{vip1}, "release 10"},
+	))
+	if st := r.Status(); st.State != Master || !st.Offering || len(st.Held) != 1 {
+		t.Errorf("amid the offer: %+v, want MASTER, offering, one address", st)
+	}
+	resume(t, r, []step{
+		{"5.52s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
+		{"0s", nil, "9.49609375s"}, // the skew of priority 1
+	})
+	if st := r.Status(); st.State != Backup || st.Offering || !st.Hold || st.Master != low {
+		t.Errorf("after the offer: %+v, want BACKUP, held, under %v", st, low)
+	}
+}
+
+// What is not announced goes one interval after the peer's first advert.
+func TestSwitchoverPeerIsNotSeenAnnouncing(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.5s", from(low, 50), ""},
+		step{"0s", nil, "6.5s"},
+		step{"6.2s", from(high, 40), ""},
+		step{"0s", nil, "6.5s"},
+		step{"6.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		step{"0s", nil, "10.19609375s"},
+	))
+}
+
+// A packet socket may be faster than the advert's, or faster than the order: what
+// the peer announced up to one interval before counts, what is older does not.
+func TestAnnouncementBeforeTheOffer(t *testing.T) {
+	play(t, plain(), asMaster(
+		step{"4.1s", PeerAnnounced{vip1}, ""},
+		step{"4.7s", fire, "advert 100"},
+		step{"5s", PeerAnnounced{vip2}, ""},
+		step{"5.5s", from(low, 150), "release 11"},
+		step{"6.5s", fire, "release 10; MASTER>BACKUP higher-priority"},
+	))
+	play(t, plain(), offered(
+		step{"5.2s", PeerAnnounced{vip1}, "release 10"},
+		step{"5.3s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
+	))
+}
+
+// Nobody takes over within the window: advert and a full burst at once, master as
+// before, and what was let go comes back.
+func TestOfferRolledBack(t *testing.T) {
+	cfg := with(func(c *Config) { c.Announcements.Refresh = 30 * time.Second })
+	play(t, cfg, offered(
+		step{"5.2s", PeerAnnounced{vip1}, "release 10"},
+		step{"6.4s", fire, ""},
+		step{"6.5s", fire, "advert 100; announce 11 x5; acquire 10; offer-rolled-back"},
+		step{"6.6s", Acquired{Serial: 2}, "announce 10 x5"},
+		step{"7.5s", fire, "advert 100"},
+		step{"36.5s", fire, "advert 100; announce 11,10 x1"},
+	))
+}
+
+// The window is a second of version 2 whatever the interval, an interval of
+// version 3, and the margin.
+func TestAnswerWindow(t *testing.T) {
+	for _, c := range []struct {
+		version  uint8
+		interval time.Duration
+		want     time.Duration
+	}{
+		{2, 10 * time.Second, 1500 * time.Millisecond},
+		{3, 10 * time.Second, 10500 * time.Millisecond},
+		{3, 10 * time.Millisecond, 510 * time.Millisecond},
+	} {
+		r := NewRouter(with(func(x *Config) { x.Version, x.AdvertInterval = c.version, c.interval }))
+		if got := r.answerWindow(); got != c.want {
+			t.Errorf("version %d, interval %v: %v, want %v", c.version, c.interval, got, c.want)
+		}
+	}
+}
+
+// While it offers, the router is the worse master against any advert, and against
+// another that gives up it waits on.
+func TestOfferingIsTheWorseMaster(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.1s", from(high, 0), ""},
+		step{"0s", nil, "6.5s"},
+		step{"5.2s", from(low, 1), ""},
+		step{"0s", nil, "6.2s"},
+	))
+}
+
+// A peer that took over and gives up again before we left: master still.
+func TestPeerGivesUpAgain(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.2s", from(low, 50), ""},
+		step{"5.3s", PeerAnnounced{vip1}, "release 10"},
+		step{"5.4s", from(low, 0), "advert 100; announce 11 x5; acquire 10; offer-rolled-back"},
+	))
+}
+
+// FAULT ends an offer at once; priority 0 is out already.
+func TestFaultDuringOffer(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.2s", LinkState{Source: us}, "release 10,11; MASTER>FAULT link"},
+	))
+}
+
+// Somebody else's removal of an address that is still served is repaired.
+func TestAddressLostDuringOffer(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.2s", AddressLost{vip1}, "address-lost; acquire 10"},
+		step{"5.3s", Acquired{}, ""},
+	))
+}
+
+// A yield serves on in the same way, sends no priority 0 and does not hold.
+func TestYield(t *testing.T) {
+	r := play(t, plain(), asMaster(
+		step{"4.2s", from(low, 150), ""},
+		step{"4.21s", PeerAnnounced{vip2}, "release 11"},
+		step{"4.3s", PeerAnnounced{vip1}, "release 10; MASTER>BACKUP higher-priority"},
+		step{"0s", nil, "7.809375s"},
+	))
+	if r.Status().Hold {
+		t.Error("a yield holds")
+	}
+}
+
+// Leaving cancels announcements that are still to come.
+func TestHandingOverAnnouncesNothing(t *testing.T) {
+	cfg := with(func(c *Config) { c.Announcements = Announcements{Repeat: 5, Delay: time.Second, Refresh: time.Second} })
+	play(t, cfg, asMaster(
+		step{"4.2s", from(low, 150), ""},
+		step{"5s", fire, ""},
+		step{"5.2s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"6s", fire, ""},
+	))
+}
+
+// A held router takes any master, whatever its priority; it becomes master only
+// when none is left, and the hold ends there.
+func TestHold(t *testing.T) {
+	held := offered(
+		step{"5.2s", from(low, 1), ""},
+		step{"6.2s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+	)
+	play(t, plain(), append(held[:len(held):len(held)],
+		step{"7s", from(low, 1), ""},
+		step{"0s", nil, "10.99609375s"},
+		step{"8s", from(low, 0), ""},
+		step{"0s", nil, "8.99609375s"},
+		step{"8.99609375s", fire, "acquire 10,11"},
+		step{"9s", Acquired{}, "advert 100; announce 10,11 x5; BACKUP>MASTER priority-0; hold-ended"},
+	))
+	play(t, plain(), append(held[:len(held):len(held)],
+		step{"7s", Command{Kind: Resume}, "done; hold-ended"},
+		step{"0s", nil, "8.809375s"},
+		step{"7.2s", from(low, 1), "lower-priority-master"},
+		step{"8.809375s", fire, "acquire 10,11"},
+	))
+	t.Run("an owner holds too", func(t *testing.T) {
+		owner := with(func(c *Config) { c.Priority = 255; c.OwnerIgnoreAdverts = true })
+		play(t, owner, []step{
+			{"0s", up, ""},
+			{"0s", Start{}, "advert 255; acquire 10,11"},
+			{"0s", Acquired{}, "announce 10,11 x5; INIT>MASTER start"},
+			{"0s", Command{Kind: Switchover}, "done; advert 0; offer"},
+			{"0.5s", from(low, 10), ""},
+			{"1.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+			{"2s", from(low, 10), ""},
+			{"0s", nil, "5.99609375s"},
+		})
+	})
+}
+
+// A failover on the standby node takes over now, with 254 until a resume.
+func TestFailover(t *testing.T) {
+	play(t, with(func(c *Config) { c.Preempt = false }), asBackup(
+		step{"1s", from(high, 253), ""},
+		step{"1.5s", Command{Kind: Failover}, "done; priority 100>254; priority-forced; acquire 10,11"},
+		step{"1.51s", from(high, 253), ""},
+		step{"1.52s", Acquired{Serial: 1}, "advert 254; announce 10,11 x5; BACKUP>MASTER command"},
+		step{"1.6s", from(high, 253), "lower-priority-master; advert 254"},
+		step{"2s", Priority{Effective: 90}, ""},
+		step{"3s", Command{Kind: Resume}, "advert 254; done; priority 254>90; priority-forced-ended"},
+		step{"4s", fire, "advert 90"},
+	))
+	play(t, plain(), asBackup(
+		step{"1s", from(low, 254), ""},
+		step{"1.5s", Command{Kind: Failover}, "done; priority 100>254; priority-forced; acquire 10,11"},
+	))
+	play(t, plain(), asBackup(
+		step{"1s", from(high, 254), ""},
+		step{"5.5s", Command{Kind: Failover}, "done; priority 100>254; priority-forced; acquire 10,11"},
+	))
+}
+
+// A failover is refused where 254 cannot win, and where there is nothing to do.
+func TestRefusals(t *testing.T) {
+	order := func(kind CommandKind) Command { return Command{Kind: kind} }
+	for _, c := range []struct {
+		name   string
+		script []step
+		order  Command
+		want   string
+	}{
+		{"owner", asBackup(step{"1s", from(low, 255), ""}), order(Failover), "owns the addresses"},
+		{"higher address", asBackup(step{"1s", from(high, 254), ""}), order(Failover), "higher address"},
+		{"FAULT", asBackup(step{"1s", LinkState{Cause: "eth0 is down"}, "BACKUP>FAULT link"}), order(Failover), "in FAULT: eth0 is down"},
+		{"failover on the master", asMaster(), order(Failover), "master here"},
+		{"switchover on a backup", asBackup(), order(Switchover), "not master here (BACKUP)"},
+		{"switchover while acquiring", asBackup(step{"3.609375s", fire, "advert 100; acquire 10,11"}), order(Switchover), "try again"},
+		{"switchover twice", offered(), order(Switchover), "already handing over"},
+		{"before the start", nil, order(Switchover), "not started"},
+		{"unknown", asMaster(), order("fly"), `unknown command "fly"`},
+	} {
+		r := play(t, plain(), c.script)
+		out := r.Step(r.now.Add(400*time.Millisecond), c.order, nil)
+		done, ok := out[len(out)-1].(CommandDone)
+		if !ok || !strings.Contains(done.Err, c.want) || done.Kind != c.order.Kind {
+			t.Errorf("%s: %s, want a refusal with %q", c.name, line(out), c.want)
+		}
+	}
+	if out := NewRouter(plain()).Step(epoch, Command{Kind: Resume}, nil); line(out) != "done" {
+		t.Errorf("resume with nothing to resume: %s, want done", line(out))
+	}
+}
+
+// A forced failover on the active node gives up at once, peer or not.
+func TestForcedFailoverOnTheActiveNode(t *testing.T) {
+	play(t, plain(), asMaster(
+		step{"4.2s", Command{Kind: Failover, Force: true}, "done; advert 0; release 10,11; MASTER>BACKUP command; hold"},
+		step{"0s", nil, "8.19609375s"},
+	))
+	play(t, plain(), offered(
+		step{"5.2s", Command{Kind: Failover, Force: true}, "done; release 10,11; MASTER>BACKUP command; hold"},
+	))
+}
+
+// A switchover ends the priority that a failover raised.
+func TestSwitchoverEndsForce(t *testing.T) {
+	play(t, plain(), asBackup(
+		step{"1s", Command{Kind: Failover}, "done; priority 100>254; priority-forced; acquire 10,11"},
+		step{"1.1s", Acquired{}, "advert 254; announce 10,11 x5; BACKUP>MASTER command"},
+		step{"1.2s", Command{Kind: Switchover}, "done; advert 0; offer"},
+		step{"1.5s", from(low, 50), ""},
+		step{"2.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; priority 254>100; priority-forced-ended; hold"},
+	))
+}
+
+// A Shutdown makes an offer, within its limit, and does not roll back.
+func TestShutdownOffers(t *testing.T) {
+	begin := asMaster(step{"4.2s", Shutdown{Limit: 5 * time.Second}, "advert 0; offer"})
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"4.81s", PeerAnnounced{vip1}, "release 10"},
+		step{"4.82s", PeerAnnounced{vip2}, "release 11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"0s", nil, "5.7s"},
+		step{"5.7s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+		step{"0s", nil, "never"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"4.9s", Shutdown{Limit: time.Second}, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", LinkState{Source: us}, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), asMaster(
+		step{"4.2s", Shutdown{Limit: 700 * time.Millisecond}, "advert 0; offer"},
+		step{"0s", nil, "4.9s"},
+		step{"4.8s", from(low, 50), ""},
+		step{"0s", nil, "4.9s"},
+		step{"4.9s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), offered(
+		step{"5.2s", Shutdown{Limit: 5 * time.Second}, ""},
+		step{"6.5s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+}
+
+// A configuration that takes away the last address of an offer ends it.
+func TestReconfigureDuringOffer(t *testing.T) {
+	more := with(func(c *Config) { c.Excluded = addrs("192.0.2.77") })
+	none := with(func(c *Config) { c.Addresses = addrs("192.0.2.78") })
+	play(t, plain(), offered(
+		step{"5.1s", Reconfigure{more}, ""},
+		step{"5.2s", from(low, 50), ""},
+		step{"5.3s", Reconfigure{none}, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+	))
+}
