@@ -84,7 +84,7 @@ func (f *fakeAgent) StopNow() { f.once.Do(func() { close(f.stop) }) }
 
 func (f *fakeAgent) Status() control.Status {
 	return control.Status{
-		Version: versionNumber(), PID: os.Getpid(), ConfigFile: f.o.configFile,
+		Version: versionNumber(), PID: os.Getpid(), ConfigFile: f.o.configFile, ConfigLoaded: aMoment(),
 		Instances: []control.InstanceStatus{{
 			Status: vrrp.Status{Name: "VI_1", State: vrrp.Master}, StateName: "MASTER", Interface: "eth0", VRID: 1,
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, Counters: control.Counters{AdvertsSent: 5},

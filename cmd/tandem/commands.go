@@ -242,9 +242,9 @@ func (p *program) helpCommand(w io.Writer, c command) {
 	var places places
 	f := p.flags(c, &places)
 	c.setup(f)
-	any := false
-	f.VisitAll(func(*flag.Flag) { any = true })
-	if !any {
+	flags := 0
+	f.VisitAll(func(*flag.Flag) { flags++ })
+	if flags == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nFlags:")

@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
+	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/logging"
 )
 
@@ -301,6 +306,22 @@ func TestPIDFilePaths(t *testing.T) {
 	}
 	if s.pidFile != "/run/keepalived/blue/keepalived.pid" || s.vrrpPID != "/v" {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{fmt.Errorf("x: %w", &daemon.RunningError{PID: 1}), exitOK},
+		{fmt.Errorf("x: %w", fs.ErrPermission), exitNoPermission},
+		{fmt.Errorf("x: %w", unix.EPERM), exitNoPermission},
+		{errors.New("x"), exitFatal},
+	} {
+		if got := exitStatus(tc.err); got != tc.want {
+			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)
+		}
 	}
 }
 

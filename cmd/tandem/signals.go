@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 
+	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/dump"
@@ -108,7 +109,9 @@ func (w *watchman) reloads(ctx context.Context) {
 			// The agent logs the outcome, and what is wrong in a configuration
 			// that it takes; who sent the signal sees only the log.
 			for _, d := range r.Diagnostics {
-				w.log.Error(keepalivedLine(d))
+				if d.Severity != config.Notice {
+					w.log.Error(keepalivedLine(d))
+				}
 			}
 		}
 		// Also after a failure: the service runs, with the old configuration.

@@ -43,6 +43,10 @@ func setupStatus(f *flag.FlagSet) func(*call) int {
 func statusText(s control.Status, now time.Time) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "tandem %s, process %d, up %s, router %s\n", s.Version, s.PID, age(now, s.Started), cell(s.RouterID))
+	if s.ConfigLoaded.IsZero() {
+		fmt.Fprintf(&b, "configuration %s, not yet in force: the agent is starting\n", s.ConfigFile)
+		return b.Bytes()
+	}
 	fmt.Fprintf(&b, "configuration %s, loaded %s ago\n", s.ConfigFile, age(now, s.ConfigLoaded))
 	if list := attention(s, now); len(list) > 0 {
 		b.WriteString("\nATTENTION\n")

@@ -134,6 +134,13 @@ func TestStatusEmpty(t *testing.T) {
 	golden(t, "status-empty.txt", statusText(s, aMoment()))
 }
 
+func TestStatusWhileStarting(t *testing.T) {
+	text := string(statusText(control.Status{Version: "1", PID: 7, Started: ago(time.Second), ConfigFile: "/x"}, aMoment()))
+	if want := "tandem 1, process 7, up 1.0s, router -\nconfiguration /x, not yet in force: the agent is starting\n"; text != want {
+		t.Errorf("%q, want %q", text, want)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, args := range []string{"help", "help options", "help check", "help failover", "help run", "help events"} {
 		p, stdout, _ := newProgram("tandem")

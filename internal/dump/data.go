@@ -232,7 +232,11 @@ func (p *page) peers(c *config.Instance) {
 	p.line(3, "Check unicast src : %s", yes(c.CheckSource))
 	p.line(3, "Unicast Peer :")
 	for _, peer := range c.Peers {
-		p.line(5, "%s min_ttl %d max_ttl %d", peer.Addr, peer.MinTTL, peer.MaxTTL)
+		most := peer.MaxTTL
+		if most == 0 {
+			most = 255 // not bounded
+		}
+		p.line(5, "%s min_ttl %d max_ttl %d", peer.Addr, peer.MinTTL, most)
 	}
 	p.line(3, "Unicast checksum compatibility = %s", yes(c.ChecksumV2Style))
 }

@@ -25,7 +25,7 @@ func sample() control.Status {
 	conf := &config.Instance{
 		Name: "A", Interface: "v0", VRID: 5, Version: 3, Priority: 150, AdvertInterval: 500 * time.Millisecond, DownTimerAdverts: 3,
 		Accept: true, TrackPrimary: true, Source: netip.MustParseAddr("10.9.9.1"),
-		Peers: []config.UnicastPeer{{Addr: netip.MustParseAddr("10.9.9.2"), MaxTTL: 255}}, UnicastTTL: 255,
+		Peers: []config.UnicastPeer{{Addr: netip.MustParseAddr("10.9.9.2")}}, UnicastTTL: 255,
 		Addresses:       []config.Address{{Prefix: netip.MustParsePrefix("10.9.9.9/24"), Interface: "v0", Label: "v0:1"}},
 		Excluded:        []config.Address{{Prefix: netip.MustParsePrefix("10.9.9.10/32"), Interface: "v0"}},
 		TrackInterfaces: []config.Track{{Name: "v1"}},
