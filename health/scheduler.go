@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 // The scheduler's bounds.
 const (
 	// defaultConcurrency is how many attempts run at once unless told otherwise.
-	defaultConcurrency = 1024
+	defaultConcurrency = 4096
 	// granularity is the least time between two looks at the clock: what falls
 	// due meanwhile starts together. Checks are never early and at most so late.
 	granularity = 5 * time.Millisecond
@@ -93,7 +94,8 @@ func WithSeed(seed func() uint64) Option {
 }
 
 // NewScheduler returns a scheduler without services. The handler receives every
-// output but StartCheck and CancelCheck, in order, from the goroutine of Run.
+// output but StartCheck and CancelCheck, in order, from the goroutine of Run. It
+// must not block: while it does, no check starts.
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
 		handler: handler, launch: goroutines{}, seed: rand.Uint64, limit: defaultConcurrency,
@@ -279,8 +281,9 @@ func (s *Scheduler) startWaiting(ctx context.Context) {
 		limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
 		s.launch.launch(limited, a.order.Run, a.order.Step, func(r Result) { s.finish(a, r) })
 	}
-	s.waiting = append(s.waiting[:0], s.waiting[started:]...)
-	clear(s.waiting[len(s.waiting):cap(s.waiting)])
+	if started > 0 {
+		s.waiting = slices.Delete(s.waiting, 0, started)
+	}
 }
 
 // finish takes the result of an attempt, from whatever goroutine it ran in.
