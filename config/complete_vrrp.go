@@ -12,8 +12,13 @@ const maxAddresses = 255
 // one another and puts them into the Config.
 func (d *decoder) completeVRRP() {
 	for _, s := range d.scripts {
-		if !s.bad {
+		switch at := of(s.command.Words[1]); {
+		case s.fault == nil:
 			d.cfg.Scripts = append(d.cfg.Scripts, s.Script)
+		case s.used || len(d.instances) > 0:
+			d.fail("script-unusable", at, "What tracks it runs as if it did not.", "vrrp_script %s is not tracked: %v", s.Name, s.fault)
+		default:
+			d.notice("script-unusable", at, "", "vrrp_script %s cannot be run: %v", s.Name, s.fault)
 		}
 		if !s.used {
 			d.notice("unused", words(s.node, 0), "", "vrrp_script %s is tracked by nothing", s.Name)
@@ -450,7 +455,7 @@ func (d *decoder) instanceHelp(name string) string {
 func (d *decoder) dropBadTracks() {
 	bad := func(t Track) bool {
 		s := d.scriptNamed(t.Name)
-		return s == nil || s.bad
+		return s == nil || s.fault != nil
 	}
 	for _, i := range d.instances {
 		i.TrackScripts = slices.DeleteFunc(i.TrackScripts, bad)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"math"
 	"net/netip"
 	"strconv"
@@ -80,7 +82,11 @@ func (d *decoder) statement(n *Node, block string) {
 		return
 	}
 	if k.Instead != "" {
-		d.warn("deprecated", of(n.Words[0]), "Use "+k.Instead+".", "%s is deprecated", k.Name)
+		report := d.warn
+		if k.Silent {
+			report = d.notice
+		}
+		report("deprecated", of(n.Words[0]), "Use "+k.Instead+".", "%s is deprecated", k.Name)
 	}
 	if !k.Honoured {
 		d.unhonoured(n, k)
@@ -329,19 +335,33 @@ func orElse(s, other string) string {
 	return s
 }
 
-// runnable asks the host whether the command can be run and says why not.
+// runnable asks the host whether the command can be run and says why not. A
+// script that is not there is a notice only, as for keepalived -t, which speaks
+// of scripts that something tracks and of no others.
 func (d *decoder) runnable(c *Command, at span, what string) bool {
+	err := d.canRun(c, at)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		d.notice("script-unusable", at, "", "%s is not run: %v", what, err)
+	default:
+		d.fail("script-unusable", at, "", "%s is not run: %v", what, err)
+	}
+	return err == nil
+}
+
+// canRun gives the command the default user and asks the host about it.
+func (d *decoder) canRun(c *Command, at span) error {
 	if c.User == (User{}) {
 		c.User = d.cfg.Global.ScriptUser
 	}
 	if env := d.options.Environment; env != nil {
 		if err := env.Script(*c, d.cfg.Global.ScriptSecurity); err != nil {
-			d.fail("script-unusable", at, "", "%s is disabled: %v", what, err)
-			return false
+			return err
 		}
 	}
 	if d.used == nil {
 		d.used = &at
 	}
-	return true
+	return nil
 }

@@ -43,6 +43,21 @@ func (g *globalDraft) finish() {
 	def(&g.garpLowerRepeat, g.garpRepeat)
 }
 
+func globalRouterID(d *decoder, n *Node) {
+	if len(n.Words) < 2 {
+		d.fail("missing-value", of(n.Words[0]), "Write router_id NAME.", "router_id names nothing")
+		return
+	}
+	d.cfg.Global.RouterID = n.Words[1].Value
+}
+
+func globalDynamic(d *decoder, n *Node) {
+	d.cfg.Global.DynamicInterfaces = true
+	if len(n.Words) > 1 && n.Words[1].Value != "allow_if_changes" {
+		d.warn("invalid-value", of(n.Words[1]), "The only option is allow_if_changes.", "unknown option '%s' of dynamic_interfaces", n.Words[1].Value)
+	}
+}
+
 func globalMinGARP(d *decoder, n *Node) {
 	if on, ok := d.boolean(n); !ok || !on {
 		return
@@ -76,6 +91,12 @@ func globalScriptUser(d *decoder, n *Node) {
 	if u.Name == "" {
 		d.fail("invalid-value", words(n, 1), "", "script_user names no user")
 		return
+	}
+	if env, ok := d.options.Environment.(UserEnvironment); ok {
+		if err := env.User(u); err != nil {
+			d.fail("script-user", words(n, 1), "", "script_user does not count: %v", err)
+			return
+		}
 	}
 	d.cfg.Global.ScriptUser = u
 }

@@ -7,9 +7,10 @@ type scriptDraft struct {
 	*Script
 	node    *Node
 	command *Node
-	// used is set when an instance or a group tracks it, bad when it cannot be
-	// run.
-	used, bad bool
+	// used is set when an instance or a group tracks it; fault says why it
+	// cannot be run.
+	used  bool
+	fault error
 }
 
 // blockName is the one name of a block like vrrp_instance; without it the block
@@ -43,7 +44,7 @@ func scriptBlock(d *decoder, n *Node) {
 			d.notice("duplicate", words(n, 0), "", "vrrp_script %s is there already at line %d", name, other.Pos.Line)
 		}
 	}
-	s.bad = !d.runnable(&s.Command, of(s.command.Words[1]), "vrrp_script "+name)
+	s.fault = d.canRun(&s.Command, of(s.command.Words[1]))
 	d.scripts = append(d.scripts, s)
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -202,9 +203,19 @@ func (d *decoder) familyOf(a netip.Addr, w Token) bool {
 	return false
 }
 
+// bareAddr reads an address whose prefix length, if it has one, means nothing.
+func (d *decoder) bareAddr(w Token) (netip.Addr, bool) {
+	text, _, has := strings.Cut(w.Value, "/")
+	a, ok := parseAddr(text)
+	if ok && has {
+		d.notice("invalid-prefix", of(w), "Leave the length out.", "the prefix length of %s has no meaning here", w.Value)
+	}
+	return a, ok
+}
+
 func instanceSource(d *decoder, n *Node) {
 	w := n.Words[1]
-	a, ok := parseAddr(w.Value)
+	a, ok := d.bareAddr(w)
 	if !ok {
 		d.fail("invalid-address", of(w), "", "%s is no IP address; %s does not count", w.Value, n.name())
 		return
@@ -230,6 +241,15 @@ func instanceGroup(d *decoder, n *Node) {
 	}
 }
 
+// instanceUnicastWord takes the words of unicast that have no effect yet.
+func instanceUnicastWord(d *decoder, n *Node) {
+	d.inst.unicast = &n.Words[0]
+	if len(n.Words) > 1 && n.Words[1].Value == "never" {
+		return
+	}
+	d.notice("not-honoured", of(n.Words[0]), "", "%s is known, not honoured yet", n.name())
+}
+
 func instanceUnicastTTL(d *decoder, n *Node) {
 	if v, ok := d.number(n.Words[1], 0, 255); ok {
 		d.inst.UnicastTTL = int(v)
@@ -241,7 +261,7 @@ func instancePeers(d *decoder, n *Node) {
 	d.inst.unicast = &n.Words[0]
 	d.lines(n, func(l *Node) {
 		w := l.Words[0]
-		a, ok := parseAddr(w.Value)
+		a, ok := d.bareAddr(w)
 		if !ok {
 			d.fail("invalid-address", of(w), "", "%s is no IP address; the peer does not count", w.Value)
 			return

@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -27,10 +29,12 @@ func (l *loader) define(lines []Token) {
 		if i == 0 {
 			text = strings.TrimLeft(text[len(name)+2:], " \t")
 		}
-		parts = append(parts, strings.TrimRight(strings.TrimSuffix(text, `\`), " \t"))
-	}
-	if len(parts) > 1 && parts[0] == "" {
-		parts = parts[1:]
+		if t.More {
+			text = strings.TrimSuffix(text, `\`)
+		}
+		if text = strings.TrimRight(text, " \t"); text != "" {
+			parts = append(parts, text)
+		}
 	}
 	if l.vars == nil {
 		l.vars = map[string]definition{}
@@ -52,6 +56,11 @@ func (l *loader) substitute(words []Token) [][]Token {
 	if err != nil {
 		l.fail("definition", span{words[0], last}, "", "%v", err)
 		return nil
+	}
+	if !l.shell[words[0].Value] {
+		for _, name := range e.missing {
+			l.notice("undefined", span{words[0], last}, "Define it above by $"+name+"=VALUE.", "$%s is not defined and stays as it is", name)
+		}
 	}
 	if !e.changed {
 		return [][]Token{words}
@@ -80,6 +89,8 @@ type expansion struct {
 	// origin is, for each byte of out, the offset in the source that it is from.
 	origin  []int
 	changed bool
+	// missing are the names that stand for nothing.
+	missing []string
 }
 
 var (
@@ -95,26 +106,26 @@ func (e *expansion) text(s string, offset int, nested []string) error {
 		if len(nested) == 0 {
 			at += i
 		}
+		if !strings.HasPrefix(s[i:], "$") {
+			e.byte(s[i], at)
+			i++
+			continue
+		}
 		name, length := reference(s[i:])
 		value, ok := "", false
 		if length > 0 {
 			value, ok = e.value(name)
 		}
 		if !ok {
-			e.out.WriteByte(s[i])
-			e.origin = append(e.origin, at)
+			e.undefined(name, len(nested))
+			e.byte(s[i], at)
 			i++
-			if len(e.origin) > maxExpansion {
-				return errTooLong
-			}
 			continue
 		}
-		for _, n := range nested {
-			if n == name {
-				return errors.Join(errSelfReference, errors.New("$"+name))
-			}
+		if slices.Contains(nested, name) {
+			return fmt.Errorf("$%s: %w", name, errSelfReference)
 		}
-		if len(nested) > maxIncludeDepth {
+		if len(nested) > maxIncludeDepth || len(e.origin) > maxExpansion {
 			return errTooLong
 		}
 		e.changed = true
@@ -124,6 +135,19 @@ func (e *expansion) text(s string, offset int, nested []string) error {
 		i += length
 	}
 	return nil
+}
+
+// byte adds one byte of the source.
+func (e *expansion) byte(c byte, origin int) {
+	e.out.WriteByte(c)
+	e.origin = append(e.origin, origin)
+}
+
+// undefined notes a name in the line itself that stands for nothing.
+func (e *expansion) undefined(name string, depth int) {
+	if name != "" && depth == 0 {
+		e.missing = append(e.missing, name)
+	}
 }
 
 // reference reads "$NAME" or "${NAME}" at the start of s; length is 0 for none.
@@ -176,17 +200,22 @@ func (e *expansion) lines(first Token) [][]Token {
 	lx := &lexer{src: text, shell: e.loader.shell, expanded: true}
 	var out [][]Token
 	var line []Token
+	skip := false
 	for _, t := range lx.run() {
 		switch t.Kind {
 		case TokenNewline:
-			out, line = append(out, line), nil
+			out, line, skip = append(out, line), nil, false
+		case TokenCondition:
+			skip = !e.loader.holds(t.Value)
 		case TokenWord, TokenOpen, TokenClose:
 			from := e.origin[t.Offset]
 			to := max(e.origin[t.Offset+len(t.Text)-1]+1, from)
 			t.Text = first.src.text[from:to]
 			t.Offset, t.Line, t.src = from, first.Line, first.src
 			t.Column = first.Column + from - first.Offset
-			line = append(line, t)
+			if !skip {
+				line = append(line, t)
+			}
 		default:
 		}
 	}

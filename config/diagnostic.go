@@ -41,6 +41,14 @@ type Environment interface {
 	Script(cmd Command, security bool) error
 }
 
+// UserEnvironment is an Environment that knows the host's users too. Where an
+// Environment is none, script_user is taken as it is.
+type UserEnvironment interface {
+	Environment
+	// User says why scripts cannot be run as u, or nil.
+	User(u User) error
+}
+
 // Options are what Load needs to know beside the file.
 type Options struct {
 	// ID is the configuration's id for @ID lines; @tandem lines always count.

@@ -49,27 +49,16 @@ func lineLength(tokens []Token) int {
 	continued := false
 	for i, t := range tokens {
 		if t.Kind == TokenDefinition {
-			continued = strings.HasSuffix(t.Text, `\`)
+			continued = t.More
 		}
-		if t.Kind == TokenNewline && (!continued || !definitionFollows(tokens[i+1:])) {
-			return i + 1
+		if t.Kind == TokenNewline {
+			if !continued {
+				return i + 1
+			}
+			continued = false
 		}
 	}
 	return len(tokens)
-}
-
-// definitionFollows is true where the next line is one of a definition.
-func definitionFollows(tokens []Token) bool {
-	for _, t := range tokens {
-		switch t.Kind {
-		case TokenSpace:
-		case TokenDefinition:
-			return true
-		default:
-			return false
-		}
-	}
-	return false
 }
 
 // line adds one line to the stream.

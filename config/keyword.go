@@ -40,6 +40,8 @@ type Keyword struct {
 	Reason   string `json:"reason,omitempty"`
 	// Instead is what to write in the place of a deprecated keyword.
 	Instead string `json:"instead,omitempty"`
+	// Silent is true where keepalived says nothing of the deprecation.
+	Silent bool `json:"-"`
 	// Shell is true where the line is quoted as a shell's.
 	Shell bool `json:"shell,omitempty"`
 	// Tandem is true for tandem's own keywords.
@@ -95,6 +97,12 @@ func without(reason string) option {
 func instead(name string) option {
 	return func(k *Keyword) { k.Instead = name }
 }
+
+// silent marks a deprecated row of which keepalived says nothing.
+func silent(k *Keyword) { k.Silent = true }
+
+// lenient marks a row whose missing parameter its decoder reports.
+func lenient(k *Keyword) { k.Form = FormOptional }
 
 // shell marks a row whose line is quoted as a shell's.
 func shell(k *Keyword) { k.Shell = true }

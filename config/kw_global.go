@@ -44,7 +44,7 @@ func globalProcess() []Keyword {
 			row(name+"_rt_priority", "1..99", "unset", "2.0.0", "Runs the "+what+" process in real time with that priority.", without(goScheduling)),
 			row(name+"_cpu_affinity", "CPU ...", "none", "2.0.17", "Binds the "+what+" process to CPUs.", without(goScheduling)),
 			row(name+"_rlimit_rttime", "USECS", "10000", "2.1.0", "Limits how long the "+what+" process may run in real time without a pause.", without(goScheduling)),
-			row(name+"_rlimit_rtime", "USECS", "10000", "2.0.0", "Is the old name of "+name+"_rlimit_rttime.", without(goScheduling), instead(name+"_rlimit_rttime")),
+			row(name+"_rlimit_rtime", "USECS", "10000", "2.0.0", "Is the old name of "+name+"_rlimit_rttime.", without(goScheduling), instead(name+"_rlimit_rttime"), silent),
 		)
 	}
 	return append(out,
@@ -52,7 +52,7 @@ func globalProcess() []Keyword {
 		row("process_name", "NAME", "keepalived", "2.0.16", "Names the parent process.", without(onlyOneProcess)),
 		row("vrrp_process_name", "NAME", "unset", "2.0.16", "Names the VRRP process.", without(onlyOneProcess)),
 		row("checker_process_name", "NAME", "unset", "2.2.0", "Names the health check process.", without(onlyOneProcess)),
-		row("lvs_process_name", "NAME", "unset", "2.0.16", "Is the old name of checker_process_name.", without(onlyOneProcess), instead("checker_process_name")),
+		row("lvs_process_name", "NAME", "unset", "2.0.16", "Is the old name of checker_process_name.", without(onlyOneProcess), instead("checker_process_name"), silent),
 		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", without(onlyOneProcess)),
 		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", without(goScheduling)),
 		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", without(goScheduling)),
@@ -85,7 +85,7 @@ func globalScripts() []Keyword {
 
 func globalMail() []Keyword {
 	return []Keyword{
-		row("router_id", "NAME", "host name", "1.1.8", "Names this node in messages.", does(func(d *decoder, n *Node) { d.cfg.Global.RouterID = n.Words[1].Value })),
+		row("router_id", "NAME", "host name", "1.1.8", "Names this node in messages.", lenient, does(globalRouterID)),
 		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", without(noMail)),
 		row("smtp_server", "HOST [PORT]", "none", "<=0.6.6", "Is the mail relay.", without(noMail)),
 		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", without(noMail)),
@@ -99,7 +99,7 @@ func globalMail() []Keyword {
 		row("snmp_socket", "SOCKET", "net-snmp's", "1.2.20", "Is the AgentX socket.", without(noSNMP)),
 		row("enable_traps", "", "off", "1.2.5", "Sends SNMP traps.", without(noSNMP)),
 		row("enable_snmp_vrrp", "", "off", "2.0.0", "Serves the VRRP part of keepalived's MIB.", without(noSNMP)),
-		row("enable_snmp_keepalived", "", "off", "1.2.20", "Is the old name of enable_snmp_vrrp.", without(noSNMP), instead("enable_snmp_vrrp")),
+		row("enable_snmp_keepalived", "", "off", "1.2.20", "Is the old name of enable_snmp_vrrp.", without(noSNMP), instead("enable_snmp_vrrp"), silent),
 		row("enable_snmp_rfc", "", "off", "1.2.20", "Serves the MIBs of RFC 2787 and RFC 6527.", without(noSNMP)),
 		row("enable_snmp_rfcv2", "", "off", "1.2.20", "Serves the MIB of RFC 2787.", without(noSNMP)),
 		row("enable_snmp_rfcv3", "", "off", "1.2.20", "Serves the MIB of RFC 6527.", without(noSNMP)),
@@ -117,16 +117,16 @@ func globalVRRP() []Keyword {
 		return func(d *decoder) *int { return f(&d.global) }
 	}
 	return []Keyword{
-		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.DynamicInterfaces }))),
+		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(globalDynamic)),
 		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none."),
 		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP."),
 		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *Node) { d.global.checksumV2 = true })),
 		row("vrrp_mcast_group4", "IPV4", "224.0.0.18", "1.2.10", "Is the group that IPv4 adverts go to.", does(globalGroup)),
 		row("vrrp_mcast_group6", "IPV6", "ff02::12", "1.2.10", "Is the group that IPv6 adverts go to.", does(globalGroup)),
 		row("vrrp_garp_master_delay", "SECS", "5", "1.2.20", "Is the default of garp_master_delay.", does(intTo(g(func(g *globalDraft) *int { return &g.garpDelay }), 0, maxSeconds))),
-		row("vrrp_garp_master_repeat", "N", "5", "1.2.20", "Is the default of garp_master_repeat.", does(intTo(g(func(g *globalDraft) *int { return &g.garpRepeat }), 0, maxInt))),
+		row("vrrp_garp_master_repeat", "N", "5", "1.2.20", "Is the default of garp_master_repeat.", does(repeatTo(g(func(g *globalDraft) *int { return &g.garpRepeat })))),
 		row("vrrp_garp_master_refresh", "SECS", "0", "1.2.20", "Is the default of garp_master_refresh.", does(intTo(g(func(g *globalDraft) *int { return &g.garpRefresh }), 0, maxSeconds))),
-		row("vrrp_garp_master_refresh_repeat", "N", "1", "1.2.20", "Is the default of garp_master_refresh_repeat.", does(intTo(g(func(g *globalDraft) *int { return &g.garpRefreshRepeat }), 0, maxInt))),
+		row("vrrp_garp_master_refresh_repeat", "N", "1", "1.2.20", "Is the default of garp_master_refresh_repeat.", does(repeatTo(g(func(g *globalDraft) *int { return &g.garpRefreshRepeat })))),
 		row("vrrp_garp_lower_prio_delay", "SECS", "vrrp_garp_master_delay", "1.2.20", "Is the default of garp_lower_prio_delay.", does(intTo(g(func(g *globalDraft) *int { return &g.garpLowerDelay }), 0, maxSeconds))),
 		row("vrrp_garp_lower_prio_repeat", "N", "vrrp_garp_master_repeat", "1.2.20", "Is the default of garp_lower_prio_repeat.", does(intTo(g(func(g *globalDraft) *int { return &g.garpLowerRepeat }), 0, maxInt))),
 		row("vrrp_down_timer_adverts", "1..100", "3", "2.2.3", "Is the default of down_timer_adverts.", does(intTo(g(func(g *globalDraft) *int { return &g.downTimerAdverts }), 1, 100))),
@@ -178,7 +178,7 @@ func globalIPVS() []Keyword {
 		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs."),
 		row("lvs_flush", "", "off", "1.2.23", "Empties the IPVS table at the start.", without("tandem leaves services of others alone")),
 		row("lvs_flush_on_stop", "[VS]", "off", "2.2.0", "Empties the IPVS table at the end.", without("tandem leaves services of others alone")),
-		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", without("tandem leaves services of others alone"), instead("lvs_flush_on_stop")),
+		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", without("tandem leaves services of others alone"), instead("lvs_flush_on_stop"), silent),
 		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel."),
 		row("lvs_netlink_cmd_rcv_bufs", "BYTES", "system", "2.0.0", "Sizes the buffer of the checkers' netlink commands."),
 		row("lvs_netlink_cmd_rcv_bufs_force", "[BOOL]", "false", "2.0.0", "Exceeds the system's limit with it."),

@@ -16,7 +16,7 @@ func trackerKeywords() []Keyword {
 		row("vrrp_script", "NAME { }", "", "1.1.13", "Is a script that is run again and again, to be tracked.", does(scriptBlock)),
 		row("vrrp_track_process", "NAME { }", "", "2.0.11", "Counts the processes of a kind, to be tracked.", without(noTracker)),
 		row("track_file", "NAME { }", "", "2.1.0", "Is a file with a number, to be tracked.", without(noTracker)),
-		row("vrrp_track_file", "NAME { }", "", "2.0.0", "Is the old name of track_file.", instead("track_file"), without(noTracker)),
+		row("vrrp_track_file", "NAME { }", "", "2.0.0", "Is the old name of track_file.", instead("track_file"), silent, without(noTracker)),
 		row("bfd_instance", "NAME { }", "", "2.0.0", "Is a BFD session, to be tracked.", without(noBFD)),
 	})...)
 	out = append(out, in("vrrp_script", scriptRows())...)

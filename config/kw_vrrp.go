@@ -100,10 +100,10 @@ func instanceAddresses() []Keyword {
 		row("unicast_src_ip", "IP", "the interface's", "1.2.10", "Is the source address of unicast adverts.", does(instanceSource)),
 		row("mcast_dst_ip", "IP", "vrrp_mcast_group", "2.2.5", "Is the group that the instance's adverts go to.", does(instanceGroup)),
 		row("unicast_peer", "{ lines }", "multicast", "1.2.8", "Lists peers to send adverts to, instead of multicast.", does(instancePeers)),
-		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer."),
+		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", does(instanceUnicastWord)),
 		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *Node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
-		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", without("only the checksum of the RFC is used")),
+		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", does(instanceUnicastWord)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
 		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF."),
 	}
@@ -127,9 +127,9 @@ func instanceTiming() []Keyword {
 	}
 	return []Keyword{
 		row("garp_master_delay", "SECS", "vrrp_garp_master_delay", "0.7.1", "Is the time from becoming master to the second round of announcements; 0 is none.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpDelay }), 0, maxSeconds))),
-		row("garp_master_repeat", "N", "vrrp_garp_master_repeat", "1.2.14", "Is how many announcements of an address a round has.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpRepeat }), 0, maxInt))),
+		row("garp_master_repeat", "N", "vrrp_garp_master_repeat", "1.2.14", "Is how many announcements of an address a round has.", does(repeatTo(g(func(i *instanceDraft) *int { return &i.garpRepeat })))),
 		row("garp_master_refresh", "SECS", "vrrp_garp_master_refresh", "1.2.10", "Is the time between rounds while master; 0 is none.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpRefresh }), 0, maxSeconds))),
-		row("garp_master_refresh_repeat", "N", "vrrp_garp_master_refresh_repeat", "1.2.14", "Is how many announcements of an address such a round has.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpRefreshRepeat }), 0, maxInt))),
+		row("garp_master_refresh_repeat", "N", "vrrp_garp_master_refresh_repeat", "1.2.14", "Is how many announcements of an address such a round has.", does(repeatTo(g(func(i *instanceDraft) *int { return &i.garpRefreshRepeat })))),
 		row("garp_lower_prio_delay", "SECS", "vrrp_garp_lower_prio_delay", "1.2.20", "Is the time to the second round after an advert of lower priority.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerDelay }), 0, maxSeconds))),
 		row("garp_lower_prio_repeat", "N", "vrrp_garp_lower_prio_repeat", "1.2.20", "Is how many announcements of an address follow such an advert.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerRepeat }), 0, maxInt))),
 		row("down_timer_adverts", "1..100", "vrrp_down_timer_adverts", "2.2.3", "Is how many adverts may be missing before the master counts as down.", does(intTo(g(func(i *instanceDraft) *int { return &i.downTimer }), 1, 100))),

@@ -27,8 +27,8 @@ type lexer struct {
 	words int
 	// inDefinition is true on the lines that continue a definition.
 	inDefinition bool
-	// expanded is true for the text of a definition, in which comments,
-	// conditions and definitions are gone.
+	// expanded is true for a line with its definitions put in, which has no
+	// comment any more.
 	expanded bool
 }
 
@@ -83,7 +83,8 @@ func (lx *lexer) line(start, end int) {
 		bare--
 	}
 	if lx.expanded {
-		for i := lx.space(start, end); i < end; {
+		i := lx.condition(lx.space(start, end), end)
+		for i < end {
 			i = lx.space(lx.next(i, end), end)
 		}
 		return
@@ -96,24 +97,19 @@ func (lx *lexer) line(start, end int) {
 	}
 	stop := commentStart(text[start:end]) + start
 	i := lx.space(start, stop)
-	if i < stop && text[i] == '@' && !lx.inDefinition {
-		j := i
-		for j < stop && !isBlank(text[j]) {
-			j++
-		}
-		lx.add(TokenCondition, i, j)
-		i = lx.space(j, stop)
+	if !lx.inDefinition {
+		i = lx.condition(i, stop)
 	}
-	if i < stop && (lx.inDefinition || definitionName(text[i:stop]) != "") {
-		last := strings.TrimRight(text[i:stop], " \t\r\v\f")
-		lx.add(TokenDefinition, i, i+len(last))
-		i += len(last)
-		i = lx.space(i, stop)
-		lx.inDefinition = strings.HasSuffix(last, `\`)
-	} else {
-		if i >= stop {
-			lx.inDefinition = false
-		}
+	switch {
+	case lx.inDefinition && i < bare || definitionName(text[i:stop]) != "":
+		value := strings.TrimRight(text[i:stop], " \t\r\v\f")
+		t := lx.add(TokenDefinition, i, i+len(value))
+		// A comment does not end a definition that goes on behind it.
+		t.More = strings.HasSuffix(text[start:bare], `\`)
+		lx.inDefinition = t.More
+		lx.space(i+len(value), stop)
+	default:
+		lx.inDefinition = false
 		for i < stop {
 			i = lx.space(lx.next(i, stop), stop)
 		}
@@ -121,6 +117,19 @@ func (lx *lexer) line(start, end int) {
 	if stop < end {
 		lx.add(TokenComment, stop, end)
 	}
+}
+
+// condition adds the "@ID" at i with the blanks behind it, if there is one.
+func (lx *lexer) condition(i, stop int) int {
+	if i >= stop || lx.src.text[i] != '@' {
+		return i
+	}
+	j := i
+	for j < stop && !isBlank(lx.src.text[j]) {
+		j++
+	}
+	lx.add(TokenCondition, i, j)
+	return lx.space(j, stop)
 }
 
 // space adds the blanks from i on and returns where they end.
@@ -191,6 +200,11 @@ func scanPlain(s string) scanned {
 	var b strings.Builder
 	i := 0
 	for i < len(s) && !isBlank(s[i]) && s[i] != '{' && s[i] != '}' && (s[i] != '"' || i == 0) {
+		if n := referenceLength(s[i:]); n > 0 {
+			b.WriteString(s[i : i+n])
+			i += n
+			continue
+		}
 		if s[i] == '\\' && i+1 < len(s) && (s[i+1] == '#' || s[i+1] == '!') {
 			i++
 		}
@@ -216,6 +230,11 @@ func scanShellWord(s string) scanned {
 	w := scanned{}
 	i := 0
 	for i < len(s) && !isBlank(s[i]) && s[i] != '{' && s[i] != '}' {
+		if n := referenceLength(s[i:]); n > 0 {
+			b.WriteString(s[i : i+n])
+			i += n
+			continue
+		}
 		switch s[i] {
 		case '\'', '"':
 			w.quoted = true
@@ -325,6 +344,23 @@ func commentStart(line string) int {
 // isBlank is true for what separates words. A no-break space does not.
 func isBlank(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'
+}
+
+// referenceLength is the length of the "${NAME}" or "${NAME ARGS}" at the start
+// of s, whose braces belong to the word; 0 for none.
+func referenceLength(s string) int {
+	if !strings.HasPrefix(s, "${") {
+		return 0
+	}
+	end := strings.IndexAny(s[2:], "{}\n")
+	if end < 0 || s[2+end] != '}' {
+		return 0
+	}
+	name, _, _ := strings.Cut(s[2:2+end], " ")
+	if !isName(name) {
+		return 0
+	}
+	return end + 3
 }
 
 // definitionName is NAME where line begins with "$NAME=", else empty.

@@ -33,6 +33,20 @@ func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *No
 	}
 }
 
+// repeatTo takes how often something is repeated; 0 is once.
+func repeatTo(place func(*decoder) *int) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		v, ok := d.number(n.Words[1], 0, maxInt)
+		if !ok {
+			return
+		}
+		if v == 0 {
+			d.warn("out-of-range", of(n.Words[1]), "", "%s must be at least 1; 1 is used", n.name())
+		}
+		*place(d) = max(int(v), 1)
+	}
+}
+
 func optIntTo(place func(*decoder) **int, minimum, maximum int64) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if v, ok := d.number(n.Words[1], minimum, maximum); ok {

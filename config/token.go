@@ -19,7 +19,8 @@ const (
 	TokenClose TokenKind = "close"
 	// TokenCondition is the "@ID" or "@^ID" that a line begins with.
 	TokenCondition TokenKind = "condition"
-	// TokenDefinition is a whole line "$NAME=VALUE", or a further line of one.
+	// TokenDefinition is a whole line "$NAME=VALUE", or a further line of one,
+	// which may be empty.
 	TokenDefinition TokenKind = "definition"
 	// TokenDropped is a line that is too long to count.
 	TokenDropped TokenKind = "dropped"
@@ -41,6 +42,8 @@ type Token struct {
 	Quoted bool
 	// Fault is what is wrong with the token, empty for nothing.
 	Fault string
+	// More is true for a line of a definition that goes on in the next line.
+	More bool
 
 	src *source
 }
