@@ -37,29 +37,30 @@ func (c *Client) Apply(ctx context.Context, changes []Change) error {
 // applyBatch sends one batch, and then, together, in the other form what was
 // refused because an entry is there already or no longer.
 func (c *Client) applyBatch(ctx context.Context, changes []Change, failed *failures) error {
-	var again []Change
+	var again, originals []Change
 	comesBack := make(map[ServiceKey]bool)
-	err := c.sendBatch(ctx, changes, func(change Change, err error) {
-		other, verdict := outcome(change, err, comesBack)
+	err := c.sendBatch(ctx, changes, func(i int, err error) {
+		other, verdict := outcome(changes[i], err, comesBack)
 		switch verdict {
 		case done:
 		case retry:
 			again = append(again, other)
+			originals = append(originals, changes[i])
 		case refused:
-			failed.add(change, err)
+			failed.add(changes[i], err)
 		}
 	})
 	if err != nil || len(again) == 0 {
 		return err
 	}
-	return c.sendBatch(ctx, again, failed.add)
+	return c.sendBatch(ctx, again, func(i int, err error) { failed.add(originals[i], err) })
 }
 
-func (c *Client) sendBatch(ctx context.Context, changes []Change, failed func(Change, error)) error {
+func (c *Client) sendBatch(ctx context.Context, changes []Change, failed func(int, error)) error {
 	return c.sock.batch(ctx, c.family, len(changes),
 		func(i int, b []byte) []byte { return appendChange(b, changes[i]) },
 		func(i int) uint8 { return changes[i].command() },
-		func(i int, err error) { failed(changes[i], err) })
+		failed)
 }
 
 type verdict int
@@ -125,12 +126,13 @@ func appendChange(b []byte, c Change) []byte {
 // failures gathers what is refused.
 type failures struct {
 	list    []Failure
-	missing map[ServiceKey]bool // services that could not be added
+	missing map[ServiceKey]bool // services that could not be set
 }
 
 func (f *failures) add(c Change, err error) {
 	k := c.Service.ServiceKey
-	if c.Op == AddService {
+	ofService := c.Op == AddService || c.Op == EditService
+	if ofService {
 		if f.missing == nil {
 			f.missing = make(map[ServiceKey]bool)
 		}
@@ -139,7 +141,7 @@ func (f *failures) add(c Change, err error) {
 	f.list = append(f.list, Failure{
 		Change:      c,
 		Err:         explain(c, err),
-		Consequence: c.Op != AddService && f.missing[k] && errors.Is(err, unix.ESRCH),
+		Consequence: !ofService && f.missing[k] && errors.Is(err, unix.ESRCH),
 	})
 }
 

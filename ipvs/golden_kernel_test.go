@@ -35,7 +35,7 @@ func (l *recordingLink) receive(b []byte, wait time.Duration) (int, error) {
 }
 
 // TestKernelGolden does on this kernel what the recorded bytes were recorded
-// of. With TANDEM_GOLDEN it writes a new record to the file of that name.
+// of. It needs ip_vs_pe_sip. With TANDEM_GOLDEN it writes a new record to the file of that name.
 func TestKernelGolden(t *testing.T) {
 	runtime.LockOSThread()
 	ns, err := netns.New()

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // mirror is what a Reconciler knows of the kernel's table, so that a change
@@ -47,26 +50,54 @@ func newMirror(owned []ServiceKey) mirror {
 
 // load reads the whole table.
 func (r *Reconciler) load(ctx context.Context) error {
-	begin := time.Now()
-	digest, err := r.digest(ctx)
+	var (
+		digest Digest
+		table  Table
+	)
+	digestCost, err := r.measured(func() (err error) {
+		digest, err = r.digest(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	table, err := r.conn.Table(ctx)
+	tableCost, err := r.measured(func() (err error) {
+		table, err = r.conn.Table(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	r.have, r.trusted = table, digest
 	r.loaded, r.unordered = true, true
 	clear(r.suspect)
-	cost := time.Since(begin)
-	r.watchAt = r.pace(r.config.watch, cost)
-	r.fullAt = r.pace(r.config.full, cost)
+	r.watchAt = r.pace(r.config.watch, digestCost)
+	r.fullAt = r.pace(r.config.full, tableCost)
 	if digest == nil {
 		// Only a dump shows a change here: as often as the budget allows.
-		r.fullAt = r.watchAt
+		r.fullAt = r.pace(r.config.watch, tableCost)
+		r.watchAt = r.fullAt
 	}
 	return nil
+}
+
+// measured returns the processor time that f took. Time on a wall's clock would
+// stretch the periods on a busy host, where nothing is saved by it.
+func (r *Reconciler) measured(f func() error) (time.Duration, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	begin := r.config.clock()
+	err := f()
+	return r.config.clock() - begin, err
+}
+
+// threadTime is the processor time of the calling thread.
+func threadTime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 // digest is the kernel's, or nil where there is none.
@@ -112,14 +143,19 @@ func (r *Reconciler) refresh(ctx context.Context) error {
 // watch takes the fingerprints, and reads those of our services that they do
 // not show to be as they were.
 func (r *Reconciler) watch(ctx context.Context, g goal) error {
-	begin := time.Now()
+	cost, err := r.measured(func() error { return r.look(ctx, g) })
+	r.watchAt = r.pace(r.config.watch, cost)
+	return err
+}
+
+func (r *Reconciler) look(ctx context.Context, g goal) error {
 	digest, err := r.digest(ctx)
 	if err != nil {
 		return err
 	}
 	if digest == nil {
-		r.watchAt = r.fullAt
-		return nil
+		r.loaded = false // nothing to compare with: a dump has to do
+		return r.load(ctx)
 	}
 	ours := func(k ServiceKey) bool {
 		_, wanted := g.want[k]
@@ -141,7 +177,6 @@ func (r *Reconciler) watch(ctx context.Context, g goal) error {
 	// What was read after its fingerprint was taken goes with it, unless apply
 	// now finds it to be wrong and changes it.
 	r.trusted = digest
-	r.watchAt = r.pace(r.config.watch, time.Since(begin))
 	return nil
 }
 

@@ -14,6 +14,8 @@ type options struct {
 
 	watch, full     time.Duration
 	retry, retryMax time.Duration
+
+	clock func() time.Duration // counts what reading the kernel's table costs
 }
 
 func defaultOptions() options {
@@ -22,6 +24,7 @@ func defaultOptions() options {
 		full:     30 * time.Second,
 		retry:    time.Second,
 		retryMax: 30 * time.Second,
+		clock:    threadTime,
 	}
 }
 

@@ -34,7 +34,9 @@ func work(t *testing.T, kernel *ipvstest.Kernel, test func(t *testing.T, b *benc
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, kernel: kernel}
+		begin := time.Now()
 		opts := append([]ipvs.Option{
+			ipvs.WithClock(func() time.Duration { return time.Since(begin) }),
 			ipvs.OnError(func(err error) { b.errors = append(b.errors, fmt.Sprint(err)) }),
 			ipvs.OnRepair(func(made []ipvs.Change) {
 				for _, c := range made {
