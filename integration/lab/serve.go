@@ -26,6 +26,9 @@ func (h *Host) ServeUDP(port uint16) error {
 		return err
 	}
 	h.owns(conn)
+	if u, ok := conn.(*net.UDPConn); ok {
+		roomy(u)
+	}
 	go func() {
 		buf := make([]byte, 2048)
 		for {
