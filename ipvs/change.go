@@ -1,9 +1,9 @@
 package ipvs
 
 import (
-	"encoding"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +38,6 @@ var opNames = [...]string{
 	AddDestination: "add-destination", EditDestination: "edit-destination", DeleteDestination: "delete-destination",
 }
 
-var _ encoding.TextMarshaler = Op(0)
-
 // String is the operation's name: add-service, edit-destination, ...
 func (o Op) String() string {
 	if int(o) < len(opNames) && opNames[o] != "" {
@@ -50,6 +48,16 @@ func (o Op) String() string {
 
 // MarshalText is the operation's name.
 func (o Op) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (o *Op) UnmarshalText(b []byte) error {
+	i := slices.Index(opNames[:], string(b))
+	if i <= 0 {
+		return fmt.Errorf("unknown operation %q", b)
+	}
+	*o = Op(i)
+	return nil
+}
 
 // Change is one message to the kernel.
 type Change struct {

@@ -154,8 +154,7 @@ func (r *Reconciler) look(ctx context.Context, g goal) error {
 		return err
 	}
 	if digest == nil {
-		r.loaded = false // nothing to compare with: a dump has to do
-		return r.load(ctx)
+		return r.load(ctx) // nothing to compare with: a dump has to do
 	}
 	ours := func(k ServiceKey) bool {
 		_, wanted := g.want[k]

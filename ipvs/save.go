@@ -15,11 +15,18 @@ import (
 func (t Table) String() string {
 	var b strings.Builder
 	for _, k := range t.Keys() {
-		e := t[k]
-		fmt.Fprintf(&b, "-A %s -s %s%s\n", k.save(), e.Scheduler, e.Service.saveOptions())
-		for _, d := range sortedDestinations(e.Destinations) {
-			fmt.Fprintf(&b, "-a %s %s\n", k.save(), d.save())
-		}
+		b.WriteString(t[k].String())
+	}
+	return b.String()
+}
+
+// String is the service and its destinations as Table.String writes them.
+func (e Entry) String() string {
+	var b strings.Builder
+	k := e.ServiceKey.save()
+	fmt.Fprintf(&b, "-A %s -s %s%s\n", k, e.Scheduler, e.Service.saveOptions())
+	for _, d := range sortedDestinations(e.Destinations) {
+		fmt.Fprintf(&b, "-a %s %s\n", k, d.save())
 	}
 	return b.String()
 }
