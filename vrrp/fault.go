@@ -3,6 +3,7 @@ package vrrp
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // This file is FAULT, keepalived's state of a router that cannot take part: its
@@ -72,6 +73,7 @@ func (r *Router) enterFault(cause Cause) {
 		return
 	}
 	r.leaveElection()
+	r.startupUntil = time.Time{}
 	r.gaveUp = false
 	r.setState(Failed, cause)
 }

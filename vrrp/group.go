@@ -16,8 +16,7 @@ type Group struct {
 	name    string
 	members []*Router
 	state   State
-	last    GroupOutput // the last change of a member's state, the cause of ours
-	outs    []Output
+	outs    []Output // scratch
 }
 
 // GroupInput is an Input for one member, by its configuration's Name, or for
@@ -41,8 +40,26 @@ type GroupOutput struct {
 func NewGroup(name string, members ...*Router) *Group {
 	g := &Group{name: name, members: members}
 	g.introduce()
-	g.state = g.common()
+	g.state = g.initial()
 	return g
+}
+
+// initial is the state of a group that is built around routers, running or not: a
+// member that has not started yet does not count.
+func (g *Group) initial() State {
+	all := Init
+	for _, m := range g.members {
+		switch {
+		case m.state == Failed:
+			return Failed
+		case m.state == Init:
+		case all == Init:
+			all = m.state
+		case all != m.state:
+			all = Backup
+		}
+	}
+	return all
 }
 
 // introduce tells the members what they must know of each other.
@@ -84,10 +101,10 @@ func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOut
 	for _, m := range g.members {
 		m.now = now
 	}
-	all := in.Member == ""
+	before, all := len(out), in.Member == ""
 	switch x := in.Input.(type) {
 	case Command:
-		return g.report(g.settle(now, g.command(now, x, out)))
+		return g.report(before, g.settle(now, g.command(now, x, out)))
 	case Shutdown:
 		all = true
 	}
@@ -99,7 +116,7 @@ func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOut
 	if _, ok := in.Input.(Reconfigure); ok {
 		g.introduce()
 	}
-	return g.report(g.settle(now, out))
+	return g.report(before, g.settle(now, out))
 }
 
 // deliver gives one member one input.
@@ -128,11 +145,7 @@ func (g *Group) deliver(now time.Time, m *Router, in Input, out []GroupOutput) [
 func (g *Group) collect(m *Router, out []GroupOutput) []GroupOutput {
 	g.outs = m.end()
 	for i, o := range g.outs {
-		named := GroupOutput{Member: m.cfg.Name, Output: o}
-		if _, ok := o.(StateChanged); ok {
-			g.last = named
-		}
-		out = append(out, named)
+		out = append(out, GroupOutput{Member: m.cfg.Name, Output: o})
 		g.outs[i] = nil
 	}
 	return out
@@ -291,20 +304,24 @@ func (g *Group) common() State {
 	return common
 }
 
-// report tells of the group's own change of state, after its members'.
-func (g *Group) report(out []GroupOutput) []GroupOutput {
+// report tells of the group's own change of state, after its members'. Its cause
+// is that of the first member to move there in this Step, whose outputs begin at
+// before.
+func (g *Group) report(before int, out []GroupOutput) []GroupOutput {
 	to := g.common()
 	if to == g.state {
 		return out
 	}
-	from := g.state
+	change := StateChanged{From: g.state, To: to}
 	g.state = to
 	if g.name == "" {
 		return out
 	}
-	change := StateChanged{From: from, To: to}
-	if last, ok := g.last.Output.(StateChanged); ok {
-		change.Cause = Cause{last.Cause.Kind, g.last.Member + ": " + last.Cause.Detail}
+	for _, o := range out[before:] {
+		if c, ok := o.Output.(StateChanged); ok && c.To == to {
+			change.Cause = Cause{c.Cause.Kind, o.Member + ": " + c.Cause.Detail}
+			break
+		}
 	}
 	return append(out, GroupOutput{Output: change})
 }

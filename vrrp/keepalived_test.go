@@ -67,6 +67,12 @@ func TestStartupDelay(t *testing.T) {
 		step{"10s", fire, ""},
 		step{"0s", nil, "13.609375s"},
 	))
+	play(t, cfg, asBackup(
+		step{"1s", Fault{Cause: "script", Active: true}, "BACKUP>FAULT fault"},
+		step{"10s", fire, ""},
+		step{"11s", Fault{Cause: "script"}, "FAULT>BACKUP recovered"},
+		step{"0s", nil, "14.609375s"},
+	))
 	cfg.Priority = 255
 	play(t, cfg, asBackup(step{"10s", fire, "advert 255; acquire 10,11"}))
 }

@@ -289,6 +289,9 @@ func (n *simNode) carryOut(seg int, o Output) {
 		if o.From == Master {
 			n.served[seg] = s.now
 		}
+		if o.To == Master {
+			s.shared[seg] = time.Time{} // each new master has its time to be heard
+		}
 		if o.From == Init {
 			// The agent's part: what an earlier process left and we do not hold goes.
 			n.host(0, func() {
