@@ -269,6 +269,12 @@ func (w *fakeWire) addrs() []string {
 	return out
 }
 
+// pause lets synthetic time pass, and what is due then happen.
+func pause(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // runAnnouncer runs body beside an announcer on a fake wire, in synthetic time.
 func runAnnouncer(t *testing.T, log hclog.Logger, arp, na time.Duration, body func(*Announcer, *fakeWire)) {
 	t.Helper()
@@ -296,7 +302,7 @@ func TestAnnouncerRounds(t *testing.T) {
 			t.Errorf("sent (-want +got):\n%s", diff)
 		}
 		// Nothing more comes by itself, and the socket is used again.
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		a.Announce(ethernet, addrs("192.0.2.3"), 1)
 		synctest.Wait()
 		if got := w.addrs(); len(got) != 7 || got[6] != "192.0.2.3" {
@@ -315,7 +321,7 @@ func TestAnnouncerSpacing(t *testing.T) {
 		a.Announce(ethernet, addrs("192.0.2.1", "2001:db8::1", "192.0.2.2"), 2)
 		// Another interface waits for nobody.
 		a.Announce(Link{Name: "v1", Index: 4, MAC: testMAC}, addrs("192.0.2.9"), 1)
-		time.Sleep(time.Second)
+		pause(time.Second)
 		got := map[int][]time.Duration{}
 		for _, f := range w.sent {
 			got[f.index] = append(got[f.index], f.at.Sub(begin))
@@ -342,12 +348,12 @@ func TestAnnouncerCancel(t *testing.T) {
 		other := Link{Name: "v1", Index: 4, MAC: testMAC}
 		a.Announce(ethernet, []netip.Addr{gone, kept}, 100)
 		a.Announce(other, []netip.Addr{gone}, 100)
-		time.Sleep(50*time.Millisecond + time.Microsecond)
+		pause(50*time.Millisecond + time.Microsecond)
 		a.Cancel(ethernet.Index, gone)
 		w.mu.Lock()
 		w.sent = nil
 		w.mu.Unlock()
-		time.Sleep(time.Second)
+		pause(time.Second)
 		count := map[string]int{}
 		for _, f := range w.sent {
 			count[fmt.Sprintf("%d %s", f.index, f.addr)]++
@@ -373,14 +379,14 @@ func TestAnnouncerRetries(t *testing.T) {
 		}
 		a.Announce(ethernet, []netip.Addr{one, two}, 2)
 		a.Announce(Link{Name: "v1", Index: 4, MAC: testMAC}, []netip.Addr{one}, 1)
-		time.Sleep(200 * time.Millisecond)
+		pause(200 * time.Millisecond)
 		if got := w.addrs(); len(got) != 1 {
 			t.Errorf("while down: %v", got)
 		}
 		w.mu.Lock()
 		failing = false
 		w.mu.Unlock()
-		time.Sleep(200 * time.Millisecond)
+		pause(200 * time.Millisecond)
 		if diff := cmp.Diff([]string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2"}, w.addrs()); diff != "" {
 			t.Errorf("after a link that was down (-want +got):\n%s", diff)
 		}
@@ -391,11 +397,11 @@ func TestAnnouncerRetries(t *testing.T) {
 		w.mu.Unlock()
 		log.Reset()
 		a.Announce(ethernet, []netip.Addr{one, two}, 2)
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		w.mu.Lock()
 		failing = false
 		w.mu.Unlock()
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if got := w.addrs(); len(got) != 0 {
 			t.Errorf("given up, and yet sent: %v", got)
 		}
@@ -413,7 +419,7 @@ func TestAnnouncerRetries(t *testing.T) {
 		}
 		w.mu.Unlock()
 		a.Announce(ethernet, []netip.Addr{one, two}, 2)
-		time.Sleep(time.Second)
+		pause(time.Second)
 		if diff := cmp.Diff([]string{"192.0.2.2", "192.0.2.2"}, w.addrs()); diff != "" {
 			t.Errorf("beside a bad frame (-want +got):\n%s", diff)
 		}
@@ -431,13 +437,13 @@ func TestAnnouncerReopens(t *testing.T) {
 			return nil
 		}
 		a.Announce(ethernet, addrs("192.0.2.1"), 1)
-		time.Sleep(time.Second)
+		pause(time.Second)
 		if len(w.sent) != 1 || !slices.Equal(w.opened, []int{3, 3}) {
 			t.Errorf("%d sent, sockets opened on %v", len(w.sent), w.opened)
 		}
 		a.Announce(ethernet, addrs("192.0.2.1"), 1)
 		a.Forget(ethernet.Index)
-		time.Sleep(time.Second)
+		pause(time.Second)
 		if len(w.sent) > 2 {
 			t.Errorf("%d sent on a forgotten link", len(w.sent))
 		}

@@ -49,10 +49,14 @@ func (m *Monitor) Run(ctx context.Context, handler func(Event)) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if first {
+		if first && !errors.Is(err, unix.ENOBUFS) {
 			return err
 		}
-		m.log.Warn("lost the kernel's link and address notifications, starting again", "error", err)
+		if errors.Is(err, unix.ENOBUFS) {
+			m.log.Warn("the kernel dropped link and address notifications, listing all again")
+			continue
+		}
+		m.log.Warn("the kernel's link and address notifications failed, starting again", "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -61,7 +65,8 @@ func (m *Monitor) Run(ctx context.Context, handler func(Event)) error {
 	}
 }
 
-// session runs on one socket until it fails.
+// session runs on one socket until it fails, or has lost something: a socket
+// that overflowed may be in the middle of a listing, so the next one is new.
 func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool) error {
 	conn, err := dialRTNL(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
 	if err != nil {
@@ -81,47 +86,35 @@ func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool)
 	m.table.flush(handler)
 	handler(Synced{})
 	for {
-		lost, err := m.gather(ctx, conn)
-		switch {
-		case err != nil:
+		if err := m.gather(ctx, conn); err != nil {
 			return err
-		case lost:
-			m.log.Warn("the kernel dropped link and address notifications, listing all again")
-			if err := m.list(ctx, conn); err != nil {
-				return err
-			}
-			m.table.flush(handler)
-			handler(Synced{})
-		default:
-			m.table.flush(handler)
 		}
+		m.table.flush(handler)
 	}
 }
 
 // gather waits for a notification and takes in those that come with it.
-func (m *Monitor) gather(ctx context.Context, conn *rtnl) (lost bool, err error) {
+func (m *Monitor) gather(ctx context.Context, conn *rtnl) error {
 	b, err := conn.receive()
 	settled := false
 	for n := 0; ; n++ {
 		switch {
-		case errors.Is(err, unix.ENOBUFS):
-			return true, nil
 		case err != nil:
-			return false, err
+			return err
 		case b != nil:
 			m.take(b)
 		case settled || m.table.urgent:
-			return false, nil
+			return nil
 		default:
 			settled = true
 			select {
 			case <-ctx.Done():
-				return false, ctx.Err()
+				return ctx.Err()
 			case <-time.After(settleTime):
 			}
 		}
 		if n == batch {
-			return false, nil
+			return nil
 		}
 		b, err = conn.poll()
 	}
@@ -130,9 +123,13 @@ func (m *Monitor) gather(ctx context.Context, conn *rtnl) (lost bool, err error)
 // take updates the table from one datagram.
 func (m *Monitor) take(b []byte) {
 	for msg, rest, ok := nextMessage(b); ok; msg, rest, ok = nextMessage(rest) {
-		if err := m.table.update(msg); err != nil {
-			m.log.Warn("netlink message passed over", "error", err)
-		}
+		m.update(msg)
+	}
+}
+
+func (m *Monitor) update(msg message) {
+	if err := m.table.update(msg); err != nil {
+		m.log.Warn("netlink message passed over", "error", err)
 	}
 }
 
@@ -146,16 +143,25 @@ func (m *Monitor) list(ctx context.Context, conn *rtnl) error {
 		if err == nil {
 			err = m.dump(ctx, conn, unix.RTM_GETADDR, unix.SizeofIfAddrmsg)
 		}
-		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOBUFS) {
+		if errors.Is(err, unix.EINTR) {
 			continue // the tables changed under the listing
 		}
 		if err != nil {
 			return fmt.Errorf("list links and addresses: %w", err)
 		}
 		m.table.sweep()
-		return nil
+		return arm(ctx, conn, 0)
 	}
 	return fmt.Errorf("list links and addresses: changed %d times meanwhile", attempts)
+}
+
+// arm bounds the receives that follow. The context's end sets a bound too, which
+// must not be lost.
+func arm(ctx context.Context, conn *rtnl, d time.Duration) error {
+	if err := conn.deadline(d); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 func (m *Monitor) dump(ctx context.Context, conn *rtnl, typ uint16, header int) error {
@@ -166,28 +172,29 @@ func (m *Monitor) dump(ctx context.Context, conn *rtnl, typ uint16, header int) 
 	}
 	interrupted := false
 	for {
-		in, err := conn.receive()
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := arm(ctx, conn, answerTime); err != nil {
+			return err
 		}
+		in, err := conn.receive()
 		if err != nil {
 			return err
 		}
 		for msg, rest, ok := nextMessage(in); ok; msg, rest, ok = nextMessage(rest) {
-			if msg.seq == seq {
-				interrupted = interrupted || msg.flags&unix.NLM_F_DUMP_INTR != 0
-				if msg.typ == unix.NLMSG_ERROR {
-					return msg.result()
-				}
-				if msg.typ == unix.NLMSG_DONE {
-					if interrupted {
-						return unix.EINTR
-					}
-					return nil
-				}
+			if msg.seq != seq {
+				m.update(msg)
+				continue
 			}
-			if err := m.table.update(msg); err != nil {
-				m.log.Warn("netlink message passed over", "error", err)
+			interrupted = interrupted || msg.flags&unix.NLM_F_DUMP_INTR != 0
+			switch msg.typ {
+			case unix.NLMSG_ERROR:
+				return msg.result()
+			case unix.NLMSG_DONE:
+				if interrupted {
+					return unix.EINTR
+				}
+				return nil
+			default:
+				m.update(msg)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,7 +25,9 @@ type watcher struct {
 	// links is the host as the events have it.
 	links map[string]Link
 	wrong []string
-	hold  sync.Mutex
+	// hold keeps the handler busy while it is locked; entered counts its calls.
+	hold    sync.Mutex
+	entered atomic.Int64
 }
 
 func (n *testNS) monitor() *watcher {
@@ -53,6 +56,7 @@ func (n *testNS) monitor() *watcher {
 
 // take applies an event, and checks that events and Links agree.
 func (w *watcher) take(e Event) {
+	w.entered.Add(1)
 	w.hold.Lock()
 	defer w.hold.Unlock()
 	w.mu.Lock()
@@ -119,8 +123,10 @@ func TestKernelMonitorListsWhatIsThere(t *testing.T) {
 	if lo, ok := w.link("lo"); !ok || !lo.Up || len(lo.Addresses) != 2 {
 		t.Errorf("loopback %+v", lo)
 	}
-	if _, ok := w.events[len(w.events)-1].(Synced); !ok {
-		t.Errorf("the last event of the listing is %s", describe(w.events[len(w.events)-1]))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := w.events[len(w.events)-1]; describe(last) != "host.Synced" {
+		t.Errorf("the last event of the listing is %s", describe(last))
 	}
 }
 
@@ -204,7 +210,10 @@ func TestKernelMonitorRecoversFromLoss(t *testing.T) {
 	table := a.addresses()
 	want := manyAddresses(1000)
 
-	w.hold.Lock() // the handler is stuck
+	w.hold.Lock()
+	calls := w.entered.Load()
+	a.run("ip", "link", "set", "v0", "mtu", "1400")
+	waitFor(t, "the handler to be stuck", func() bool { return w.entered.Load() > calls })
 	_ = socket.Control(func(fd uintptr) {
 		// The smallest buffer that the kernel gives.
 		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil {
@@ -263,6 +272,8 @@ func TestKernelMonitorGathers(t *testing.T) {
 	}
 	waitFor(t, "all addresses", func() bool { l, _ := w.link("v0"); return len(l.Addresses) == len(want) })
 	changes := 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, e := range w.events {
 		if _, ok := e.(LinkChanged); ok {
 			changes++
