@@ -509,9 +509,6 @@ func TestKernelLoads(t *testing.T) {
 	})
 	var got ipvs.Table
 	timed("full dump", func() { got = mustTable(t, c) })
-	if diff := cmp.Diff(want, got, equalTables); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
-	}
 	for range 2 {
 		timed("digest", func() {
 			if _, err := c.Digest(context.Background()); err != nil {
