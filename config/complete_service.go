@@ -321,7 +321,7 @@ func (d *decoder) completeConnect(s *serviceDraft, r *serverDraft, c *checkDraft
 		d.warn("address-family", words(c.node, 0), "", "bindto %s is not of the family of %s; it does not count", b, c.Connect.Addr)
 		c.Connect.BindAddr = netip.Addr{}
 	}
-	if c.Connect.Port == 0 {
+	if c.Connect.Port == 0 && s.set == "" {
 		d.notice("check-no-port", words(c.node, 0), "Add a line connect_port N.", "%s of real_server %s of %s has no port to connect to", c.Kind, r.Addr, s.title())
 	}
 }

@@ -63,7 +63,10 @@ func (d *decoder) completeIdentity(i *instanceDraft) bool {
 		d.fatal("missing-vrid", i.at("virtual_router_id"), "Add a line virtual_router_id N, the same on every router of the pair.", "vrrp_instance %s has no valid virtual_router_id", i.Name)
 		usable = false
 	}
-	if i.Interface == "" && (i.said["interface"] != nil || !(i.unicast != nil && i.Source.IsValid())) {
+	if i.Interface == "" && i.said["interface"] != nil {
+		// Why it does not count has been reported where it stands.
+		usable = false
+	} else if i.Interface == "" && (i.unicast == nil || !i.Source.IsValid()) {
 		d.fatal("missing-interface", i.at("interface"), "Add a line interface NAME.", "vrrp_instance %s has no interface", i.Name)
 		usable = false
 	}
@@ -438,16 +441,14 @@ func (d *decoder) groupOf(i *instanceDraft) string {
 
 // instanceHelp says which instance may be meant.
 func (d *decoder) instanceHelp(name string) string {
-	best, distance := "", 3
+	names := make([]string, 0, len(d.instances))
 	for _, i := range d.instances {
-		if v := editDistance(name, i.Name, distance); v < distance {
-			best, distance = i.Name, v
-		}
+		names = append(names, i.Name)
 	}
-	if best == "" {
-		return "Define vrrp_instance " + name + ", or remove the member."
+	if best := nearest(name, names); best != "" {
+		return "Did you mean " + best + "?"
 	}
-	return "Did you mean " + best + "?"
+	return "Define vrrp_instance " + name + ", or remove the line."
 }
 
 // dropBadTracks leaves scripts that cannot be run out of what is tracked: their

@@ -77,14 +77,12 @@ func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decode
 	}
 }
 
-func scriptCount(what string, place func(*Script) *int) func(*decoder, *Node) {
+func scriptCount(place func(*Script) *int) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
-		v, ok := d.number(n.Words[1], 1, maxInt)
-		if !ok {
-			d.warn("out-of-range", of(n.Words[1]), "", "%s of vrrp_script %s must be at least 1; 1 is used", what, d.script.Name)
-			v = 1
+		*place(d.script.Script) = 1
+		if v, ok := d.number(n.Words[1], 1, maxInt); ok {
+			*place(d.script.Script) = int(v)
 		}
-		*place(d.script.Script) = int(v)
 	}
 }
 
@@ -178,13 +176,11 @@ func (d *decoder) scriptNamed(name string) *scriptDraft {
 
 // scriptHelp says what may be wrong with the name of a tracked script.
 func (d *decoder) scriptHelp(name string) string {
-	best, distance := "", 3
+	names := make([]string, 0, len(d.scripts))
 	for _, s := range d.scripts {
-		if v := editDistance(name, s.Name, distance); v < distance {
-			best, distance = s.Name, v
-		}
+		names = append(names, s.Name)
 	}
-	if best != "" {
+	if best := nearest(name, names); best != "" {
 		return "Did you mean " + best + "?"
 	}
 	return "Put the block vrrp_script " + name + " above this line."

@@ -112,10 +112,15 @@ func (e *expansion) text(s string, offset int, nested []string) error {
 			continue
 		}
 		name, length := reference(s[i:])
-		value, ok := "", false
-		if length > 0 {
-			value, ok = e.value(name)
+		if value, ok := e.builtIn(name); ok && length > 0 {
+			e.changed = true
+			for k := range len(value) {
+				e.byte(value[k], at)
+			}
+			i += length
+			continue
 		}
+		value, ok := e.loader.vars[name]
 		if !ok {
 			e.undefined(name, len(nested))
 			e.byte(s[i], at)
@@ -129,7 +134,7 @@ func (e *expansion) text(s string, offset int, nested []string) error {
 			return errTooLong
 		}
 		e.changed = true
-		if err := e.text(value, at, append(nested, name)); err != nil {
+		if err := e.text(value.value, at, append(nested, name)); err != nil {
 			return err
 		}
 		i += length
@@ -175,10 +180,10 @@ func reference(s string) (name string, length int) {
 	return s[1:end], end
 }
 
-// value is what a name stands for.
-func (e *expansion) value(name string) (string, bool) {
-	if d, ok := e.loader.vars[name]; ok {
-		return d.value, true
+// builtIn is what a name stands for that no file has defined.
+func (e *expansion) builtIn(name string) (string, bool) {
+	if _, ok := e.loader.vars[name]; ok {
+		return "", false
 	}
 	switch name {
 	case "_PWD":

@@ -94,6 +94,10 @@ func (l *loader) line(tokens []Token) {
 			l.fail("unterminated-quote", of(t), "Close the quote on the same line.", "%s", t.Fault)
 		}
 	}
+	if first := words[0].Value; strings.HasPrefix(first, "~SEQ") || strings.HasPrefix(first, "~LST") {
+		l.notice("not-honoured", span{words[0], words[len(words)-1]}, "Write the lines out.", "the repetition %s is known, not honoured yet: the line does not count", first[:4])
+		return
+	}
 	for _, w := range l.substitute(words) {
 		l.words(w)
 	}
@@ -109,12 +113,8 @@ func (l *loader) words(words []Token) {
 		return
 	}
 	first := words[0]
-	switch {
-	case first.Kind == TokenWord && !first.Quoted && isInclude(first.Value):
+	if first.Kind == TokenWord && !first.Quoted && isInclude(first.Value) {
 		l.include(words)
-		return
-	case first.Kind == TokenWord && (strings.HasPrefix(first.Value, "~SEQ") || strings.HasPrefix(first.Value, "~LST")):
-		l.notice("not-honoured", span{first, words[len(words)-1]}, "Write the lines out.", "the repetition %s is known, not honoured yet: the line does not count", first.Value)
 		return
 	}
 	if first.Value == "include_check" && first.Kind == TokenWord {
@@ -214,14 +214,10 @@ func (l *loader) include(words []Token) {
 		l.fail("include-depth", of(target), "", "includes are nested more than %d deep", maxIncludeDepth)
 		return
 	}
-	pattern := target.Value
-	if !filepath.IsAbs(pattern) {
-		pattern = filepath.Join(filepath.Dir(target.src.name), pattern)
-	}
 	found := 0
-	alternatives := expandBraces(pattern)
+	alternatives := expandBraces(target.Value)
 	for _, alternative := range alternatives {
-		names := globFiles(alternative)
+		names := globFiles(beside(target.src.name, alternative))
 		wild := strings.ContainsAny(alternative, "*?[")
 		missing := len(names) == 0 && (!wild && level.match || wild && level.wildcard || len(alternatives) > 1 && level.brace)
 		if missing {
@@ -272,6 +268,23 @@ func absolute(name string) string {
 		return p
 	}
 	return name
+}
+
+// beside is the pattern seen from the folder of the file base, whose own name is
+// no pattern.
+func beside(base, pattern string) string {
+	if filepath.IsAbs(pattern) {
+		return pattern
+	}
+	dir := filepath.Dir(base)
+	var b strings.Builder
+	for i := range len(dir) {
+		if strings.IndexByte(`*?[\`, dir[i]) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(dir[i])
+	}
+	return filepath.Join(b.String(), pattern)
 }
 
 // globFiles is the files that match pattern, sorted; a name without wildcards

@@ -170,21 +170,18 @@ func newTable() table {
 
 // suggest says what was perhaps meant by the unknown word name in block.
 func (t table) suggest(block, name string) string {
-	best, distance := "", 3
-	if len(name) < 5 {
-		distance = 2
+	switch {
+	case strings.HasPrefix(name, "\ufeff"):
+		return "A byte order mark stands before it: save the file without one."
+	case strings.HasPrefix(name, "\u00a0"):
+		return "A no-break space stands before it: replace it by a blank."
 	}
-	for _, candidate := range sortedNames(t[block]) {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate), distance); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	if best != "" {
+	if best := nearest(name, sortedNames(t[block])); best != "" {
 		return "Did you mean " + best + "?"
 	}
 	var homes []string
 	for b, names := range t {
-		if names[name] != nil {
+		if names[name] != nil && !strings.HasPrefix(b, "(") {
 			homes = append(homes, blockTitle(b))
 		}
 	}
@@ -195,13 +192,19 @@ func (t table) suggest(block, name string) string {
 		}
 		return "It belongs " + strings.Join(homes, ", or ") + ", not " + blockTitle(block) + "."
 	}
-	switch {
-	case strings.HasPrefix(name, "\ufeff"):
-		return "A byte order mark stands before it: save the file without one."
-	case strings.HasPrefix(name, "\u00a0"):
-		return "A no-break space stands before it: replace it by a blank."
-	}
 	return ""
+}
+
+// nearest is the candidate that differs least from name, empty where none is
+// like it. The longer the name, the more letters may differ.
+func nearest(name string, candidates []string) string {
+	best, distance := "", min(3, (len(name)+1)/2)
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(c), distance); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
 }
 
 // blockTitle names a block for people.

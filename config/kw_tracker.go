@@ -58,8 +58,8 @@ func scriptRows() []Keyword {
 		row("interval", "SECS", "1", "1.1.13", "Is the time between two starts.", does(scriptSeconds("interval", func(s *Script) *time.Duration { return &s.Interval }))),
 		row("timeout", "SECS", "interval", "1.2.6", "Is when a run counts as failed and is killed.", does(scriptSeconds("timeout", func(s *Script) *time.Duration { return &s.Timeout }))),
 		row("weight", "-253..253 [reverse]", "0", "1.1.13", "Is added to the priority; with 0 a failure is a fault.", does(scriptWeight)),
-		row("rise", "N", "1", "1.1.18", "Is how many successes make it up.", does(scriptCount("rise", func(s *Script) *int { return &s.Rise }))),
-		row("fall", "N", "1", "1.1.18", "Is how many failures make it down.", does(scriptCount("fall", func(s *Script) *int { return &s.Fall }))),
+		row("rise", "N", "1", "1.1.18", "Is how many successes make it up.", does(scriptCount(func(s *Script) *int { return &s.Rise }))),
+		row("fall", "N", "1", "1.1.18", "Is how many failures make it down.", does(scriptCount(func(s *Script) *int { return &s.Fall }))),
 		row("user", "USER [GROUP]", "script_user", "1.3.0", "Runs the script as that user.", does(func(d *decoder, n *Node) { d.script.Command.User = userOf(n.Words[1:]) })),
 		row("init_fail", "", "off", "1.3.2", "Counts as failed until it has risen.", does(flagTo(func(d *decoder) *bool { return &d.script.InitFail }))),
 	}

@@ -57,14 +57,12 @@ func (lx *lexer) run() []Token {
 
 // add appends the token that spans the bytes from start to end.
 func (lx *lexer) add(kind TokenKind, start, end int) *Token {
-	line := len(lx.src.lines)
+	line := 1
 	if n := len(lx.tokens); n > 0 {
 		line = lx.tokens[n-1].Line
 		if lx.tokens[n-1].Kind == TokenNewline {
 			line++
 		}
-	} else {
-		line = 1
 	}
 	text := lx.src.text[start:end]
 	lx.tokens = append(lx.tokens, Token{
