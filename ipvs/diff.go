@@ -69,16 +69,37 @@ func (k ServiceKey) normal() ServiceKey {
 func normalAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 func normalDestinations(in []Destination) []Destination {
-	out := make([]Destination, 0, len(in))
-	seen := make(map[DestinationKey]bool, len(in))
-	for _, d := range in {
-		d.Addr = normalAddr(d.Addr)
-		if !seen[d.DestinationKey] {
-			seen[d.DestinationKey] = true
-			out = append(out, d)
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].Addr = normalAddr(out[i].Addr)
+	}
+	if !repeats(out) {
+		return out
+	}
+	seen := make(map[DestinationKey]bool, len(out))
+	return slices.DeleteFunc(out, func(d Destination) bool {
+		twice := seen[d.DestinationKey]
+		seen[d.DestinationKey] = true
+		return twice
+	})
+}
+
+// few is how many destinations compare faster than they hash.
+const few = 32
+
+// repeats says whether a destination may be there twice.
+func repeats(ds []Destination) bool {
+	if len(ds) > few {
+		return true
+	}
+	for i := range ds {
+		for j := range i {
+			if ds[i].DestinationKey == ds[j].DestinationKey {
+				return true
+			}
 		}
 	}
-	return slices.Clip(out)
+	return false
 }
 
 // Diff returns the changes that make the services of have equal to want, both
