@@ -161,9 +161,7 @@ func (d *decoder) completeUnicast(i *instanceDraft) {
 		d.warn("unicast-ttl", of(*i.ttl), "", "unicast_ttl does not count without unicast_peer")
 		i.UnicastTTL = 255
 	}
-	if d.global.checkUnicastSource {
-		i.CheckSource = true
-	}
+	i.CheckSource = unicast && (i.CheckSource || d.global.checkUnicastSource)
 	if unicast && i.Strict {
 		d.fatal("unicast-strict", i.at("unicast_peer"), "Remove strict mode or the peers.", "strict mode has no unicast (vrrp_instance %s)", i.Name)
 	}

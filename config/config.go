@@ -158,9 +158,10 @@ type Instance struct {
 
 // UnicastPeer is one line of unicast_peer.
 type UnicastPeer struct {
-	Addr   netip.Addr `json:"addr"`
-	MinTTL int        `json:"min_ttl,omitempty"`
-	MaxTTL int        `json:"max_ttl,omitempty"`
+	Addr netip.Addr `json:"addr"`
+	// MinTTL and MaxTTL, 0 and 255 unless given, bound the TTL of its adverts.
+	MinTTL int `json:"min_ttl,omitempty"`
+	MaxTTL int `json:"max_ttl,omitempty"`
 }
 
 // GARP is the set of garp_* settings of an instance, global defaults resolved.

@@ -269,7 +269,7 @@ func instancePeers(d *decoder, n *Node) {
 		if !d.familyOf(a, w) {
 			return
 		}
-		p := UnicastPeer{Addr: a}
+		p := UnicastPeer{Addr: a, MaxTTL: math.MaxUint8}
 		for i := 1; i < len(l.Words); i++ {
 			name := l.Words[i]
 			place := map[string]*int{"min_ttl": &p.MinTTL, "max_ttl": &p.MaxTTL}[name.Value]
