@@ -35,13 +35,17 @@ func newWatchman(a agent, log hclog.Logger, n daemon.Notifier, d dumper) *watchm
 // start begins to serve signals. The first TERM or INT calls cancel, the second
 // stops the agent at once. Stop ends it and waits for what is under way.
 func (w *watchman) start(ignoreInterrupt bool, cancel context.CancelFunc) (stop func()) {
-	signal.Ignore(unix.SIGPIPE)
 	wanted := []os.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, signalJSON, signalStatsClear}
+	// A signal that is caught and thrown away goes back to its default in the
+	// scripts; one that is ignored would be ignored by them as well.
+	ignored := []os.Signal{unix.SIGPIPE}
 	if ignoreInterrupt {
-		signal.Ignore(unix.SIGINT)
+		ignored = append(ignored, unix.SIGINT)
 	} else {
 		wanted = append(wanted, unix.SIGINT)
 	}
+	void := make(chan os.Signal, 1)
+	signal.Notify(void, ignored...)
 	// Room for a burst: package signal drops what does not fit.
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, wanted...)
@@ -51,6 +55,7 @@ func (w *watchman) start(ignoreInterrupt bool, cancel context.CancelFunc) (stop 
 	work.Go(func() { w.serve(ctx, signals, cancel) })
 	return func() {
 		signal.Stop(signals)
+		signal.Stop(void)
 		end()
 		work.Wait()
 	}

@@ -29,7 +29,7 @@ func (a *Agent) Status() control.Status {
 	if conf == nil {
 		return s
 	}
-	s.ConfigLoaded, s.RouterID = conf.at, conf.config.Global.RouterID
+	s.Config, s.ConfigLoaded, s.RouterID = conf.config, conf.at, conf.config.Global.RouterID
 	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
 	defer cancel()
 	a.elector.do(ctx, func(time.Time) { a.elector.report(&s) })

@@ -13,11 +13,10 @@ import (
 // The kernel's numbers of include/uapi/linux/ip_vs.h that a configuration
 // turns into.
 const (
-	flagPersistent = 0x1 // IP_VS_SVC_F_PERSISTENT
-	tunnelGUE      = 1   // IP_VS_CONN_F_TUNNEL_TYPE_GUE
-	tunnelGRE      = 2   // IP_VS_CONN_F_TUNNEL_TYPE_GRE
-	encapChecksum  = 0x1 // IP_VS_TUNNEL_ENCAP_FLAG_CSUM
-	encapRemote    = 0x2 // IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM
+	tunnelGUE     = 1   // IP_VS_CONN_F_TUNNEL_TYPE_GUE
+	tunnelGRE     = 2   // IP_VS_CONN_F_TUNNEL_TYPE_GRE
+	encapChecksum = 0x1 // IP_VS_TUNNEL_ENCAP_FLAG_CSUM
+	encapRemote   = 0x2 // IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM
 )
 
 // ServiceKey gives the kernel's identity of a virtual server.
@@ -67,7 +66,7 @@ func service(vs *config.VirtualServer) ipvs.Service {
 		Engine:     vs.PersistenceEngine,
 	}
 	if s.Timeout > 0 {
-		s.Flags |= flagPersistent
+		s.Flags |= ipvs.FlagPersistent
 	}
 	return s
 }
