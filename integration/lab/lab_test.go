@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,7 +34,14 @@ func TestSummarise(t *testing.T) {
 			for i := range c.by {
 				sent = append(sent, start.Add(time.Duration(i)*time.Millisecond))
 			}
-			if diff := cmp.Diff(c.want, summarise(sent, c.by)); diff != "" {
+			got := summarise(sent, c.by)
+			for who := range c.want.By {
+				if want := sent[slices.Index(c.by, who)]; !got.First[who].Equal(want) {
+					t.Errorf("first of %s %v, want %v", who, got.First[who], want)
+				}
+			}
+			got.First = nil
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -60,32 +60,44 @@ func roomy(c *net.UDPConn) {
 	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) })
 }
 
+// burst is how many datagrams a client that is late sends at once to make up for
+// it: no queue on the way is shorter.
+const burst = 64
+
 func (p *Probe) send() {
 	start := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := 0; ; i++ {
-		// One that is late makes up for it at four times the pace, not in a burst
-		// that no queue on the way could hold.
-		timer.Reset(max(time.Until(start.Add(time.Duration(i)*p.every)), p.every/4))
+	for i := 0; ; {
+		timer.Reset(time.Until(start.Add(time.Duration(i) * p.every)))
 		select {
 		case <-timer.C:
 		case <-p.stop:
 			return
 		}
-		p.mu.Lock()
-		p.sent = append(p.sent, time.Now())
-		p.by = append(p.by, "")
-		p.open++
-		p.mu.Unlock()
-		// Unreachable is one way of being lost.
-		if _, err := p.conn.WriteToUDP([]byte(strconv.Itoa(i)), p.target); errors.Is(err, net.ErrClosed) {
-			p.mu.Lock()
-			p.failed = err
-			p.mu.Unlock()
-			return
+		due := int(time.Since(start)/p.every) + 1
+		for last := min(due, i+burst); i < last; i++ {
+			if err := p.sendOne(i); err != nil {
+				p.mu.Lock()
+				p.failed = err
+				p.mu.Unlock()
+				return
+			}
 		}
 	}
+}
+
+func (p *Probe) sendOne(i int) error {
+	p.mu.Lock()
+	p.sent = append(p.sent, time.Now())
+	p.by = append(p.by, "")
+	p.open++
+	p.mu.Unlock()
+	// Unreachable is one way of being lost.
+	if _, err := p.conn.WriteToUDP([]byte(strconv.Itoa(i)), p.target); errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 func (p *Probe) read() {
@@ -176,8 +188,10 @@ func (p *Probe) Stop() (Result, error) {
 // Result is what a probe saw.
 type Result struct {
 	Sent, Lost int
-	// By counts the answers of each host.
-	By map[string]int
+	// By counts the answers of each host; First is when the first of the datagrams
+	// that it answered was sent.
+	By    map[string]int
+	First map[string]time.Time
 	// Gaps are the losses in a row, in order.
 	Gaps []Gap
 }
@@ -204,14 +218,16 @@ func (r Result) String() string {
 }
 
 func summarise(sent []time.Time, by []string) Result {
-	r := Result{Sent: len(sent), By: map[string]int{}}
+	r := Result{Sent: len(sent), By: map[string]int{}, First: map[string]time.Time{}}
 	last := -1
 	for i, who := range by {
 		if who == "" {
 			r.Lost++
 			continue
 		}
-		r.By[who]++
+		if r.By[who]++; r.By[who] == 1 {
+			r.First[who] = sent[i]
+		}
 		r.addGap(sent, by, last, i)
 		last = i
 	}
