@@ -95,18 +95,18 @@ func TestLexDropsLongLines(t *testing.T) {
 // checkTokens asserts that tokens tile the source and know their places.
 func checkTokens(t *testing.T, in string, tokens []Token) {
 	t.Helper()
-	offset := 0
+	offset, line, start := 0, 1, 0
 	for _, tok := range tokens {
 		if tok.Offset != offset || !strings.HasPrefix(in[offset:], tok.Text) {
 			t.Fatalf("token %q at %d, want offset %d", tok.Text, tok.Offset, offset)
 		}
-		before := in[:offset]
-		line := strings.Count(before, "\n") + 1
-		column := offset - strings.LastIndex(before, "\n")
-		if tok.Line != line || tok.Column != column {
+		if column := offset - start + 1; tok.Line != line || tok.Column != column {
 			t.Fatalf("token %q at %d:%d, want %d:%d", tok.Text, tok.Line, tok.Column, line, column)
 		}
 		offset += len(tok.Text)
+		if strings.Contains(tok.Text, "\n") {
+			line, start = line+1, offset
+		}
 	}
 	if offset != len(in) {
 		t.Fatalf("tokens end at %d of %d", offset, len(in))
