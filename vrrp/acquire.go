@@ -55,7 +55,6 @@ func (r *Router) becomeMaster() {
 	r.acquiring = acquiring{}
 	r.masterInterval = r.cfg.AdvertInterval
 	r.gaveUp = false
-	clear(r.peerAnnounced)
 	if !r.adverting() {
 		r.sendAdvert()
 	}

@@ -53,7 +53,7 @@ func (r *Router) refuseFailover(force bool) string {
 		}
 		return "master here: a failover is ordered on a standby node; use switchover to hand over, or force to give up at once"
 	}
-	if r.acquiring.on || r.offered || r.heard.at.IsZero() || r.now.Sub(r.heard.at) >= r.masterDown() {
+	if r.acquiring.on || r.heard.at.IsZero() || r.now.Sub(r.heard.at) >= r.masterDown() {
 		return ""
 	}
 	ours := uint8(forcedPriority)
@@ -90,7 +90,6 @@ func (r *Router) obey(in Command) {
 func (r *Router) giveUp() {
 	r.resign()
 	r.enterBackup(Cause{CauseCommand, "gave up by order"}, r.now, r.cfg.DownTimerAdverts)
-	r.gaveUp = true
 	r.beginHold("gave up by order: backup until no peer is left or a resume")
 }
 

@@ -152,6 +152,26 @@ func TestGroupFollowsOneAnswer(t *testing.T) {
 	))
 }
 
+// A member that left on its peer's announcements alone counts as answered, too;
+// and one member's peer that gives up again does not split the group.
+func TestGroupSignsOfLeaving(t *testing.T) {
+	g := pair(nil)
+	begin := groupMaster(
+		groupStep{"5s", "", Command{Kind: Switchover}, "A done; A advert 0; A offer; B done; B advert 0; B offer"},
+	)
+	playGroup(t, g, append(begin[:len(begin):len(begin)],
+		groupStep{"5.6s", "A", PeerAnnounced{vip1}, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold"},
+		groupStep{"6.5s", "", fire, "B release 11; B MASTER>BACKUP offer; B offer-taken; B hold; G MASTER>BACKUP offer"},
+	))
+	g = pair(nil)
+	playGroup(t, g, append(begin[:len(begin):len(begin)],
+		groupStep{"5.6s", "A", to(g, "A", low, 50), ""},
+		groupStep{"5.7s", "A", to(g, "A", low, 0), ""},
+		groupStep{"6.6s", "", fire, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold; " +
+			"B release 11; B MASTER>BACKUP offer; B offer-taken; B hold; G MASTER>BACKUP offer"},
+	))
+}
+
 // Only where no member's peer answers is the group's offer rolled back. The window
 // is the longest of the members'.
 func TestGroupRollsBack(t *testing.T) {

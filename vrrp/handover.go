@@ -182,7 +182,6 @@ func (h handover) taken() string {
 // rollBack stays master: hosts and peers are told so at once.
 func (r *Router) rollBack(why string) {
 	r.handover = handover{}
-	r.leaveElection()
 	r.masterInterval = r.cfg.AdvertInterval
 	r.sendAdvert()
 	r.announceAll()

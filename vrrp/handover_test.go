@@ -178,6 +178,20 @@ func TestHold(t *testing.T) {
 		step{"7.2s", from(low, 1), "lower-priority-master"},
 		step{"8.809375s", fire, "acquire 10,11"},
 	))
+	play(t, plain(), append(held[:len(held):len(held)],
+		step{"7s", from(low, 1), ""},
+		step{"7.1s", Command{Kind: Failover}, "done; hold-ended; priority 100>254; priority-forced; acquire 10,11"},
+	))
+	t.Run("an owner that starts or recovers held is backup as well", func(t *testing.T) {
+		play(t, with(func(c *Config) { c.Priority = 255 }), []step{
+			{"0s", up, ""},
+			{"0s", Start{Hold: true}, "hold; INIT>BACKUP start"},
+			{"0s", nil, "3.99609375s"},
+			{"1s", LinkState{}, "BACKUP>FAULT link"},
+			{"2s", up, "FAULT>BACKUP recovered"},
+			{"0s", nil, "5.99609375s"},
+		})
+	})
 	t.Run("an owner holds too", func(t *testing.T) {
 		owner := with(func(c *Config) { c.Priority = 255; c.OwnerIgnoreAdverts = true })
 		play(t, owner, []step{

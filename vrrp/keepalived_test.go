@@ -44,13 +44,17 @@ func TestVersion2IntervalDiffers(t *testing.T) {
 func TestVersion3LearnsInterval(t *testing.T) {
 	slow := from(high, 200)
 	slow.Packet.Interval = 300
-	play(t, plain(), asBackup(
+	r := play(t, plain(), asBackup(
 		step{"1s", slow, "advert-interval-differs"},
 		step{"2s", slow, ""},
 		step{"0s", nil, "12.828125s"},
 		step{"12.828125s", fire, "advert 100; acquire 10,11"},
 		step{"0s", nil, "13.828125s"},
+		step{"13s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
 	))
+	if got := r.Status().MasterInterval; got != time.Second {
+		t.Errorf("a master goes by an interval of %v, want its own", got)
+	}
 }
 
 // Start-up: state MASTER below priority 255 waits as long as BACKUP does.
@@ -136,6 +140,16 @@ func TestPreemptDelay(t *testing.T) {
 	))
 }
 
+// A reload without preempt_delay ends the tolerance at once.
+func TestReconfigurePreemptDelay(t *testing.T) {
+	play(t, with(func(c *Config) { c.PreemptDelay = 5 * time.Second }), asBackup(
+		step{"1s", from(low, 50), ""},
+		step{"2s", Reconfigure{plain()}, ""},
+		step{"3s", from(low, 50), "lower-priority-master"},
+		step{"0s", nil, "4.609375s"},
+	))
+}
+
 // In BACKUP: preemption comes with the running timer, never at once, and serves
 // before it adverts, since the lower master lives.
 func TestPreemptionOfALivingMaster(t *testing.T) {
@@ -184,6 +198,9 @@ func TestAdvertsWhileAcquiring(t *testing.T) {
 		step{"4.9s", from(high, 100), "release 10,11"},
 		step{"0s", nil, "8.509375s"},
 		step{"5s", Acquired{Serial: 1}, ""},
+	))
+	play(t, with(func(c *Config) { c.LowerPrioNoAdvert = true }), append(begin[:len(begin):len(begin)],
+		step{"4s", from(low, 100), ""},
 	))
 	play(t, plain(), append(begin[:len(begin):len(begin)],
 		step{"4s", LinkState{Source: us}, "advert 0; release 10,11; BACKUP>FAULT link"},
@@ -306,10 +323,40 @@ func TestAnnouncements(t *testing.T) {
 		step{"0s", nil, "3m31s"},
 	))
 	resume(t, r, []step{
-		{"181s", fire, ""},
+		{"181s", fire, ""}, // while it hands over, nothing is announced
 		{"211s", fire, "release 10,11,7; MASTER>BACKUP higher-priority"},
 		{"0s", nil, "5m15.375s"},
 	})
+}
+
+// FAULT as well ends the announcements that were still to come.
+func TestFaultEndsAnnouncements(t *testing.T) {
+	cfg := with(func(c *Config) {
+		c.Announcements = Announcements{Repeat: 5, Delay: 5 * time.Second, Refresh: 5 * time.Second}
+	})
+	play(t, cfg, asMaster(
+		step{"4.1s", LinkState{}, "advert 0; release 10,11; MASTER>FAULT link"},
+		step{"0s", nil, "never"},
+	))
+}
+
+// A reload starts, moves and stops the refreshing rounds of a running master.
+func TestReconfigureRefresh(t *testing.T) {
+	refresh := func(d time.Duration) Reconfigure {
+		return Reconfigure{with(func(c *Config) { c.Announcements.Refresh = d; c.AdvertInterval = 40 * time.Second })}
+	}
+	play(t, refresh(0).Config, asBackup(
+		step{"144.375s", fire, "advert 100; acquire 10,11"},
+		step{"145s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+		step{"150s", refresh(20 * time.Second), ""},
+		step{"0s", nil, "2m50s"},
+		step{"155s", refresh(10 * time.Second), ""},
+		step{"165s", fire, "announce 10,11 x1"},
+		step{"170s", refresh(10 * time.Second), ""},
+		step{"0s", nil, "2m55s"},
+		step{"171s", refresh(0), ""},
+		step{"0s", nil, "3m4.375s"},
+	))
 }
 
 // FAULT: priority 0 once, addresses released, adverts ignored; back as BACKUP with

@@ -93,6 +93,21 @@ func TestAddressListDiffers(t *testing.T) {
 	})
 }
 
+// What was told of one master is told of the next again.
+func TestNoticesOfAnotherMaster(t *testing.T) {
+	slow := func(peer netip.Addr) Advert {
+		a := from(peer, 150)
+		a.Packet.Interval = 200
+		return a
+	}
+	play(t, plain(), asBackup(
+		step{"1s", slow(low), "advert-interval-differs"},
+		step{"2s", slow(low), ""},
+		step{"3s", slow(high), "advert-interval-differs"},
+		step{"4s", slow(high), ""},
+	))
+}
+
 // A v3 unicast peer with the old checksum has our adverts in the same form.
 func TestOldChecksumIsAnswered(t *testing.T) {
 	cfg := with(func(c *Config) { c.Peers = []Peer{{Addr: low}} })
@@ -103,6 +118,11 @@ func TestOldChecksumIsAnswered(t *testing.T) {
 	out := r.Step(epoch.Add(4e9), Acquired{}, nil)
 	if a, ok := out[0].(SendAdvert); !ok || !a.Packet.OldChecksum {
 		t.Errorf("%+v, want an advert with the old checksum", out[0])
+	}
+	r.Step(epoch.Add(4e9), Reconfigure{plain()}, nil)
+	out = r.Step(epoch.Add(6e9), fire, nil)
+	if a, ok := out[0].(SendAdvert); !ok || a.Packet.OldChecksum {
+		t.Errorf("%+v, want an advert without it once multicast is configured", out[0])
 	}
 }
 
