@@ -295,6 +295,38 @@ func TestKernelAdvertsWithoutAnAddress(t *testing.T) {
 	}
 }
 
+// Unicast without an interface: whatever link the route leads over.
+func TestKernelAdvertsWithoutAnInterface(t *testing.T) {
+	a, b := pair(t, "v0", "w0", [2]string{"192.0.2.1/24", "192.0.2.2/24"}, [2]string{"2001:db8::1/64", "2001:db8::2/64"})
+	cable(t, a, b, "v1", "w1")
+	for _, p := range [][2]string{{"198.51.100.1/24", "198.51.100.2/24"}, {"2001:db8:1::1/64", "2001:db8:1::2/64"}} {
+		a.run("ip", "addr", "add", p[0], "dev", "v1", "nodad")
+		b.run("ip", "addr", "add", p[1], "dev", "w1", "nodad")
+	}
+	for _, tt := range []struct {
+		ipv6                    bool
+		src, dst, link, nowhere string
+	}{
+		{false, "192.0.2.1", "192.0.2.2", "w0", "203.0.113.1"},
+		{false, "198.51.100.1", "198.51.100.2", "w1", "203.0.113.1"},
+		{true, "2001:db8::1", "2001:db8::2", "w0", "2001:db8:2::1"},
+		{true, "2001:db8:1::1", "2001:db8:1::2", "w1", "2001:db8:2::1"},
+	} {
+		send, _ := a.adverts(AdvertKey{IPv6: tt.ipv6})
+		_, in := b.adverts(AdvertKey{IPv6: tt.ipv6})
+		src := netip.MustParseAddr(tt.src)
+		if err := send.Send(src, netip.MustParseAddr(tt.dst), 64, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if r := receive(t, in); r.Meta.Source != src || r.Interface != b.link(tt.link).Index || r.Meta.TTL != 64 {
+			t.Errorf("received %+v", r)
+		}
+		if err := send.Send(src, netip.MustParseAddr(tt.nowhere), 255, []byte("x")); !errors.Is(err, unix.ENETUNREACH) {
+			t.Errorf("where there is no route: %v", err)
+		}
+	}
+}
+
 func TestKernelAdvertsRefuse(t *testing.T) {
 	a, _ := pair(t, "v0", "w0", [2]string{"192.0.2.1/24", "192.0.2.2/24"})
 	c, _ := a.adverts(a.key("v0", group4, false))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // replaceFile writes data under name in dir so that a reader, also one after a
@@ -26,7 +28,9 @@ func replaceFileDurably(dir, name string, data []byte) error {
 }
 
 func writeFile(dir, name string, data []byte, settle func(*os.File) error) error {
-	f, err := os.CreateTemp(dir, "."+name+".*")
+	// One name, so that crashes leave at most one file behind, and the next write
+	// takes it over.
+	f, err := os.OpenFile(filepath.Join(dir, "."+name+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Join(dir, name), err)
 	}

@@ -90,13 +90,17 @@ func TestRecordIsReplacedWholeAndOnlyWhereItDiffers(t *testing.T) {
 	if _, err := b.ReadFrom(old); err != nil || !strings.Contains(b.String(), "VI_1") {
 		t.Errorf("the old record reads %q, %v", b.String(), err)
 	}
+	// What a crash in the middle of a save left is taken over, and not left lying.
+	if err := os.WriteFile(filepath.Join(dir, "."+recordFile+".new"), []byte(`{"version":1,"addr`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	save(testContents())
+	if c, err := openRecord(t, dir).Load(); err != nil || len(c.Addresses) != 2 {
+		t.Errorf("after a save that was cut off: %v, %v", c, err)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("the folder holds %v, %v", entries, err)
-	}
-	// After a record that was lost the next save writes it, changed or not.
-	if _, err := openRecord(t, dir).Load(); err != nil {
-		t.Error(err)
 	}
 }
 
