@@ -13,6 +13,8 @@ type index struct {
 	byAddr   map[netip.Addr][]*instance
 	byLink   map[string][]*instance
 	byScript map[string][]*instance
+	// carriers are the links that may carry a virtual address.
+	carriers map[string]bool
 }
 
 func newIndex(instances []*instance) index {
@@ -21,11 +23,13 @@ func newIndex(instances []*instance) index {
 		byAddr:   map[netip.Addr][]*instance{},
 		byLink:   map[string][]*instance{},
 		byScript: map[string][]*instance{},
+		carriers: map[string]bool{},
 	}
 	for _, in := range instances {
 		x.byName[in.conf.Name] = in
 		for _, a := range in.all {
 			x.byAddr[a.Prefix.Addr()] = append(x.byAddr[a.Prefix.Addr()], in)
+			x.carriers[a.Interface] = true
 		}
 		for _, name := range desired.Links(in.conf, in.trackers) {
 			x.byLink[name] = append(x.byLink[name], in)

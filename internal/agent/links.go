@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
@@ -53,11 +54,13 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 		}
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Link.Name])
+		e.refresh(now, e.index.byLink[""])
 	case host.LinkGone:
 		delete(e.links, ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Name])
+		e.refresh(now, e.index.byLink[""])
 	case host.AddressChanged:
 		if ev.Present {
 			return
@@ -139,10 +142,10 @@ func (e *elector) ours(a netip.Addr) bool { return len(e.index.byAddr[a]) > 0 }
 // openSocket makes sure that the instance has the socket of its link, and says
 // what the router is to know of the link.
 func (e *elector) openSocket(in *instance) vrrp.LinkState {
-	var link *host.Link
+	link := e.linkOf(in.conf)
 	key := host.AdvertKey{Interface: in.conf.Interface, IPv6: in.conf.IPv6}
-	if l, ok := e.links[in.conf.Interface]; ok {
-		link, key.Index = &l, l.Index
+	if link != nil && in.conf.Interface != "" {
+		key.Index = link.Index
 	}
 	if len(in.conf.Peers) == 0 {
 		key.Group = in.conf.Group
@@ -163,6 +166,23 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 		return vrrp.LinkState{Source: state.Source, Cause: in.socket.err.Error()}
 	}
 	return state
+}
+
+// linkOf is the link of an instance, or nil. A unicast instance may name none:
+// then it is wherever its source address is, and its socket is bound to no link.
+func (e *elector) linkOf(conf *config.Instance) *host.Link {
+	if l, ok := e.links[conf.Interface]; ok {
+		return &l
+	}
+	if conf.Interface != "" {
+		return nil
+	}
+	for _, l := range e.links {
+		if slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == conf.Source }) {
+			return &l
+		}
+	}
+	return nil
 }
 
 func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
@@ -277,12 +297,7 @@ func (e *elector) strange(p *received, reason vrrp.Reason, bad bool) {
 // carry one of our addresses. It stands before it is needed: a peer announces
 // within a millisecond of its first advert.
 func (e *elector) watchLinks() {
-	needed := map[string]bool{}
-	for _, in := range e.instances {
-		for _, a := range in.all {
-			needed[a.Interface] = true
-		}
-	}
+	needed := e.index.carriers
 	for name, w := range e.watches {
 		link, ok := e.links[name]
 		if !needed[name] || !ok || link.Index != w.link.Index || string(link.MAC) != string(w.link.MAC) {
