@@ -40,6 +40,10 @@ func (r *Router) receiveBackup(p *Packet, from netip.Addr) {
 // follow takes an advert's sender as master: Active_Adver_Interval is its
 // interval (version 3 only), Active_Down_Timer starts again.
 func (r *Router) follow(p *Packet, from netip.Addr) {
+	if r.state == Init {
+		// A member of a sync group that would have been master from the start.
+		r.setState(Backup, Cause{CauseStart, fmt.Sprintf("%v priority %d is master", from, p.Priority)})
+	}
 	r.want = want{}
 	r.offered = false
 	r.heard = heard{from: from, priority: p.Priority, at: r.now, interval: interval(p), accepted: true}

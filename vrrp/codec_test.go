@@ -235,6 +235,17 @@ func TestAppendRefuses(t *testing.T) {
 	}
 }
 
+// TestAuthenticationIsOfVersion2 leaves a version 3 router's password, which a
+// configuration may still have, off the wire.
+func TestAuthenticationIsOfVersion2(t *testing.T) {
+	cfg := with(func(c *Config) { c.Auth = Auth{Type: AuthPassword, Password: []byte("secret")} })
+	r := play(t, cfg, asBackup())
+	out := r.Step(epoch.Add(4e9), fire, nil)
+	if _, err := out[0].(SendAdvert).Packet.Append(nil, us, oldChecksumGroup, false); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzParse asserts that Parse bears anything, and that what it accepts is written
 // again in a form that it reads the same.
 func FuzzParse(f *testing.F) {

@@ -109,6 +109,9 @@ func fuzzCheck(t *testing.T, g *Group, out []GroupOutput) {
 		if (st.State == Failed) != (len(st.Faults) > 0) && m.started && !m.stopped {
 			t.Fatalf("%s is %v with faults %q", st.Name, st.State, st.Faults)
 		}
+		if m.started && !m.stopped && st.State == Init && !m.want.on && !m.acquiring.on {
+			t.Fatalf("%s has started and stays in INIT", st.Name)
+		}
 		if m.stopped && !m.Deadline().IsZero() {
 			t.Fatalf("%s has stopped with a deadline", st.Name)
 		}

@@ -116,6 +116,16 @@ func TestGroupFault(t *testing.T) {
 	})
 }
 
+// What is known of a member before its Start does not count yet.
+func TestGroupFaultBeforeStart(t *testing.T) {
+	playGroup(t, pair(nil), []groupStep{
+		{"0s", "A", up, ""},
+		{"0s", "B", LinkState{}, ""},
+		{"0s", "A", Start{}, "A INIT>BACKUP start"},
+		{"0s", "B", Start{}, "B INIT>FAULT link; A BACKUP>FAULT sync-group; G INIT>FAULT link"},
+	})
+}
+
 // Addresses of one member that cannot be had fault the others.
 func TestGroupAcquireFailed(t *testing.T) {
 	playGroup(t, pair(nil), groupBackup(
@@ -275,6 +285,19 @@ func TestGroupResumes(t *testing.T) {
 		{"0s", "B", again, "A advert 100; A acquire 10; B advert 100; B acquire 11"},
 		{"0.1s", "B", Acquired{}, "B announce 11 x5; B INIT>MASTER resumed-after-restart"},
 		{"0.1s", "A", Acquired{}, "A announce 10 x5; A INIT>MASTER resumed-after-restart; G INIT>MASTER resumed-after-restart"},
+	})
+}
+
+// A master that is heard before all members have started makes a backup of the
+// one that heard it.
+func TestGroupResumeMeetsAMaster(t *testing.T) {
+	g := pair(nil)
+	playGroup(t, g, []groupStep{
+		{"0s", "A", up, ""},
+		{"0s", "A", Start{LastAdvert: epoch.Add(-time.Second)}, ""},
+		{"0.1s", "A", to(g, "A", low, 150), "A INIT>BACKUP start"},
+		{"0.2s", "B", up, ""},
+		{"0.2s", "B", Start{LastAdvert: epoch.Add(-time.Second)}, "B INIT>BACKUP start; G INIT>BACKUP start"},
 	})
 }
 

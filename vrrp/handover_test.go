@@ -291,6 +291,11 @@ func TestShutdownOffers(t *testing.T) {
 		step{"4.82s", PeerAnnounced{vip2}, "release 11; MASTER>INIT shutdown; stopped"},
 	))
 	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"4.9s", from(low, 0), ""}, // too late to stay
+		step{"5.8s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
 		step{"0s", nil, "5.7s"},
 		step{"5.7s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
 		step{"0s", nil, "never"},

@@ -90,6 +90,14 @@ func TestAddressListDiffers(t *testing.T) {
 			step{"3s", from(high, 150), ""},
 			step{"4s", other, "address-list-differs"},
 		))
+		worse := other
+		worse.Packet.Priority = 50
+		play(t, with(func(c *Config) { c.SkipCheckAddresses = true }), asBackup(
+			step{"1s", turned, ""},
+			step{"4.609375s", fire, "advert 100; acquire 10,11"},
+			step{"4.7s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+			step{"5s", worse, "address-list-differs; lower-priority-master; advert 100"},
+		))
 	})
 }
 

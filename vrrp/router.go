@@ -208,8 +208,8 @@ func (r *Router) priority() uint8 {
 	}
 }
 
-// setTracked takes a new sum of the trackers (reference: RFC 9568 leaves the
-// origin of the priority open). Running timers move with it: see downTimer.
+// setTracked takes what the trackers make of the priority. Running timers move
+// with it: see downTimer.
 func (r *Router) setTracked(in Priority) {
 	r.changePriority(in.Cause, func() { r.tracked = EffectivePriority(min(in.Effective, ownerPriority-1)) })
 }
