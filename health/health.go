@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -140,6 +141,16 @@ type Script struct {
 }
 
 // Exec runs a script to its end, or until ctx is done, when it ends the
-// script's whole process group; then err is ctx's. The exit status is returned,
-// a death by signal as 128 plus the signal's number.
+// script's whole process group; then err is ctx's. It returns the exit status.
+// Of a script that a signal ended, which has none, err is a *SignalError.
 type Exec func(ctx context.Context, s Script) (status int, err error)
+
+// SignalError says that a script did not exit but was ended by a signal that
+// was not ours. No exit status stands for it: one of 137 is an exit, too.
+type SignalError struct {
+	// Signal is the signal's number.
+	Signal int
+}
+
+// Error says which signal it was: "killed by signal 9".
+func (e *SignalError) Error() string { return killedBy + strconv.Itoa(e.Signal) }

@@ -32,16 +32,17 @@ func (m miscCheck) Run(ctx context.Context) Result {
 	start := time.Now()
 	status, err := m.exec(ctx, m.cfg.Script)
 	r := Result{Took: time.Since(start)}
+	signal, killed := errors.AsType[*SignalError](err)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		r.Err = fmt.Errorf("%s after %s", timedOut, m.cfg.Timeout)
+	case killed:
+		r.Err = signal
 	case err != nil:
 		r.Err = fmt.Errorf("run %s: %w: %w", m.path(), err, ErrNotAttempted)
 	case status == 0:
 	case m.cfg.Dynamic && status >= 2 && status <= 255:
 		r.Weight, r.Dynamic = status-2, true
-	case status > 128 && status <= 128+64:
-		r.Err = fmt.Errorf("%s%d", killedBy, status-128)
 	default:
 		r.Err = fmt.Errorf("exited with status %d", status)
 	}

@@ -22,13 +22,14 @@ func TestMiscExitStatus(t *testing.T) {
 		{0, false, "", -1},
 		{1, false, "exited with status 1", -1},
 		{2, false, "exited with status 2", -1},
-		{128 + 9, false, "killed by signal 9", -1},
+		{128 + 9, false, "exited with status 137", -1},
 		{255, false, "exited with status 255", -1},
 		{0, true, "", -1},
 		{1, true, "exited with status 1", -1},
 		{2, true, "", 0},
 		{12, true, "", 10},
 		{255, true, "", 253},
+		{128 + 9, true, "", 135},
 		{256, true, "exited with status 256", -1},
 		{-1, true, "exited with status -1", -1},
 	}
@@ -47,6 +48,22 @@ func TestMiscExitStatus(t *testing.T) {
 				t.Errorf("weight %d, dynamic %t; want %d", r.Weight, r.Dynamic, tt.weight)
 			}
 		})
+	}
+}
+
+// A signal is no exit status: a script that the kernel kills for want of memory
+// has failed, and gives its server no weight of 135.
+func TestMiscSignal(t *testing.T) {
+	killed := func(context.Context, Script) (int, error) {
+		return -1, fmt.Errorf("script: %w", &SignalError{Signal: 9})
+	}
+	for _, dynamic := range []bool{false, true} {
+		cfg := MiscConfig{Script: Script{Args: []string{"/s"}}, Timeout: time.Minute, Dynamic: dynamic}
+		r := NewMisc(cfg, killed).Run(t.Context())
+		wantErr(t, r.Err, "killed by signal 9")
+		if r.Dynamic || errors.Is(r.Err, ErrNotAttempted) {
+			t.Errorf("dynamic=%t: result %+v", dynamic, r)
+		}
 	}
 }
 

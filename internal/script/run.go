@@ -38,8 +38,9 @@ func (r *Runner) Forget() {
 	r.groups = nil
 }
 
-// Run runs s to its end and returns its exit status, a death by signal as 128
-// plus the signal's number. It is a health.Exec.
+// Run runs s to its end and returns its exit status; of a script that a signal
+// ended the status is -1 and the error a *health.SignalError. It is a
+// health.Exec.
 //
 // The script has a process group of its own, /dev/null for its standard files,
 // no other file of ours, and our environment without IFS, LD_PRELOAD,
@@ -201,7 +202,7 @@ func wait(ctx context.Context, p *os.Process) (int, error) {
 	}
 	ws, _ := state.Sys().(syscall.WaitStatus)
 	if ws.Signaled() {
-		return 128 + int(ws.Signal()), nil
+		return -1, &health.SignalError{Signal: int(ws.Signal())}
 	}
 	return ws.ExitStatus(), nil
 }

@@ -28,7 +28,7 @@ func TestRunReturnsTheStatus(t *testing.T) {
 		"success":             {"#!/bin/sh\nexit 0\n", nil, 0},
 		"failure":             {"#!/bin/sh\nexit 3\n", nil, 3},
 		"255":                 {"#!/bin/sh\nexit 255\n", nil, 255},
-		"killed":              {"#!/bin/sh\nkill -KILL $$\n", nil, 137},
+		"a signal's number":   {"#!/bin/sh\nsh -c 'kill -KILL $$'\nexit $?\n", nil, 137},
 		"arguments":           {"#!/bin/sh\n[ $# = 2 ] && [ \"$1\" = 'a b' ] && [ \"$2\" = '$HOME' ]\n", []string{"a b", "$HOME"}, 0},
 		"no interpreter line": {"exit $1\n", []string{"7"}, 7},
 		"floods its output":   {"#!/bin/sh\nhead -c 3000000 /dev/zero\nhead -c 3000000 /dev/zero >&2\nexit 4\n", nil, 4},
@@ -49,6 +49,17 @@ func TestRunReturnsTheStatus(t *testing.T) {
 				t.Errorf("status %d, error %v; want status %d", status, err, tc.status)
 			}
 		})
+	}
+}
+
+func TestRunTellsASignalFromAStatus(t *testing.T) {
+	for name, want := range map[string]int{"KILL": 9, "TERM": 15, "SEGV": 11} {
+		path := write(t, "script", "#!/bin/sh\nkill -"+name+" $$\nexit 137\n")
+		status, err := Run(t.Context(), own(path))
+		killed, ok := errors.AsType[*health.SignalError](err)
+		if status != -1 || !ok || killed.Signal != want {
+			t.Errorf("%s: status %d, error %v", name, status, err)
+		}
 	}
 }
 

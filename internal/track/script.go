@@ -44,9 +44,8 @@ type Start struct{}
 // TimerFired says that the moment of Deadline has come.
 type TimerFired struct{}
 
-// Done says how a run ended. Err is what kept it from being run, or the
-// context's error after a Cancel; else Status is the exit status, 128 plus the
-// number of a signal for a death by signal.
+// Done says how a run ended. Err is what kept it from being run, the context's
+// error after a Cancel, or a *health.SignalError; else Status is the exit status.
 type Done struct {
 	Status int
 	Err    error
@@ -195,11 +194,15 @@ func (s *Script) done(now time.Time, in Done, out []ScriptOutput) []ScriptOutput
 		return out
 	}
 	s.running, s.timeout = false, time.Time{}
+	signal, killed := errors.AsType[*health.SignalError](in.Err)
 	switch {
 	case s.timedOut:
 		return out
 	case errors.Is(in.Err, context.Canceled):
 		return out
+	case killed:
+		cause := "due to signal " + strconv.Itoa(signal.Signal)
+		return s.failure(now, cause, "failed ("+cause+")", out)
 	case in.Err != nil && transient(in.Err):
 		s.last = in.Err.Error()
 		return append(out, s.notice("VRRP_Script("+s.config.Name+") not counted: "+in.Err.Error()))
@@ -214,9 +217,6 @@ func (s *Script) done(now time.Time, in Done, out []ScriptOutput) []ScriptOutput
 		return s.success(now, out)
 	}
 	cause := "exited with status " + strconv.Itoa(in.Status)
-	if sig := in.Status - 128; sig > 0 && sig <= 64 {
-		cause = "due to signal " + strconv.Itoa(sig)
-	}
 	return s.failure(now, cause, "failed ("+cause+")", out)
 }
 

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tandem-ha/tandem/health"
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -116,12 +118,14 @@ func TestScriptRiseAndFallCountRunsInARow(t *testing.T) {
 }
 
 func TestScriptStatusWords(t *testing.T) {
-	for status, want := range map[int]string{
-		1: "exited with status 1", 128: "exited with status 128", 137: "due to signal 9",
-		192: "due to signal 64", 193: "exited with status 193", 255: "exited with status 255",
+	for done, want := range map[Done]string{
+		{Status: 1}:   "exited with status 1",
+		{Status: 137}: "exited with status 137",
+		{Status: 255}: "exited with status 255",
+		{Status: -1, Err: &health.SignalError{Signal: 9}}: "due to signal 9",
 	} {
 		b := newBench(t, ScriptConfig{Interval: second})
-		b.expect(Done{Status: status}, "VRRP_Script(chk) failed ("+want+") => false")
+		b.expect(done, "VRRP_Script(chk) failed ("+want+") => false")
 		if b.s.last != want {
 			t.Errorf("last is %q, want %q", b.s.last, want)
 		}
