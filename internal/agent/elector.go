@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -60,6 +61,10 @@ type foreignKey struct {
 // queueLength is how many packets, or calls, may wait for the loop. Beyond it
 // the sockets' own buffers fill, and the kernel drops.
 const queueLength = 1024
+
+// defaultHopLimit is the hop limit of IPv6 unicast adverts that configure none,
+// where keepalived leaves it to the kernel: the kernel's default.
+const defaultHopLimit = 64
 
 func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *journal.Journal) *elector {
 	e := &elector{
@@ -273,7 +278,7 @@ func (e *elector) send(in *instance, p vrrp.Packet) {
 		e.sendTo(in, p, in.conf.Group, 255)
 	}
 	for _, peer := range in.conf.Peers {
-		e.sendTo(in, p, peer.Addr, in.conf.UnicastTTL)
+		e.sendTo(in, p, peer.Addr, cmp.Or(in.conf.UnicastTTL, defaultHopLimit))
 	}
 	in.counters.AdvertsSent++
 	if p.Priority == 0 {

@@ -68,7 +68,8 @@ func (a *Addresses) Close() error { return a.conn.close() }
 // Apply carries out the changes in order, in batches. An address that is
 // already there, or already gone, or whose interface is gone when it is to be
 // removed, is as good as done. Each other failure is an *AddressError in the
-// joined error; the changes after it are carried out all the same.
+// joined error; the changes after it are carried out all the same. What was
+// added can be reached when Apply returns.
 func (a *Addresses) Apply(changes []AddressChange) error {
 	if len(changes) == 0 {
 		return nil
@@ -80,10 +81,13 @@ func (a *Addresses) Apply(changes []AddressChange) error {
 		return err
 	}
 	var errs []error
-	for len(changes) > 0 {
-		n := min(chunk, len(changes))
-		errs = a.apply(changes[:n], index, errs)
-		changes = changes[n:]
+	for left := changes; len(left) > 0; {
+		n := min(chunk, len(left))
+		errs = a.apply(left[:n], index, errs)
+		left = left[n:]
+	}
+	if len(errs) == 0 {
+		errs = append(errs, a.settle(changes, index))
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,82 @@
+package host
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The kernel acknowledges an IPv6 address before the host answers for it: a
+// work queue inserts the address's local route some time later, and until then
+// packets for it are dropped. Whoever announces an address at once would draw
+// packets that nobody takes.
+const (
+	// settleLimit bounds the wait; on an idle host it takes a millisecond.
+	settleLimit = 200 * time.Millisecond
+	settlePause = time.Millisecond
+)
+
+// settle waits until the IPv6 addresses among those added can be reached. One
+// that is to pass duplicate address detection first is not waited for, nor is
+// any longer than settleLimit: the announcements are repeated.
+func (a *Addresses) settle(changes []AddressChange, index map[string]int) error {
+	end := time.Now().Add(settleLimit)
+	for _, c := range changes {
+		if c.Op != AddAddress || !c.Address.Prefix.Addr().Is6() || c.Address.Flags&unix.IFA_F_NODAD == 0 {
+			continue
+		}
+		link, ok := index[c.Address.Interface]
+		for ok {
+			local, err := a.local(c.Address.Prefix.Addr(), link)
+			if err != nil {
+				return err
+			}
+			if local || !time.Now().Before(end) {
+				break
+			}
+			time.Sleep(settlePause)
+		}
+	}
+	return nil
+}
+
+// local asks whether packets for an address are taken by this host.
+func (a *Addresses) local(addr netip.Addr, link int) (bool, error) {
+	seq := a.conn.next()
+	b := beginMessage(a.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
+	b = append(b, unix.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // struct rtmsg
+	b = appendAttr(b, unix.RTA_DST, addr.AsSlice())
+	if addr.IsLinkLocalUnicast() {
+		b = appendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
+	}
+	b = endMessage(b, 0)
+	a.out = b[:0]
+	if err := a.conn.send(b); err != nil {
+		return false, err
+	}
+	if err := a.conn.deadline(answerTime); err != nil {
+		return false, err
+	}
+	for {
+		in, err := a.conn.receive()
+		if err != nil {
+			return false, err
+		}
+		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
+			switch {
+			case m.seq != seq:
+			case m.typ == unix.NLMSG_ERROR:
+				err := m.result()
+				if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
+					return false, nil
+				}
+				return false, err
+			case m.typ == unix.RTM_NEWROUTE && len(m.data) >= unix.SizeofRtMsg:
+				return m.data[7] == unix.RTN_LOCAL, nil
+			}
+		}
+	}
+}
