@@ -208,8 +208,24 @@ func (d *demo) requests(n int) (map[string]int, error) {
 	return got, nil
 }
 
-// logs shows the end of each node's log, for a step that failed.
+// logs shows what helps to find out why a step failed: the end of each node's
+// log, connections and neighbours.
 func (d *demo) logs() {
+	for _, look := range []struct {
+		host    *lab.Host
+		command []string
+	}{
+		{d.lb1.Host, []string{"ipvsadm", "-Lcn"}},
+		{d.lb2.Host, []string{"ipvsadm", "-Lcn"}},
+		{d.client, []string{"ip", "neighbour"}},
+		{d.client, []string{"ss", "-tan"}},
+	} {
+		out, err := look.host.Run(look.command...)
+		if err != nil {
+			out = err.Error()
+		}
+		d.screen.typed(look.host.Name, strings.Join(look.command, " "), out)
+	}
 	for _, a := range []*lab.Agent{d.lb1, d.lb2} {
 		if _, err := os.Stat(a.LogFile()); err != nil {
 			continue

@@ -157,13 +157,11 @@ func (p *Probe) Wait(ctx context.Context, who string, n int) error {
 	}
 }
 
-// Stop ends the probe, waits for what is still on its way, at most 300 ms, and
-// returns the result.
+// Stop ends the probe, waits for what is still on its way until nothing has come
+// for half a second, and returns the result.
 func (p *Probe) Stop() (Result, error) {
 	close(p.stop)
 	p.sending.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
 	for waiting := true; waiting; {
 		p.mu.Lock()
 		open, changed := p.open, p.changed
@@ -171,11 +169,13 @@ func (p *Probe) Stop() (Result, error) {
 		if open == 0 {
 			break
 		}
+		quiet := time.NewTimer(500 * time.Millisecond)
 		select {
 		case <-changed:
-		case <-ctx.Done():
+		case <-quiet.C:
 			waiting = false
 		}
+		quiet.Stop()
 	}
 	_ = p.conn.Close()
 	p.reading.Wait()
