@@ -8,6 +8,13 @@
 // Outputs, so that a recorded run is a test vector. What talks to the kernel
 // lives in internal/host; what schedules the machines lives in internal/agent.
 //
+// To read the protocol, begin with router.go (what a virtual router is) and go on
+// with start.go (RFC 9568 6.4.1), backup.go (6.4.2), master.go (6.4.3) and
+// timers.go (6.1, 6.2). Between BACKUP and MASTER lie acquire.go, where addresses
+// come, and handover.go, where they go without a packet lost. receive.go has the
+// checks of 7.1; parse.go, append.go and checksum.go are the packet (5). What the
+// RFC does not have stands apart: fault.go, command.go, reconfigure.go, group.go.
+//
 // References in comments are to RFC 9568 (VRRPv3, which replaces RFC 5798) and
 // RFC 3768 (VRRPv2, with the authentication of RFC 2338).
 package vrrp
