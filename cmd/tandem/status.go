@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -265,7 +266,7 @@ func serviceTable(v control.ServiceStatus, now time.Time) table {
 	return t
 }
 
-func serverState(r control.ServerStatus) string {
+func serverState(r health.ServerStatus) string {
 	switch {
 	case r.Sorry:
 		return "sorry server"
@@ -275,7 +276,7 @@ func serverState(r control.ServerStatus) string {
 	return "DOWN"
 }
 
-func inPool(r control.ServerStatus) string {
+func inPool(r health.ServerStatus) string {
 	if r.InPool {
 		return "yes"
 	}
@@ -284,11 +285,11 @@ func inPool(r control.ServerStatus) string {
 
 // checkText tells of the check that matters most: one that fails, else the
 // last one.
-func checkText(checks []control.CheckStatus, now time.Time) string {
+func checkText(checks []health.CheckStatus, now time.Time) string {
 	if len(checks) == 0 {
 		return "not checked"
 	}
-	at := slices.IndexFunc(checks, func(c control.CheckStatus) bool { return c.State != "up" })
+	at := slices.IndexFunc(checks, func(c health.CheckStatus) bool { return c.State != "up" })
 	if at < 0 {
 		at = len(checks) - 1
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -83,13 +84,13 @@ func healthy() control.Status {
 		Groups:  []control.GroupStatus{{Name: "both", State: vrrp.Master, Members: []string{"VI_1", "VI_internal"}}},
 		Scripts: []control.ScriptStatus{{Name: "chk_haproxy", State: "up", Last: "exit status 0", Since: ago(3 * time.Hour)}},
 		Services: []control.ServiceStatus{{
-			Name: "[192.0.2.10]:tcp:80", Scheduler: "wlc", QuorumUp: true, Quorum: 1, LiveWeight: 3,
-			Servers: []control.ServerStatus{{
-				Addr: netip.MustParseAddr("192.0.2.21"), Port: 8080, Up: true, InPool: true, Weight: 1, Since: ago(3 * time.Hour),
-				Checks: []control.CheckStatus{{Kind: "HTTP_GET", State: "up", Last: ago(2 * time.Second), Took: 1234 * time.Microsecond}},
-			}, {
-				Addr: netip.MustParseAddr("2001:db8::22"), Port: 8080, Up: true, InPool: true, Weight: 2, Since: ago(time.Minute + 5*time.Second),
-			}},
+			Scheduler: "wlc", ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", QuorumUp: true, Quorum: 1, LiveWeight: 3,
+				Servers: []health.ServerStatus{{
+					Addr: netip.MustParseAddr("192.0.2.21"), Port: 8080, Up: true, InPool: true, Weight: 1, Since: ago(3 * time.Hour),
+					Checks: []health.CheckStatus{{Kind: "HTTP_GET", State: "up", Last: ago(2 * time.Second), Took: 1234 * time.Microsecond}},
+				}, {
+					Addr: netip.MustParseAddr("2001:db8::22"), Port: 8080, Up: true, InPool: true, Weight: 2, Since: ago(time.Minute + 5*time.Second),
+				}}},
 		}},
 	}
 }
@@ -118,13 +119,13 @@ func TestStatusTrouble(t *testing.T) {
 	v := &s.Services[0]
 	v.QuorumUp, v.LiveWeight = false, 0
 	v.Servers[0].Up, v.Servers[0].InPool, v.Servers[0].Since = false, false, ago(12*time.Second)
-	v.Servers[0].Checks = []control.CheckStatus{
+	v.Servers[0].Checks = []health.CheckStatus{
 		{Kind: "TCP_CHECK", State: "up", Last: ago(time.Second), Took: time.Millisecond},
 		{Kind: "HTTP_GET", State: "down", Err: "connection refused", Last: ago(3 * time.Second), Took: 2 * time.Second},
 	}
 	v.Servers[1].Up, v.Servers[1].InPool = false, false
-	v.Servers = append(v.Servers, control.ServerStatus{Addr: netip.MustParseAddr("192.0.2.99"), Port: 80, Sorry: true, InPool: true, Weight: 1})
-	s.Services = append(s.Services, control.ServiceStatus{Name: "FWM 3", Scheduler: "rr", QuorumUp: true})
+	v.Servers = append(v.Servers, health.ServerStatus{Addr: netip.MustParseAddr("192.0.2.99"), Port: 80, Sorry: true, InPool: true, Weight: 1})
+	s.Services = append(s.Services, control.ServiceStatus{ServiceStatus: health.ServiceStatus{Name: "FWM 3", QuorumUp: true}, Scheduler: "rr"})
 	golden(t, "status-trouble.txt", statusText(s, aMoment()))
 }
 

@@ -95,21 +95,9 @@ func serviceStatuses(cfg *config.Config, checked []health.ServiceStatus) []contr
 	}
 	var out []control.ServiceStatus
 	for _, c := range checked {
-		s := control.ServiceStatus{Name: c.Name, QuorumUp: c.QuorumUp, Quorum: c.Quorum, LiveWeight: int(c.LiveWeight)}
+		s := control.ServiceStatus{ServiceStatus: c}
 		if vs := byName[c.Name]; vs != nil {
 			s.Key, s.Scheduler = desired.ServiceKey(vs), vs.Scheduler
-		}
-		for _, server := range c.Servers {
-			ss := control.ServerStatus{
-				Addr: server.Addr, Port: server.Port, Sorry: server.Sorry, Up: server.Up,
-				InPool: server.InPool, Weight: server.Weight, Since: server.Since,
-			}
-			for _, ch := range server.Checks {
-				ss.Checks = append(ss.Checks, control.CheckStatus{
-					Kind: ch.Kind, State: ch.State, Last: ch.Last, Took: ch.Took, Err: ch.Err, Transcript: ch.Transcript,
-				})
-			}
-			s.Servers = append(s.Servers, ss)
 		}
 		out = append(out, s)
 	}

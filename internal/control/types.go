@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
@@ -110,39 +111,12 @@ type ScriptStatus struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
-// ServiceStatus is one virtual server.
+// ServiceStatus is one virtual server: what the checks make of it, and what it
+// is in the kernel's table.
 type ServiceStatus struct {
-	Name       string          `json:"name"`
-	Key        ipvs.ServiceKey `json:"key"`
-	Scheduler  string          `json:"scheduler"`
-	QuorumUp   bool            `json:"quorum_up"`
-	Quorum     int             `json:"quorum"`
-	LiveWeight int             `json:"live_weight"`
-	Servers    []ServerStatus  `json:"servers"`
-}
-
-// ServerStatus is one real server.
-type ServerStatus struct {
-	Addr  netip.Addr `json:"addr"`
-	Port  uint16     `json:"port"`
-	Sorry bool       `json:"sorry,omitempty"`
-	// Up is whether the checks let it serve; InPool whether it is in the table.
-	Up     bool          `json:"up"`
-	InPool bool          `json:"in_pool"`
-	Weight int           `json:"weight"`
-	Since  time.Time     `json:"since,omitzero"`
-	Checks []CheckStatus `json:"checks,omitempty"`
-}
-
-// CheckStatus is one check of a real server.
-type CheckStatus struct {
-	Kind string `json:"kind"`
-	// State is "up", "down", "retrying" or "unknown" before the first result.
-	State      string        `json:"state"`
-	Last       time.Time     `json:"last,omitzero"`
-	Took       time.Duration `json:"took,omitempty"`
-	Err        string        `json:"error,omitempty"`
-	Transcript string        `json:"transcript,omitempty"`
+	health.ServiceStatus
+	Key       ipvs.ServiceKey `json:"key"`
+	Scheduler string          `json:"scheduler"`
 }
 
 // MoveRequest is an operator's order.

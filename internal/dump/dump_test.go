@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -258,10 +259,10 @@ func TestCheckData(t *testing.T) {
 	s := sample()
 	s.IPVS = "no ip_vs"
 	s.Services = []control.ServiceStatus{{
-		Name: "[192.0.2.10]:tcp:80", Scheduler: "wlc", Quorum: 1, Servers: []control.ServerStatus{
-			{Addr: netip.MustParseAddr("192.0.2.21"), Port: 80, Weight: 3, Checks: []control.CheckStatus{{Kind: "TCP_CHECK", State: "down", Err: "refused"}}},
+		Scheduler: "wlc", ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", Quorum: 1, Servers: []health.ServerStatus{
+			{Addr: netip.MustParseAddr("192.0.2.21"), Port: 80, Weight: 3, Checks: []health.CheckStatus{{Kind: "TCP_CHECK", State: "down", Err: "refused"}}},
 			{Addr: netip.MustParseAddr("2001:db8::1"), Port: 80, Sorry: true, Up: true, InPool: true, Weight: 1},
-		},
+		}},
 	}}
 	const want = `------< LVS Topology >------
  IPVS error = no ip_vs
