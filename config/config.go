@@ -9,8 +9,22 @@ import (
 // what the rest of tandem acts on. Two files that mean the same give Configs
 // that are equal apart from their positions.
 type Config struct {
-	Global         Global           `json:"global"`
+	Process Process `json:"process"`
+	Global  Global  `json:"global"`
+	// TLS is the block SSL, nil without one.
+	TLS             *TLS          `json:"tls,omitempty"`
+	StaticAddresses []Address     `json:"static_addresses,omitempty"`
+	StaticRoutes    []Route       `json:"static_routes,omitempty"`
+	StaticRules     []Rule        `json:"static_rules,omitempty"`
+	TrackGroups     []*TrackGroup `json:"track_groups,omitempty"`
+	GARPGroups      []*GARPGroup  `json:"garp_groups,omitempty"`
+	LinkDelays      []LinkDelay   `json:"link_delays,omitempty"`
+	LinkPolls       []LinkPoll    `json:"link_polls,omitempty"`
+
 	Scripts        []*Script        `json:"scripts,omitempty"`
+	TrackFiles     []*TrackFile     `json:"track_files,omitempty"`
+	TrackProcesses []*TrackProcess  `json:"track_processes,omitempty"`
+	BFD            []*BFDSession    `json:"bfd,omitempty"`
 	SyncGroups     []*SyncGroup     `json:"sync_groups,omitempty"`
 	Instances      []*Instance      `json:"instances,omitempty"`
 	VirtualServers []*VirtualServer `json:"virtual_servers,omitempty"`
@@ -41,8 +55,40 @@ type Global struct {
 	// that run as root and that others may write.
 	ScriptUser     User `json:"script_user"`
 	ScriptSecurity bool `json:"script_security,omitempty"`
+	// SymlinkPaths runs a script by the name given, though it is a link;
+	// SupplementaryGroups gives it all groups of its user.
+	SymlinkPaths        bool `json:"symlink_paths,omitempty"`
+	SupplementaryGroups bool `json:"supplementary_groups,omitempty"`
 	// RSInitNotifies runs notify_up for servers that come up at the start.
 	RSInitNotifies bool `json:"rs_init_notifies,omitempty"`
+	// Startup and Shutdown are scripts before everything and after it; nil is
+	// none.
+	Startup  *TimedCommand `json:"startup,omitempty"`
+	Shutdown *TimedCommand `json:"shutdown,omitempty"`
+	// DelayAfterBoot is vrrp_delay_after_boot: instances wait until the host has
+	// been up for that long. The later of this and StartupDelay counts.
+	DelayAfterBoot time.Duration `json:"delay_after_boot,omitempty"`
+	// InterfaceChanges is the option allow_if_changes of dynamic_interfaces.
+	InterfaceChanges bool `json:"interface_changes,omitempty"`
+	// DefaultInterface is that of static addresses, routes and rules that name
+	// none, eth0 unless given.
+	DefaultInterface string `json:"default_interface"`
+	// NoLocalIGMP keeps the kernel from reporting link-local groups.
+	NoLocalIGMP bool `json:"no_local_igmp,omitempty"`
+	// VMACPrefix and VMACAddressPrefix begin the names of VMACs, and of those
+	// made by use_vmac_addr; vrrp unless given.
+	VMACPrefix        string `json:"vmac_prefix"`
+	VMACAddressPrefix string `json:"vmac_address_prefix"`
+
+	Mail     Mail     `json:"mail,omitzero"`
+	FIFOs    FIFOs    `json:"fifos,omitzero"`
+	LVS      LVS      `json:"lvs,omitzero"`
+	SNMP     SNMP     `json:"snmp,omitzero"`
+	DBus     DBus     `json:"dbus,omitzero"`
+	Firewall Firewall `json:"firewall,omitzero"`
+	Reload   Reload   `json:"reload,omitzero"`
+	Files    Files    `json:"files"`
+	Buffers  Buffers  `json:"buffers"`
 }
 
 // User is a user and group as the file names them; empty for the default.
@@ -78,13 +124,21 @@ type SyncGroup struct {
 	Pos     Pos      `json:"-"`
 	Name    string   `json:"name"`
 	Members []string `json:"members"`
-	// TrackScripts and TrackInterfaces apply to every member.
+	// What the group tracks applies to every member.
 	TrackScripts    []Track `json:"track_scripts,omitempty"`
 	TrackInterfaces []Track `json:"track_interfaces,omitempty"`
+	TrackFiles      []Track `json:"track_files,omitempty"`
+	TrackProcesses  []Track `json:"track_processes,omitempty"`
+	TrackBFD        []Track `json:"track_bfd,omitempty"`
 	Notify          Notify  `json:"notify"`
+	// SMTPAlert sends e-mail at each change; NotifyPriorityChanges writes
+	// changes of priority to the FIFOs.
+	SMTPAlert             bool `json:"smtp_alert,omitempty"`
+	NotifyPriorityChanges bool `json:"notify_priority_changes,omitempty"`
 }
 
-// Track is one line of track_script or track_interface, weight resolved.
+// Track is one line of track_script, track_interface, track_file, track_process or
+// track_bfd, weight resolved.
 type Track struct {
 	Pos     Pos    `json:"-"`
 	Name    string `json:"name"`
@@ -154,6 +208,40 @@ type Instance struct {
 	PromoteSecondaries   bool `json:"promote_secondaries,omitempty"`
 
 	Notify Notify `json:"notify"`
+	// SMTPAlert sends e-mail at each change; NotifyPriorityChanges writes
+	// changes of priority to the FIFOs.
+	SMTPAlert             bool `json:"smtp_alert,omitempty"`
+	NotifyPriorityChanges bool `json:"notify_priority_changes,omitempty"`
+
+	TrackFiles     []Track `json:"track_files,omitempty"`
+	TrackProcesses []Track `json:"track_processes,omitempty"`
+	TrackBFD       []Track `json:"track_bfd,omitempty"`
+	Routes         []Route `json:"routes,omitempty"`
+	Rules          []Rule  `json:"rules,omitempty"`
+	// VMAC and IPVLAN are the interface to make for the instance; nil is none.
+	VMAC   *VMAC   `json:"vmac,omitempty"`
+	IPVLAN *IPVLAN `json:"ipvlan,omitempty"`
+	// VMACAddresses makes VMACs for addresses on other interfaces as well
+	// (use_vmac_addr); XmitBase sends adverts by the base interface.
+	VMACAddresses bool      `json:"vmac_addresses,omitempty"`
+	XmitBase      bool      `json:"xmit_base,omitempty"`
+	ExtraGARP     ExtraGARP `json:"extra_garp,omitzero"`
+	// HMAC is auth_hmac; nil is none.
+	HMAC *HMAC `json:"hmac,omitempty"`
+	// VRF is that of unicast without an interface.
+	VRF string `json:"vrf,omitempty"`
+	// FaultWithoutPeer stays in FAULT where unicast is asked for without a peer.
+	FaultWithoutPeer bool `json:"fault_without_peer,omitempty"`
+	// OldUnicastChecksum is "on", "never" or, where it follows what is heard,
+	// empty.
+	OldUnicastChecksum string `json:"old_unicast_checksum,omitempty"`
+	// TimerExpiredBackup is the priority up to which a master that has been kept
+	// from running for too long yields; 0 is none.
+	TimerExpiredBackup int `json:"timer_expired_backup,omitempty"`
+	// ReceiveBuffer is kernel_rx_buf_size in bytes, 0 for the system's; Debug
+	// is a number without effect.
+	ReceiveBuffer int `json:"receive_buffer,omitempty"`
+	Debug         int `json:"debug,omitempty"`
 }
 
 // UnicastPeer is one line of unicast_peer.
@@ -197,6 +285,14 @@ type Address struct {
 	Flags uint32 `json:"flags,omitempty"`
 	// NoTrack leaves the interface of the address out of the instance's tracking.
 	NoTrack bool `json:"no_track,omitempty"`
+	// PreferredLifetime bounds how long an IPv6 address is preferred; 0 is for
+	// ever, unless it is Deprecated.
+	PreferredLifetime time.Duration `json:"preferred_lifetime,omitempty"`
+	// UseVMAC puts the address on an interface with the virtual MAC.
+	UseVMAC bool `json:"use_vmac,omitempty"`
+	// TrackGroup is the name of a Config.TrackGroups that a static address
+	// follows.
+	TrackGroup string `json:"track_group,omitempty"`
 }
 
 // VirtualServer is one IPVS service. A virtual_server for a group is expanded
@@ -235,6 +331,12 @@ type VirtualServer struct {
 	// FollowInstance is tandem's follow_instance: in IPVS only while this node
 	// is master of that instance.
 	FollowInstance string `json:"follow_instance,omitempty"`
+	// HASuspend checks only while the address is on this host.
+	HASuspend bool `json:"ha_suspend,omitempty"`
+	// SMTPAlert sends e-mail when the quorum is gained or lost.
+	SMTPAlert bool `json:"smtp_alert,omitempty"`
+	// SNMPName names the service in SNMP.
+	SNMPName string `json:"snmp_name,omitempty"`
 }
 
 // Forwarding is lvs_method with its tunnel options.
@@ -270,13 +372,19 @@ type RealServer struct {
 	NotifyUp         *Command   `json:"notify_up,omitempty"`
 	NotifyDown       *Command   `json:"notify_down,omitempty"`
 	Checks           []*Check   `json:"checks,omitempty"`
+	// Dormant are checks of kinds that the keyword table calls not honoured:
+	// read like the others, and not to be run.
+	Dormant []*Check `json:"dormant_checks,omitempty"`
+	// SMTPAlert sends e-mail when the server comes or goes.
+	SMTPAlert bool `json:"smtp_alert,omitempty"`
+	// SNMPName names the server in SNMP.
+	SNMPName string `json:"snmp_name,omitempty"`
 }
 
 // Check is one check block of a real server, defaults resolved.
 type Check struct {
 	Pos Pos `json:"-"`
-	// Kind is the block's keyword: TCP_CHECK, HTTP_GET, SSL_GET, MISC_CHECK.
-	// Kinds that are not honoured yet do not appear.
+	// Kind is the block's keyword: TCP_CHECK, HTTP_GET.
 	Kind             string        `json:"kind"`
 	Interval         time.Duration `json:"interval"`
 	Retries          int           `json:"retries"`
@@ -284,12 +392,20 @@ type Check struct {
 	Warmup           time.Duration `json:"warmup"`
 	Alpha            bool          `json:"alpha,omitempty"`
 	LogAllFailures   bool          `json:"log_all_failures,omitempty"`
-	// Connect says where and from where TCP_CHECK, HTTP_GET and SSL_GET connect.
+	// Connect says where and from where a check connects that does: TCP_CHECK,
+	// HTTP_GET, SSL_GET, SMTP_CHECK, DNS_CHECK, UDP_CHECK and PING_CHECK, which
+	// uses neither port.
 	Connect Connect `json:"connect,omitzero"`
 	// HTTP is set for HTTP_GET and SSL_GET.
 	HTTP *HTTPCheck `json:"http,omitempty"`
 	// Misc is set for MISC_CHECK.
 	Misc *MiscCheck `json:"misc,omitempty"`
+	// SMTP, DNS, UDP, File and BFD are set for the kind of that name.
+	SMTP *SMTPCheck `json:"smtp,omitempty"`
+	DNS  *DNSCheck  `json:"dns,omitempty"`
+	UDP  *UDPCheck  `json:"udp,omitempty"`
+	File *FileCheck `json:"file,omitempty"`
+	BFD  *BFDCheck  `json:"bfd,omitempty"`
 }
 
 // Connect is where and how a check connects.
@@ -313,6 +429,8 @@ type HTTPCheck struct {
 	SNIName      string `json:"sni_name,omitempty"`
 	FastRecovery bool   `json:"fast_recovery,omitempty"`
 	URLs         []URL  `json:"urls"`
+	// Compliant ends TLS in both directions.
+	Compliant bool `json:"tls_compliant,omitempty"`
 }
 
 // URL is one url block.
@@ -329,6 +447,10 @@ type URL struct {
 	Digest string `json:"digest,omitempty"`
 	// Status are the accepted status codes as closed ranges.
 	Status []StatusRange `json:"status"`
+	// Regex is what the body is searched for, nil for nothing.
+	Regex *Regex `json:"regex,omitempty"`
+	// Compliant ends TLS in both directions.
+	Compliant bool `json:"tls_compliant,omitempty"`
 }
 
 // StatusRange is a closed range of HTTP status codes.

@@ -75,18 +75,18 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// describe writes what a configuration means: its JSON without the global
-// settings that are defaults, then the diagnostics.
+// describe writes what a configuration means: its JSON without the settings of
+// the program that are defaults, then the diagnostics.
 func describe(t *testing.T, cfg *Config, ds []Diagnostic) string {
 	t.Helper()
-	shown := struct {
-		Global *Global `json:"global,omitempty"`
-		*Config
-	}{Config: cfg}
 	cfg.Global.RouterID = strings.Replace(cfg.Global.RouterID, hostName(), "HOST", 1)
-	if cfg.Global != (Global{RouterID: "HOST"}) {
-		shown.Global = &cfg.Global
-	}
+	plain, _ := Parse("", nil, Options{})
+	plain.Global.RouterID = "HOST"
+	shown := struct {
+		Process map[string]json.RawMessage `json:"process,omitempty"`
+		Global  map[string]json.RawMessage `json:"global,omitempty"`
+		*Config
+	}{differing(t, plain.Process, cfg.Process), differing(t, plain.Global, cfg.Global), cfg}
 	j, err := json.MarshalIndent(shown, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +100,28 @@ func describe(t *testing.T, cfg *Config, ds []Diagnostic) string {
 		}
 	}
 	return b.String()
+}
+
+// differing is what of v is not as in plain, by the names in JSON.
+func differing(t *testing.T, plain, v any) map[string]json.RawMessage {
+	t.Helper()
+	fields := func(v any) (m map[string]json.RawMessage) {
+		j, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(j, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	defaults, out := fields(plain), fields(v)
+	for name, value := range out {
+		if string(defaults[name]) == string(value) {
+			delete(out, name)
+		}
+	}
+	return out
 }
 
 // checkPlaces asserts that every diagnostic lies inside the source and quotes
