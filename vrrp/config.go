@@ -40,6 +40,10 @@ type Config struct {
 	// Excluded are the VIPs that move with the router but are not advertised.
 	Excluded []netip.Addr `json:"excluded,omitempty"`
 
+	// Detecting are the VIPs of either list whose duplicate address detection is
+	// left on (RFC 4862 5.4): one of them must be gone before a peer adds it.
+	Detecting []netip.Addr `json:"detecting,omitempty"`
+
 	// Peers, if any, makes the router unicast: one copy of each advert a peer.
 	Peers []Peer `json:"peers,omitempty"`
 	// CheckSource drops unicast adverts that come from no configured peer.

@@ -53,11 +53,14 @@ func (r *Router) yield(p *Packet, from netip.Addr) {
 }
 
 // handOver begins: no adverts, no announcements. Addresses that the peer announced
-// a moment ago go at once, for packets of two sockets may overtake each other.
+// a moment ago go at once, for packets of two sockets may overtake each other. So
+// do those whose duplicate detection is on: a peer that finds us answering for
+// such an address would never use it.
 func (r *Router) handOver(h handover) {
 	r.handover = h
 	r.advertAt = time.Time{}
 	r.clearAnnouncements()
+	r.release(r.cfg.Detecting)
 	var gone []netip.Addr
 	for _, a := range r.held {
 		if at, ok := r.peerAnnounced[a]; ok && r.now.Sub(at) <= r.cfg.AdvertInterval {
@@ -66,6 +69,14 @@ func (r *Router) handOver(h handover) {
 	}
 	clear(r.peerAnnounced)
 	r.letGo(gone)
+	r.leaveEmpty()
+}
+
+// leaveEmpty leaves to a peer that was heard when there is nothing more to serve.
+func (r *Router) leaveEmpty() {
+	if r.handover.peer.IsValid() && len(r.held) == 0 {
+		r.leave()
+	}
 }
 
 // peerAnnouncedAddress takes note that a peer answers for one of our addresses.
@@ -113,6 +124,7 @@ func (r *Router) receiveHandingOver(p *Packet, from netip.Addr) {
 		}
 	}
 	r.followServing(p, from)
+	r.leaveEmpty()
 }
 
 // followServing takes note of the master that takes over, and leaves

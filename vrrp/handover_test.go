@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -328,5 +329,32 @@ func TestReconfigureDuringOffer(t *testing.T) {
 		step{"5.1s", Reconfigure{more}, ""},
 		step{"5.2s", from(low, 50), ""},
 		step{"5.3s", Reconfigure{none}, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+	))
+}
+
+// An address that a peer would look for on the link before it uses it is gone by
+// then: with the offer. Without any other there is still a peer to wait for.
+func TestAddressesUnderDetectionGoWithTheOffer(t *testing.T) {
+	some := with(func(c *Config) { c.Detecting = []netip.Addr{vip2} })
+	play(t, some, asMaster(
+		step{"4.609375s", fire, "advert 100"},
+		step{"5s", Command{Kind: Switchover}, "done; advert 0; offer; release 11"},
+		step{"5.5s", from(low, 50), ""},
+		step{"5.51s", PeerAnnounced{vip1}, "release 10; MASTER>BACKUP offer; offer-taken; hold"},
+	))
+	every := with(func(c *Config) { c.Detecting = []netip.Addr{vip1, vip2} })
+	play(t, every, asMaster(
+		step{"4.609375s", fire, "advert 100"},
+		step{"5s", Command{Kind: Switchover}, "done; advert 0; offer; release 10,11"},
+		step{"5.5s", from(low, 50), "MASTER>BACKUP offer; offer-taken; hold"},
+	))
+	play(t, every, asMaster(
+		step{"4.2s", from(high, 150), "release 10,11; MASTER>BACKUP higher-priority"},
+	))
+	play(t, every, asMaster(
+		step{"4.609375s", fire, "advert 100"},
+		step{"5s", Command{Kind: Switchover}, "done; advert 0; offer; release 10,11"},
+		step{"6.5s", fire, "advert 100; acquire 10,11; offer-rolled-back"},
+		step{"6.6s", Acquired{}, "announce 10,11 x5"},
 	))
 }

@@ -487,8 +487,7 @@ func TestNoAddresses(t *testing.T) {
 	play(t, cfg, asBackup(
 		step{"1s", empty, ""},
 		step{"4.609375s", fire, "advert 100; BACKUP>MASTER master-down"},
-		step{"5s", empty, ""},
-		step{"6s", fire, "MASTER>BACKUP higher-priority"},
+		step{"5s", empty, "MASTER>BACKUP higher-priority"},
 	))
 }
 

@@ -114,6 +114,7 @@ func NewRouter(cfg Config) *Router {
 func (c Config) clone() Config {
 	c.Addresses = slices.Clone(c.Addresses)
 	c.Excluded = slices.Clone(c.Excluded)
+	c.Detecting = slices.Clone(c.Detecting)
 	c.Peers = slices.Clone(c.Peers)
 	c.Auth.Password = slices.Clone(c.Auth.Password)
 	return c

@@ -28,6 +28,7 @@ func Router(g config.Global, in *config.Instance) vrrp.Config {
 		StartupDelay:         g.StartupDelay,
 		Addresses:            addrs(in.Addresses),
 		Excluded:             addrs(in.Excluded),
+		Detecting:            detecting(in),
 		CheckSource:          in.CheckSource,
 		Group:                in.Group,
 		LowerPrioNoAdvert:    in.LowerPrioNoAdvert,
@@ -60,6 +61,18 @@ func addrs(in []config.Address) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range in {
 		out = append(out, a.Prefix.Addr())
+	}
+	return out
+}
+
+// detecting are the IPv6 addresses that the kernel looks for on the link before
+// it uses them.
+func detecting(in *config.Instance) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range slices.Concat(in.Addresses, in.Excluded) {
+		if addr := a.Prefix.Addr(); addr.Is6() && !a.NoDAD {
+			out = append(out, addr)
+		}
 	}
 	return out
 }
