@@ -134,6 +134,8 @@ func (f *formatter) breakable(name, text string) string {
 	}
 	src := newSource(name, text, nil)
 	var b strings.Builder
+	var first Token
+	count := 0
 	for n, start := range src.lines {
 		end := len(text)
 		if n+1 < len(src.lines) {
@@ -142,14 +144,18 @@ func (f *formatter) breakable(name, text string) string {
 		line := text[start:end]
 		rest := strings.TrimLeft(line, " \t\v\f"+noBreakSpace)
 		indent := line[:len(line)-len(rest)]
-		if strings.Contains(indent, noBreakSpace) {
-			at := strings.Index(indent, noBreakSpace)
-			f.notice("no-break-space", of(Token{Line: n + 1, Column: at + 1, Text: noBreakSpace, src: src}), "",
-				"the line is indented by no-break spaces, which are part of the keyword for keepalived; blanks take their place")
+		if at := strings.Index(indent, noBreakSpace); at >= 0 {
+			if count++; count == 1 {
+				first = Token{Line: n + 1, Column: at + 1, Text: noBreakSpace, src: src}
+			}
 			indent = strings.ReplaceAll(indent, noBreakSpace, "  ")
 		}
 		b.WriteString(indent)
 		b.WriteString(rest)
+	}
+	if count > 0 {
+		f.notice("no-break-space", of(first), "What the lines say counts from now on.",
+			"%d lines are indented by no-break spaces, the first here; keepalived takes them for part of the keyword, and blanks take their place", count)
 	}
 	return b.String()
 }

@@ -65,7 +65,7 @@ func sameMeaning(t *testing.T, in, out string) {
 
 func TestFormatLines(t *testing.T) {
 	long := strings.Repeat("x", 1010)
-	longer := strings.Repeat("x", 1018)
+	longer, block := strings.Repeat("x", 1018), strings.Repeat("x", 1012)
 	tests := []struct{ name, in, want string }{
 		{"nothing", "", ""},
 		{"empty lines only", "\n\n \t\r\n", ""},
@@ -91,7 +91,7 @@ func TestFormatLines(t *testing.T) {
 		{"a line near the limit", "a {\n" + long + " y\n}", "a {\n    " + long + " y\n}\n"},
 		{"a line at the limit", "a {\n" + longer + " y  z\n}", "a {\n" + longer + " y  z\n}\n"},
 		{"a line beyond the limit", long + long + " \n  a", long + long + " \na\n"},
-		{"a block at the limit", "a {\n  b {" + long + " c {}}}", "a {\n  b {" + long + " c {}}}\n"},
+		{"a block at the limit", "a {\n  b {" + block + " c {}}\n}", "a {\n  b {" + block + " c {}}\n}\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
