@@ -126,13 +126,19 @@ func (p *pair) lead() {
 	start(p.t, p.lb1)
 	p.holds(p.lb1, p.mode.masterDown(150)+slack)
 	start(p.t, p.lb2)
-	// Settled: the other has had time to take over, and has not.
-	source := p.from(p.lb1)
+	p.settle(p.lb1)
+}
+
+// settle waits until the other node has had time to take over, and has not. What
+// happens before, when both start at once, is the luck of who is first.
+func (p *pair) settle(master *lab.Agent) {
+	p.t.Helper()
+	source := p.from(master)
 	n := int((p.mode.masterDown(100) + p.mode.advert) / p.mode.advert)
 	if _, err := p.lab.Capture.WaitAdvert(within(p.t, p.mode.masterDown(100)+slack), n, func(a lab.Advert) bool { return a.Source == source }); err != nil {
 		p.t.Fatal(err)
 	}
-	p.holds(p.lb1, slack)
+	p.holds(master, slack)
 }
 
 // life takes a pair through all that makes a master change.
@@ -141,6 +147,7 @@ func (p *pair) life() {
 	down1, down2 := m.masterDown(150)+slack, m.masterDown(100)+slack
 	start(t, p.lb1, p.lb2)
 	t.Logf("elected after %v", p.holds(p.lb1, down1))
+	p.settle(p.lb1)
 	p.steady(p.lb1)
 
 	must(t, p.lb1.Host.Cut())

@@ -35,7 +35,8 @@ func (h *Host) NewAgent(program, conf string, extra ...string) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{Host: h, Program: program, Dir: dir, Extra: extra}
-	a.Env = []string{"TANDEM_RUN=" + dir + "/run", "TANDEM_STATE=" + dir + "/lib", "TANDEM_SOCKET=" + a.Socket(), "TMPDIR=" + dir}
+	run := filepath.Join(h.lab.Fast, filepath.Base(dir))
+	a.Env = []string{"TANDEM_RUN=" + run, "TANDEM_STATE=" + dir + "/lib", "TANDEM_SOCKET=" + a.Socket(), "TMPDIR=" + dir}
 	return a, a.Write(conf)
 }
 

@@ -75,6 +75,9 @@ type Lab struct {
 	// Dir holds the lab's files. Its path is short, because the path of a Unix
 	// socket cannot be long.
 	Dir string
+	// Fast is a folder in memory where there is one, as /run is, for what agents
+	// write while they run. Nothing in it may be executable.
+	Fast string
 	// Capture records the adverts, ARP and neighbour discovery on the bridge.
 	Capture *Capture
 
@@ -113,9 +116,14 @@ func (r *Registry) open(name string) (*Lab, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
+	fast, err := os.MkdirTemp("/dev/shm", "lab")
+	if err != nil {
+		fast = dir
+	}
 	r.next++
 	l := &Lab{
 		Dir:      dir,
+		Fast:     fast,
 		registry: r,
 		prefix:   fmt.Sprintf("tandem-%d-%d-%s-", os.Getpid(), r.next, clean(name)),
 		hosts:    map[string]*Host{},
@@ -167,7 +175,7 @@ func (l *Lab) Close() {
 			l.Capture.close()
 		}
 		l.bridge.remove()
-		if err := os.RemoveAll(l.Dir); err != nil {
+		if err := errors.Join(os.RemoveAll(l.Dir), os.RemoveAll(l.Fast)); err != nil {
 			fmt.Fprintln(os.Stderr, "lab:", err)
 		}
 		l.registry.mu.Lock()

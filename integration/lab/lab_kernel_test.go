@@ -125,8 +125,10 @@ func closed(ctx context.Context, t *testing.T, r *Registry, l *Lab) {
 	if left := namespaces(t); strings.Contains(left, l.prefix) {
 		t.Errorf("left behind: %s", left)
 	}
-	if _, err := os.Stat(l.Dir); !os.IsNotExist(err) {
-		t.Errorf("its files are left: %v", err)
+	for _, dir := range []string{l.Dir, l.Fast} {
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("its files are left: %v", err)
+		}
 	}
 	if _, err := r.New("late"); err == nil {
 		t.Error("a closed registry made a lab")
