@@ -29,8 +29,8 @@ type Registry struct {
 	closed bool
 }
 
-// NewRegistry returns a registry after removing the namespaces that processes
-// left behind that no longer run.
+// NewRegistry returns a registry after removing what processes left behind that
+// no longer run.
 func NewRegistry() *Registry {
 	sweep()
 	return &Registry{labs: map[*Lab]bool{}}
@@ -108,7 +108,8 @@ func (r *Registry) open(name string) (*Lab, error) {
 	if r.closed {
 		return nil, errors.New("the registry of labs is closed")
 	}
-	dir, err := os.MkdirTemp("", "lab")
+	own := fmt.Sprintf("tandem-%d-", os.Getpid())
+	dir, err := os.MkdirTemp("", own)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (r *Registry) open(name string) (*Lab, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
-	fast, err := os.MkdirTemp("/dev/shm", "lab")
+	fast, err := os.MkdirTemp(shared, own)
 	if err != nil {
 		fast = dir
 	}
@@ -125,7 +126,7 @@ func (r *Registry) open(name string) (*Lab, error) {
 		Dir:      dir,
 		Fast:     fast,
 		registry: r,
-		prefix:   fmt.Sprintf("tandem-%d-%d-%s-", os.Getpid(), r.next, clean(name)),
+		prefix:   fmt.Sprintf("%s%d-%s-", own, r.next, clean(name)),
 		hosts:    map[string]*Host{},
 	}
 	r.labs[l] = true
@@ -243,24 +244,42 @@ func removeNamespace(name string) {
 	}
 }
 
-// sweep removes the namespaces of labs whose process has gone.
+// shared is a file system in memory.
+const shared = "/dev/shm"
+
+// sweep removes the namespaces and files of labs whose process has gone.
 func sweep() {
-	const folder = "/run/netns"
+	for _, name := range leftovers("/run/netns") {
+		removeNamespace(filepath.Base(name))
+	}
+	for _, folder := range []string{os.TempDir(), shared} {
+		for _, name := range leftovers(folder) {
+			if err := os.RemoveAll(name); err != nil {
+				fmt.Fprintln(os.Stderr, "lab:", err)
+			}
+		}
+	}
+}
+
+// leftovers are the entries of a folder that are named after a process which has
+// gone.
+func leftovers(folder string) []string {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return
+		return nil
 	}
+	var out []string
 	for _, e := range entries {
 		rest, ours := strings.CutPrefix(e.Name(), "tandem-")
 		number, _, more := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(number)
-		if !ours || !more || err != nil {
+		if _, err := strconv.ParseUint(number, 10, 31); !ours || !more || err != nil {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join("/proc", number)); errors.Is(err, os.ErrNotExist) && pid > 0 {
-			removeNamespace(e.Name())
+		if _, err := os.Stat(filepath.Join("/proc", number)); errors.Is(err, os.ErrNotExist) {
+			out = append(out, filepath.Join(folder, e.Name()))
 		}
 	}
+	return out
 }
 
 var unclean = regexp.MustCompile(`[^A-Za-z0-9]+`)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -155,7 +156,14 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	defer removeNamespace(alive)
+	files := filepath.Join(os.TempDir(), left)
+	if err := os.MkdirAll(filepath.Join(files, "lb1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	sweep()
+	if _, err := os.Stat(files); !os.IsNotExist(err) {
+		t.Errorf("files are left: %v", err)
+	}
 	if now := namespaces(t); strings.Contains(now, left) || !strings.Contains(now, alive) {
 		t.Errorf("after the sweep:\n%s", now)
 	}
