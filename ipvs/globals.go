@@ -1,0 +1,234 @@
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Globals are what the kernel's IPVS has beside its table: the daemons that copy
+// connections from kernel to kernel, and how long idle connections are kept.
+type Globals struct {
+	Daemons  []Daemon `json:"daemons,omitempty"`
+	Timeouts Timeouts `json:"timeouts,omitzero"`
+}
+
+// GlobalsConn is the kernel as the GlobalsKeeper needs it. Client is the real
+// one; package ipvstest has one in memory.
+type GlobalsConn interface {
+	Daemons(ctx context.Context) ([]Daemon, error)
+	StartDaemon(ctx context.Context, d Daemon) error
+	StopDaemon(ctx context.Context, s DaemonState) error
+	Timeouts(ctx context.Context) (Timeouts, error)
+	SetTimeouts(ctx context.Context, t Timeouts) error
+}
+
+// The periods of a GlobalsKeeper.
+const (
+	globalsPeriod = 30 * time.Second
+	globalsRetry  = time.Second
+)
+
+// GlobalsKeeper keeps the kernel's globals as they were last Set. The daemons
+// are ours once one was wanted; until then, those of others are left alone. The
+// timeouts are put back to what they were when they are wanted no longer.
+type GlobalsKeeper struct {
+	conn    GlobalsConn
+	onError func(error)
+	wake    chan struct{}
+
+	mu      sync.Mutex
+	want    Globals
+	stopped bool
+
+	// work is held while the kernel is asked; it guards what follows.
+	work sync.Mutex
+	ours bool
+	// before are the timeouts that we found, once we have changed them.
+	before Timeouts
+	err    string
+}
+
+// NewGlobalsKeeper returns a keeper that does nothing until something is wanted.
+// onError is called with an error when it comes up or becomes another, and with
+// nil when all is well again.
+func NewGlobalsKeeper(conn GlobalsConn, onError func(error)) *GlobalsKeeper {
+	return &GlobalsKeeper{conn: conn, onError: onError, wake: make(chan struct{}, 1)}
+}
+
+// Set makes g the wanted globals; it does not wait for the kernel.
+func (k *GlobalsKeeper) Set(g Globals) {
+	k.mu.Lock()
+	k.want = g
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the globals until ctx is done; it leaves them as they are.
+func (k *GlobalsKeeper) Run(ctx context.Context) error {
+	timer := time.NewTimer(globalsPeriod)
+	defer timer.Stop()
+	backoff := globalsRetry
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-k.wake:
+		case <-timer.C:
+		}
+		if k.turn(ctx) {
+			backoff = globalsRetry
+			timer.Reset(globalsPeriod)
+			continue
+		}
+		timer.Reset(backoff)
+		backoff = min(2*backoff, globalsPeriod)
+	}
+}
+
+// Stop ends the daemons that are ours and puts the timeouts back, or with keep
+// nothing. Run does nothing afterwards.
+func (k *GlobalsKeeper) Stop(ctx context.Context, keep bool) error {
+	k.mu.Lock()
+	k.want, k.stopped = Globals{}, true
+	k.mu.Unlock()
+	if keep {
+		return nil
+	}
+	k.work.Lock()
+	defer k.work.Unlock()
+	return k.pursue(ctx, Globals{})
+}
+
+// turn brings the kernel to what is wanted; false where it must be tried again.
+func (k *GlobalsKeeper) turn(ctx context.Context) bool {
+	k.work.Lock()
+	defer k.work.Unlock()
+	k.mu.Lock()
+	want, stopped := k.want, k.stopped
+	k.mu.Unlock()
+	if stopped {
+		return true
+	}
+	err := k.pursue(ctx, want)
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != k.err && ctx.Err() == nil {
+		k.err = text
+		k.onError(err)
+	}
+	return err == nil
+}
+
+func (k *GlobalsKeeper) pursue(ctx context.Context, want Globals) error {
+	return errors.Join(k.daemons(ctx, want.Daemons), k.timeouts(ctx, want.Timeouts))
+}
+
+func (k *GlobalsKeeper) daemons(ctx context.Context, want []Daemon) error {
+	k.ours = k.ours || len(want) > 0
+	if !k.ours {
+		return nil
+	}
+	have, err := k.conn.Daemons(ctx)
+	if err != nil {
+		return err
+	}
+	stop, start := DiffDaemons(have, want)
+	for _, s := range stop {
+		if err := k.conn.StopDaemon(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, d := range start {
+		if err := k.conn.StartDaemon(ctx, d); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *GlobalsKeeper) timeouts(ctx context.Context, want Timeouts) error {
+	if want == (Timeouts{}) && k.before == (Timeouts{}) {
+		return nil
+	}
+	have, err := k.conn.Timeouts(ctx)
+	if err != nil {
+		return err
+	}
+	if k.before == (Timeouts{}) {
+		k.before = have
+	}
+	goal := want.over(k.before)
+	if goal != have {
+		if err := k.conn.SetTimeouts(ctx, goal); err != nil {
+			return err
+		}
+	}
+	if want == (Timeouts{}) {
+		k.before = Timeouts{}
+	}
+	return nil
+}
+
+// over is t, with what is not set in it taken from base.
+func (t Timeouts) over(base Timeouts) Timeouts {
+	if t.TCP != 0 {
+		base.TCP = t.TCP
+	}
+	if t.TCPFin != 0 {
+		base.TCPFin = t.TCPFin
+	}
+	if t.UDP != 0 {
+		base.UDP = t.UDP
+	}
+	return base
+}
+
+// DiffDaemons says which daemons are to be stopped and which started, in this
+// order, to come from those that run to those that are wanted. What a wanted one
+// leaves to the kernel may be anything.
+func DiffDaemons(have, want []Daemon) (stop []DaemonState, start []Daemon) {
+	for _, h := range have {
+		if !slices.ContainsFunc(want, h.serves) {
+			stop = append(stop, h.State)
+		}
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(have, func(h Daemon) bool { return h.serves(w) }) {
+			start = append(start, w)
+		}
+	}
+	return stop, start
+}
+
+// serves is whether the daemon d, which runs, is what w wants.
+func (d Daemon) serves(w Daemon) bool {
+	if w.MaxLen == 0 {
+		w.MaxLen = d.MaxLen
+	}
+	if !w.Group.IsValid() {
+		w.Group = d.Group
+	}
+	if w.Port == 0 {
+		w.Port = d.Port
+	}
+	if w.TTL == 0 {
+		w.TTL = d.TTL
+	}
+	return d == w
+}
+
+// String names the daemon for people: "master sync daemon on eth0, id 51".
+func (d Daemon) String() string {
+	return fmt.Sprintf("%v sync daemon on %s, id %d", d.State, d.Interface, d.SyncID)
+}
