@@ -30,22 +30,31 @@ func DefaultID() string {
 // left when all that cannot be used is left out. A file that is not there gives
 // a Fatal diagnostic with the code "no-file".
 func Load(path string, o Options) (*Config, []Diagnostic) {
+	l, err := readAll(path, o)
+	if err != nil {
+		return missing(path, err)
+	}
+	return l.decode()
+}
+
+// readAll reads the files that path is a pattern for.
+func readAll(path string, o Options) (*loader, error) {
 	names := globFiles(path)
 	if len(names) == 0 {
-		return missing(path, os.ErrNotExist)
+		return nil, os.ErrNotExist
 	}
 	l := newLoader(o)
 	for _, name := range names {
 		text, err := readRegular(name)
 		if err != nil {
 			if len(names) == 1 {
-				return missing(path, err)
+				return nil, err
 			}
 			continue
 		}
 		l.file(newSource(name, string(text), nil))
 	}
-	return l.decode()
+	return l, nil
 }
 
 // readRegular reads a file that is no folder.
@@ -79,15 +88,21 @@ func newLoader(o Options) *loader {
 
 // decode makes the Config of what has been read.
 func (l *loader) decode() (*Config, []Diagnostic) {
+	d := l.decodeTree(buildTree(l.out))
+	return d.cfg, l.sorted()
+}
+
+// decodeTree is decode for who needs the drafts as well.
+func (l *loader) decodeTree(t *Tree) *decoder {
 	d := &decoder{
 		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{},
 		global: newGlobalDraft(), sets: map[string]*serverSet{},
 	}
-	d.root(buildTree(l.out))
+	d.root(t)
 	if d.cfg.Global.RouterID == "" {
 		d.cfg.Global.RouterID = hostName()
 	}
-	return d.cfg, l.sorted()
+	return d
 }
 
 func hostName() string {
