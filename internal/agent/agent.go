@@ -163,8 +163,10 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.notifier.Run)
 	spawn(a.monitor.Run)
 	spawn(a.balancer.reconciler.Run)
+	spawn(a.balancer.globals.Run)
 	spawn(server.Serve)
 	stopKeeping := alone(a.elector.keeper.run)
+	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)
 
 	select {
@@ -179,6 +181,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	err = a.stop(stopChecking)
 	stopKeeping()
 	end()
+	stopWriting()
 	running.Wait()
 	return err
 }
@@ -277,6 +280,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		ipvs.OnError(a.ipvsTrouble),
 		ipvs.OnRepair(a.balancer.repaired),
 	)
+	a.balancer.globals = ipvs.NewGlobalsKeeper(table, a.ipvsTrouble)
 	a.monitor = track.NewMonitor(a.runner.Run, a.scriptDone)
 	return p, nil
 }
@@ -340,7 +344,7 @@ func (a *Agent) stop(stopChecking func()) error {
 	stopChecking()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	err := a.balancer.reconciler.Stop(limit, a.opts.KeepIPVS)
+	err := errors.Join(a.balancer.reconciler.Stop(limit, a.opts.KeepIPVS), a.balancer.globals.Stop(limit, a.opts.KeepIPVS))
 	if drained := a.notifier.Drain(limit); drained != nil {
 		a.opts.Log.Warn("notify scripts are still running at the end")
 	}

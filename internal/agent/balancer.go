@@ -20,6 +20,7 @@ type balancer struct {
 	journal    *journal.Journal
 	scheduler  *health.Scheduler
 	reconciler *ipvs.Reconciler
+	globals    *ipvs.GlobalsKeeper
 
 	mu      sync.Mutex
 	conf    *config.Config
@@ -101,12 +102,14 @@ func (b *balancer) mastership(instance string, master bool) {
 	b.push()
 }
 
-// push gives the reconciler the table that should be. While the pool of a
+// push gives the kernel's keepers what should be. While the pool of a
 // service is not known there is none: to the services that an earlier process
 // left, connections and all, it would look like an order to go.
 func (b *balancer) push() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	master := func(instance string) bool { return b.masters[instance] }
+	b.globals.Set(desired.Globals(b.conf, master))
 	if !b.active {
 		return
 	}
@@ -115,7 +118,7 @@ func (b *balancer) push() {
 			return
 		}
 	}
-	b.reconciler.Set(desired.Table(b.conf, b.pools, func(instance string) bool { return b.masters[instance] }))
+	b.reconciler.Set(desired.Table(b.conf, b.pools, master))
 }
 
 // data is what the herald and the metrics act on.

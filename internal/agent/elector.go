@@ -24,6 +24,7 @@ type elector struct {
 	record  *host.Record
 	ledger  *ledger
 	holds   *host.Holds
+	scribe  *scribe
 	journal *journal.Journal
 	// mastership is told, on the loop, when an instance became master or ceased
 	// to be it.
@@ -44,7 +45,9 @@ type elector struct {
 	sockets   map[host.AdvertKey]*socket
 	watches   map[string]*watch
 	foreign   map[foreignKey]uint64
-	moves     []*move
+	// stampErrors counts adverts whose time could not be noted.
+	stampErrors uint64
+	moves       []*move
 
 	out []vrrp.GroupOutput
 	buf []byte
@@ -81,6 +84,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
 	}
+	e.scribe = newScribe(func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.pool.New = func() any { return new(received) }
 	k.report = func(id string, serial uint64, err error) {
 		e.post(func(now time.Time) { e.served(now, id, serial, err) })
@@ -231,27 +235,35 @@ func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 	if (o.From == vrrp.Master) != (o.To == vrrp.Master) {
 		e.mastership(in.conf.Name, o.To == vrrp.Master)
 	}
-	e.ledger.update(func(c *host.Contents) {
-		if c.Instances == nil {
-			c.Instances = map[string]host.InstanceRecord{}
-		}
-		c.Instances[in.id] = host.InstanceRecord{State: o.To, Hold: e.holds.Has(in.id)}
+	record := host.InstanceRecord{State: o.To, Hold: in.router.Status().Hold}
+	e.scribe.write(func() {
+		e.ledger.update(func(c *host.Contents) {
+			if c.Instances == nil {
+				c.Instances = map[string]host.InstanceRecord{}
+			}
+			c.Instances[in.id] = record
+		})
 	})
 }
 
 // noticed keeps the operator's holds where they outlive a boot.
 func (e *elector) noticed(now time.Time, in *instance, o vrrp.Noticed) {
-	var err error
+	var save func() error
 	switch o.Kind {
 	case vrrp.NoticeHold:
-		err = e.holds.Add(in.id, now)
+		save = func() error { return e.holds.Add(in.id, now) }
 	case vrrp.NoticeHoldEnded:
-		err = e.holds.Remove(in.id)
+		save = func() error { return e.holds.Remove(in.id) }
+	default:
+		return
 	}
-	if err != nil {
-		e.journal.Add(journal.Event{Kind: "hold-not-saved", Level: journal.Warning, Subject: in.conf.Name,
-			Text: "(" + in.conf.Name + ") the hold is not saved: " + err.Error()})
-	}
+	name := in.conf.Name
+	e.scribe.write(func() {
+		if err := save(); err != nil {
+			e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "hold-not-saved", Level: journal.Warning, Subject: name,
+				Text: "(" + name + ") the hold would not outlive a restart: " + err.Error()})
+		}
+	})
 }
 
 // groupMoved tells of a sync group's own change of state.
@@ -284,8 +296,8 @@ func (e *elector) send(in *instance, p vrrp.Packet) {
 	if p.Priority == 0 {
 		in.counters.PriorityZeroSent++
 		e.clear(in)
-	} else if err := in.stamp.Mark(); err != nil {
-		in.counters.StampErrors++
+	} else {
+		e.scribe.stamp(in.stamp, true)
 	}
 }
 
@@ -302,9 +314,7 @@ func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
 
 // clear forgets the last advert, since somebody else may be master from now on.
 func (e *elector) clear(in *instance) {
-	if err := in.stamp.Clear(); err != nil {
-		in.counters.StampErrors++
-	}
+	e.scribe.stamp(in.stamp, false)
 }
 
 // served passes on what became of an instance's wish for addresses.

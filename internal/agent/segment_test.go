@@ -57,9 +57,11 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
 	n.elector = newElector(n, newKeeper(n.table, l), record, l, holds, n.journal)
 	stopKeeper := alone(n.elector.keeper.run)
+	stopScribe := alone(n.elector.scribe.run)
 	stopLoop := alone(n.elector.run)
 	n.stop = sync.OnceFunc(func() {
 		stopLoop()
+		stopScribe()
 		stopKeeper()
 		if err := record.Close(); err != nil {
 			t.Error(err)

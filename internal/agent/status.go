@@ -58,6 +58,7 @@ func (e *elector) report(s *control.Status) {
 			s.Instances = append(s.Instances, in.status())
 		}
 	}
+	s.StampErrors = e.stampErrors
 	for _, g := range e.groups {
 		if g.Name() == "" {
 			continue

@@ -47,6 +47,9 @@ type Status struct {
 	Services     []ServiceStatus  `json:"virtual_servers,omitempty"`
 	// IPVS says what keeps the kernel's table from being kept, if anything does.
 	IPVS string `json:"ipvs_error,omitempty"`
+	// StampErrors counts adverts whose time could not be noted in the run
+	// folder; after a crash the node then starts as backup.
+	StampErrors uint64 `json:"stamp_errors,omitempty"`
 	// Foreign counts adverts for no instance of ours, by interface and reason.
 	Foreign []DropCount `json:"foreign,omitempty"`
 	// Config is the configuration in force, for what is written of it in this

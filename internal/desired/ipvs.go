@@ -56,6 +56,35 @@ func Table(cfg *config.Config, pools map[string]health.Pool, master func(instanc
 	return t
 }
 
+// Globals gives what the kernel's IPVS should have beside its table. A sync
+// daemon that follows an instance sends while this node is its master and
+// receives otherwise; one that follows none does both.
+func Globals(cfg *config.Config, master func(instance string) bool) ipvs.Globals {
+	lvs := cfg.Global.LVS
+	g := ipvs.Globals{Timeouts: ipvs.Timeouts{TCP: lvs.Timeouts.TCP, TCPFin: lvs.Timeouts.TCPFin, UDP: lvs.Timeouts.UDP}}
+	if lvs.Sync == nil {
+		return g
+	}
+	parts := []ipvs.DaemonState{ipvs.DaemonMaster, ipvs.DaemonBackup}
+	if lvs.Sync.Instance != "" && master(lvs.Sync.Instance) {
+		parts = parts[:1]
+	} else if lvs.Sync.Instance != "" {
+		parts = parts[1:]
+	}
+	for _, part := range parts {
+		g.Daemons = append(g.Daemons, ipvs.Daemon{
+			State:     part,
+			Interface: lvs.Sync.Interface,
+			SyncID:    uint32(lvs.Sync.ID),
+			MaxLen:    uint16(lvs.Sync.MaxLength),
+			Group:     lvs.Sync.Group,
+			Port:      lvs.Sync.Port,
+			TTL:       uint8(lvs.Sync.TTL),
+		})
+	}
+	return g
+}
+
 func service(vs *config.VirtualServer) ipvs.Service {
 	s := ipvs.Service{
 		ServiceKey: ServiceKey(vs),
