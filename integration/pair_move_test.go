@@ -56,14 +56,38 @@ func (p *pair) move(from, to *lab.Agent, limit time.Duration, happen func()) lab
 	return r
 }
 
-// lossless is a move that must lose nothing.
+// lossless is a move that must lose nothing. What a keepalived that takes over for
+// IPv6 has announced before its own kernel took it in is not the yielding node's
+// to save: the client has moved, and its packets die on keepalived's host, which
+// counts them. They are told, and anything beyond them is a failure.
 func (p *pair) lossless(what string, from, to *lab.Agent, limit time.Duration, happen func()) {
 	p.t.Helper()
+	before := refused(p.t, to.Host)
 	r := p.move(from, to, limit, happen)
-	p.t.Logf("LOSS %s: %v", what, r)
-	if r.Lost != 0 {
+	early := 0
+	if p.mode.v6 && to.Program != program(p.t, "tandem") {
+		early = refused(p.t, to.Host) - before
+	}
+	p.t.Logf("LOSS %s: %v (%d of them announced too early by keepalived)", what, r, min(early, r.Lost))
+	if r.Lost > early {
 		p.t.Errorf("%s: packets lost: %v", what, r)
 	}
+}
+
+// refused counts the IPv6 packets for addresses that a host did not have.
+func refused(t testing.TB, h *lab.Host) int {
+	t.Helper()
+	out, err := h.Run("cat", "/proc/net/snmp6")
+	must(t, err)
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "Ip6InAddrErrors" {
+			n, err := strconv.Atoi(f[1])
+			must(t, err)
+			return n
+		}
+	}
+	t.Fatal("the kernel does not count Ip6InAddrErrors")
+	return 0
 }
 
 // ask runs a tandem command that must succeed.
@@ -84,8 +108,10 @@ var moves = []mode{
 	{name: "200-addresses", version: 3, advert: time.Second, vips: 200},
 	{name: "sync-group", version: 3, advert: 200 * time.Millisecond, instances: 2},
 	{name: "unicast", version: 3, advert: 200 * time.Millisecond, unicast: true},
-	{name: "ipv6", version: 3, advert: 200 * time.Millisecond, v6: true},
 }
+
+// moveIPv6 is for TestPairMoveIPv6.
+var moveIPv6 = mode{name: "ipv6", version: 3, advert: 200 * time.Millisecond, v6: true}
 
 // TestPairMove moves the addresses from a tandem that lives, in every way that
 // they can move, to a tandem and to a keepalived: none of them may lose a packet.
@@ -101,6 +127,21 @@ func TestPairMove(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestPairMoveIPv6 is TestPairMove for IPv6, one pair at a time. The kernel makes an
+// IPv6 address usable some moments after it has acknowledged it, in a work queue
+// that waits for the one lock of all network configuration. Other pairs that are
+// being built meanwhile would stretch these moments; see lossless.
+func TestPairMoveIPv6(t *testing.T) {
+	for _, peer := range []string{"tandem", "keepalived"} {
+		t.Run(peer, func(t *testing.T) {
+			for range rounds(t, 1) {
+				moveBetter(t, moveIPv6, peer)
+				moveWorse(t, moveIPv6, peer)
+			}
+		})
 	}
 }
 
@@ -147,7 +188,7 @@ func moveWorse(t *testing.T, m mode, peer string) {
 // TestPairMoveRefused makes an offer that nobody takes: it is rolled back, said
 // so, and not noticed by a client.
 func TestPairMoveRefused(t *testing.T) {
-	for _, m := range []mode{moves[0], moves[3], moves[5]} {
+	for _, m := range []mode{moves[0], moves[3], moveIPv6} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, m, "tandem", "tandem")
