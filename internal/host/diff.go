@@ -5,13 +5,19 @@ import (
 	"net/netip"
 )
 
-// Op is what is done to an address.
+// Op is what is done to an address, a route, a rule or a link.
 type Op uint8
 
 // The two operations.
 const (
-	AddAddress Op = iota
-	RemoveAddress
+	Add Op = iota
+	Remove
+)
+
+// The operations, by the names that the first of the tables gave them.
+const (
+	AddAddress    = Add
+	RemoveAddress = Remove
 )
 
 // String is "add" or "remove".

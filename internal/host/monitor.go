@@ -32,8 +32,8 @@ const reopenDelay = 200 * time.Millisecond
 // are told at once.
 const settleTime = 2 * time.Millisecond
 
-// batch bounds how many datagrams are taken in before their events are told.
-const batch = 1024
+// gatherLimit bounds how many datagrams are taken in before their events are told.
+const gatherLimit = 1024
 
 // Run passes events to handler, one at a time and in order, until the context
 // ends: first all that exists, then Synced, then what changes. Notifications
@@ -113,7 +113,7 @@ func (m *Monitor) gather(ctx context.Context, conn *rtnl) error {
 			case <-time.After(settleTime):
 			}
 		}
-		if n == batch {
+		if n == gatherLimit {
 			return nil
 		}
 		b, err = conn.poll()

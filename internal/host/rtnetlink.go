@@ -22,6 +22,8 @@ type rtnl struct {
 	raw  syscall.RawConn
 	seq  uint32
 	in   []byte
+	// out is what requests are written in.
+	out []byte
 }
 
 // dialRTNL opens an rtnetlink socket that also hears the RTMGRP_* groups.
@@ -204,6 +206,63 @@ func appendAttr(b []byte, typ uint16, value []byte) []byte {
 	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
 	b = binary.NativeEndian.AppendUint16(b, typ)
 	return pad4(append(b, value...))
+}
+
+// beginAttr appends the header of a nested attribute, which endAttr completes.
+func beginAttr(b []byte, typ uint16) (longer []byte, start int) {
+	start = len(b)
+	return appendAttr(b, typ|unix.NLA_F_NESTED, nil), start
+}
+
+// endAttr completes the attribute that begins at start.
+func endAttr(b []byte, start int) []byte {
+	binary.NativeEndian.PutUint16(b[start:], uint16(len(b)-start))
+	return b
+}
+
+// appendAttr8, appendAttr16, appendAttr32 and appendString append one number or
+// text.
+func appendAttr8(b []byte, typ uint16, v uint8) []byte { return appendAttr(b, typ, []byte{v}) }
+
+func appendAttr16(b []byte, typ, v uint16) []byte {
+	return appendAttr(b, typ, binary.NativeEndian.AppendUint16(make([]byte, 0, 2), v))
+}
+
+func appendAttr32(b []byte, typ uint16, v uint32) []byte {
+	return appendAttr(b, typ, binary.NativeEndian.AppendUint32(make([]byte, 0, 4), v))
+}
+
+func appendString(b []byte, typ uint16, s string) []byte {
+	return appendAttr(b, typ, append([]byte(s), 0))
+}
+
+// Numbers of an attribute; 0 where it is too short.
+func attr8(b []byte) uint8 {
+	if len(b) < 1 {
+		return 0
+	}
+	return b[0]
+}
+
+func attr16(b []byte) uint16 {
+	if len(b) < 2 {
+		return 0
+	}
+	return binary.NativeEndian.Uint16(b)
+}
+
+func attr32(b []byte) uint32 {
+	if len(b) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b)
+}
+
+func attr64big(b []byte) uint64 {
+	if len(b) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
 }
 
 func align4(n int) int { return (n + 3) &^ 3 }

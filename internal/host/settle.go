@@ -45,23 +45,23 @@ func (a *Addresses) settle(changes []AddressChange, index map[string]int) error 
 
 // local asks whether packets for an address are taken by this host.
 func (a *Addresses) local(addr netip.Addr, link int) (bool, error) {
-	seq := a.conn.next()
-	b := beginMessage(a.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
+	seq := a.batch.conn.next()
+	b := beginMessage(a.batch.conn.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
 	b = append(b, unix.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // struct rtmsg
 	b = appendAttr(b, unix.RTA_DST, addr.AsSlice())
 	if addr.IsLinkLocalUnicast() {
 		b = appendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
 	}
 	b = endMessage(b, 0)
-	a.out = b[:0]
-	if err := a.conn.send(b); err != nil {
+	a.batch.conn.out = b[:0]
+	if err := a.batch.conn.send(b); err != nil {
 		return false, err
 	}
-	if err := a.conn.deadline(answerTime); err != nil {
+	if err := a.batch.conn.deadline(answerTime); err != nil {
 		return false, err
 	}
 	for {
-		in, err := a.conn.receive()
+		in, err := a.batch.conn.receive()
 		if err != nil {
 			return false, err
 		}

@@ -24,7 +24,7 @@ func TestKernelIPv6AddressesAreReachableWhenApplyReturns(t *testing.T) {
 		}})
 	}
 	asker := n.addresses()
-	index, err := asker.index("v0")
+	index, err := asker.batch.conn.index("v0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,151 @@
+package host
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// dumpAttempts is how often a listing is begun anew because the tables changed
+// under it.
+const dumpAttempts = 10
+
+// index asks for the index of the interface with this name; the error is
+// unix.ENODEV where there is none.
+func (c *rtnl) index(name string) (int, error) {
+	seq := c.next()
+	b := beginMessage(c.out[:0], unix.RTM_GETLINK, unix.NLM_F_REQUEST, seq)
+	b = append(b, make([]byte, unix.SizeofIfInfomsg)...)
+	b = appendAttr(b, unix.IFLA_IFNAME, append([]byte(name), 0))
+	b = endMessage(b, 0)
+	c.out = b[:0]
+	if err := c.send(b); err != nil {
+		return 0, err
+	}
+	if err := c.deadline(answerTime); err != nil {
+		return 0, err
+	}
+	for {
+		in, err := c.receive()
+		if err != nil {
+			return 0, err
+		}
+		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
+			if m.seq != seq {
+				continue
+			}
+			if m.typ == unix.NLMSG_ERROR {
+				return 0, m.result()
+			}
+			if m.typ == unix.RTM_NEWLINK && len(m.data) >= unix.SizeofIfInfomsg {
+				return int(int32(binary.NativeEndian.Uint32(m.data[4:]))), nil
+			}
+		}
+	}
+}
+
+// indexes adds to index those of the names that it does not have; names of
+// interfaces that do not exist are left out.
+func (c *rtnl) indexes(index map[string]int, names ...string) error {
+	for _, name := range names {
+		if _, done := index[name]; done || name == "" {
+			continue
+		}
+		i, err := c.index(name)
+		switch {
+		case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ERANGE), errors.Is(err, unix.EINVAL):
+			continue
+		case err != nil:
+			return fmt.Errorf("look up interface %s: %w", name, err)
+		}
+		index[name] = i
+	}
+	return nil
+}
+
+// names lists the interfaces by index.
+func (c *rtnl) names() (map[int]string, error) {
+	names := map[int]string{}
+	err := c.dump(unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(m message) {
+		if index, name, ok := parseLinkName(m); ok {
+			names[index] = name
+		}
+	})
+	return names, err
+}
+
+// list is a listing of several tables that belong together: it is made anew
+// where one of them changed meanwhile.
+func (c *rtnl) list(what string, read func() error) error {
+	for range dumpAttempts {
+		err := read()
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("list %s: %w", what, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("list %s: %w", what, unix.EINTR)
+}
+
+// dump makes one dump, the request being header and body, and passes each of its
+// messages to visit; the error is unix.EINTR where the kernel says that the dump
+// is not consistent.
+func (c *rtnl) dump(typ uint16, body []byte, visit func(message)) error {
+	seq := c.next()
+	b := beginMessage(c.out[:0], typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
+	b = endMessage(append(b, body...), 0)
+	c.out = b[:0]
+	if err := c.send(b); err != nil {
+		return err
+	}
+	interrupted := false
+	for {
+		if err := c.deadline(answerTime); err != nil {
+			return err
+		}
+		in, err := c.receive()
+		if err != nil {
+			return err
+		}
+		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
+			if m.seq != seq {
+				continue
+			}
+			interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
+			switch m.typ {
+			case unix.NLMSG_DONE:
+				if interrupted {
+					return unix.EINTR
+				}
+				// The end may carry the error of a filter, too.
+				if err := m.result(); !errors.Is(err, unix.EBADMSG) {
+					return err
+				}
+				return nil
+			case unix.NLMSG_ERROR:
+				return m.result()
+			default:
+				visit(m)
+			}
+		}
+	}
+}
+
+// parseLinkName reads index and name of an RTM_NEWLINK.
+func parseLinkName(m message) (index int, name string, ok bool) {
+	if m.typ != unix.RTM_NEWLINK || len(m.data) < unix.SizeofIfInfomsg {
+		return 0, "", false
+	}
+	index = int(int32(binary.NativeEndian.Uint32(m.data[4:])))
+	for typ, value, rest, more := nextAttr(m.data[unix.SizeofIfInfomsg:]); more; typ, value, rest, more = nextAttr(rest) {
+		if typ == unix.IFLA_IFNAME {
+			return index, cString(value), true
+		}
+	}
+	return 0, "", false
+}
