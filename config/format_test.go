@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,6 +43,18 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// configDiff tells how two configurations differ.
+func configDiff(a, b *Config) string {
+	text := func(c *Config) string {
+		out, err := json.MarshalIndent(c, "", "  ")
+		if err != nil {
+			return err.Error()
+		}
+		return string(out)
+	}
+	return cmp.Diff(text(a), text(b))
+}
+
 // sameMeaning asserts that two sources mean the same, whatever the
 // configuration's id, and that the second is laid out for good.
 func sameMeaning(t *testing.T, in, out string) {
@@ -51,7 +64,7 @@ func sameMeaning(t *testing.T, in, out string) {
 		before, ds := Parse("in.conf", []byte(in), o)
 		after, ds2 := Parse("in.conf", []byte(out), o)
 		if !Equal(before, after) {
-			t.Errorf("the meaning for %s changes from\n%s\nto\n%s\n%s", id, in, out, cmp.Diff(before, after))
+			t.Errorf("the meaning for %s changes from\n%s\nto\n%s\n%s", id, in, out, configDiff(before, after))
 		}
 		if Runnable(ds) != Runnable(ds2) || ExitCode(ds) != ExitCode(ds2) {
 			t.Errorf("what is reported changes from\n%v\nto\n%v\nfor\n%s\nand\n%s", ds, ds2, in, out)
