@@ -215,10 +215,9 @@ func (a *Agent) log(diagnostics []config.Diagnostic) {
 
 // resources are what a run opens and closes.
 type resources struct {
-	record   *host.Record
-	left     host.Contents
-	closers  []func() error
-	keptVIPs []host.Address
+	record  *host.Record
+	left    host.Contents
+	closers []func() error
 }
 
 func (p *resources) close() {
