@@ -11,7 +11,7 @@ import (
 //
 // Its rules are in settle: a member becomes master only when all wish to; one
 // member in FAULT puts all there; one that leaves to a better master has the
-// others leave too, each when its own peer serves.
+// others leave too, each when its own peer serves, or stay with one that stays.
 type Group struct {
 	name    string
 	members []*Router
@@ -181,6 +181,7 @@ func (g *Group) settle(now time.Time, out []GroupOutput) []GroupOutput {
 		out = g.shareFaults(now, out)
 		out = g.grant(now, out)
 		out = g.leaveTogether(now, out)
+		out = g.stayTogether(now, out)
 		if len(out) == before {
 			break
 		}
@@ -262,6 +263,31 @@ func (g *Group) leaveTogether(now time.Time, out []GroupOutput) []GroupOutput {
 		case m.state == Master && m.handover.kind == notHandingOver:
 			m.begin(now, g.outs[:0])
 			m.offer(following, fmt.Sprintf("%s leaves to %v", first.cfg.Name, first.heard.from))
+			out = g.collect(m, out)
+		}
+	}
+	return out
+}
+
+// stayTogether rolls back every member's offer once one is rolled back and nobody
+// has answered another's.
+func (g *Group) stayTogether(now time.Time, out []GroupOutput) []GroupOutput {
+	var first *Router
+	for _, m := range g.members {
+		if m.answered() || m.stopping {
+			return out
+		}
+		if first == nil && m.state == Master && m.handover.kind == notHandingOver {
+			first = m
+		}
+	}
+	if first == nil {
+		return out
+	}
+	for _, m := range g.members {
+		if m.handover.kind != notHandingOver {
+			m.begin(now, g.outs[:0])
+			m.rollBack(first.cfg.Name + " is master still")
 			out = g.collect(m, out)
 		}
 	}

@@ -158,12 +158,11 @@ func TestGroupFollowsOneAnswer(t *testing.T) {
 		groupStep{"5s", "", Command{Kind: Switchover}, "A done; A advert 0; A offer; B done; B advert 0; B offer"},
 		groupStep{"5.6s", "A", to(g, "A", low, 50), ""},
 		groupStep{"6.5s", "", fire, "B release 11; B MASTER>BACKUP offer; B offer-taken; B hold"},
-		groupStep{"6.6s", "", fire, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold; G MASTER>BACKUP offer"},
+		groupStep{"6.6s", "A", to(g, "A", low, 50), "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold; G MASTER>BACKUP offer"},
 	))
 }
 
-// A member that left on its peer's announcements alone counts as answered, too;
-// and one member's peer that gives up again does not split the group.
+// A member that left on its peer's announcements alone counts as answered, too.
 func TestGroupSignsOfLeaving(t *testing.T) {
 	g := pair(nil)
 	begin := groupMaster(
@@ -173,12 +172,38 @@ func TestGroupSignsOfLeaving(t *testing.T) {
 		groupStep{"5.6s", "A", PeerAnnounced{vip1}, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold"},
 		groupStep{"6.5s", "", fire, "B release 11; B MASTER>BACKUP offer; B offer-taken; B hold; G MASTER>BACKUP offer"},
 	))
+}
+
+// A peer that gives up again, or falls silent, before any member has left to it:
+// the whole group stays. One that does so after another member has left does not
+// split the group.
+func TestGroupPeerIsGone(t *testing.T) {
+	begin := groupMaster(
+		groupStep{"5s", "", Command{Kind: Switchover}, "A done; A advert 0; A offer; B done; B advert 0; B offer"},
+	)
+	g := pair(nil)
+	playGroup(t, g, append(begin[:len(begin):len(begin)],
+		groupStep{"5.6s", "A", to(g, "A", low, 50), ""},
+		groupStep{"5.65s", "B", to(g, "B", low, 50), ""},
+		groupStep{"5.7s", "A", to(g, "A", low, 0), ""},
+		groupStep{"5.71s", "B", to(g, "B", low, 0), "B advert 100; B announce 11 x5; B offer-rolled-back; " +
+			"A advert 100; A announce 10 x5; A offer-rolled-back"},
+	))
 	g = pair(nil)
 	playGroup(t, g, append(begin[:len(begin):len(begin)],
 		groupStep{"5.6s", "A", to(g, "A", low, 50), ""},
-		groupStep{"5.7s", "A", to(g, "A", low, 0), ""},
-		groupStep{"6.6s", "", fire, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold; " +
-			"B release 11; B MASTER>BACKUP offer; B offer-taken; B hold; G MASTER>BACKUP offer"},
+		groupStep{"5.61s", "B", to(g, "B", low, 50), ""},
+		groupStep{"8.6s", "", fire, ""},
+		groupStep{"8.61s", "", fire, "B advert 100; B announce 11 x5; B offer-rolled-back; " +
+			"A advert 100; A announce 10 x5; A offer-rolled-back"},
+	))
+	g = pair(nil)
+	playGroup(t, g, append(begin[:len(begin):len(begin)],
+		groupStep{"5.6s", "A", to(g, "A", low, 50), ""},
+		groupStep{"5.61s", "B", to(g, "B", low, 50), ""},
+		groupStep{"6.61s", "B", to(g, "B", low, 50), "B release 11; B MASTER>BACKUP offer; B offer-taken; B hold"},
+		groupStep{"6.62s", "A", to(g, "A", low, 0), ""},
+		groupStep{"8.12s", "", fire, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold; G MASTER>BACKUP offer"},
 	))
 }
 

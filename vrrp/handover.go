@@ -10,20 +10,30 @@ import (
 // This file is how a master leaves without losing a packet, which the RFC does
 // not describe and any VRRP peer understands. A master that has offered, or heard
 // a better one, sends no more adverts, but goes on serving until its peer serves:
-// each address goes when the peer announces it, and all that are left one advert
-// interval after the peer's first advert.
+// each address goes when the peer announces it, and all that are left with the
+// peer's second advert, one interval after its first. keepalived adverts before it
+// adds its addresses, and adverts again when it has added them all, which with
+// hundreds takes longer than an interval: a clock alone would let go too early. A
+// peer that is not heard a second time has not taken over: we are master still.
 
 // handover is a master on its way out.
 type handover struct {
 	kind handoverKind
 	// why is the cause of an offer, for people.
 	why string
-	// until is, before a peer is heard, the end of the wait for one, and after it
-	// the end of serving.
+	// until is the end of the wait, for a peer or for its second advert.
 	until time.Time
-	// peer is who took over; invalid while nobody has.
+	// peer is who takes over, and first the moment of its first advert; invalid
+	// while nobody does. Of several it is the best: the others will yield to it.
 	peer         netip.Addr
 	peerPriority uint8
+	first        time.Time
+	// rival is the last advert of a worse one, and rivalAdverts how many it sent.
+	// Once there was one, an address may have been announced by a node that is
+	// about to let it go again, so that announcements count for nothing.
+	rival        heard
+	rivalAdverts int
+	contested    bool
 }
 
 type handoverKind uint8
@@ -49,7 +59,7 @@ func (r *Router) offer(kind handoverKind, why string) {
 // state"), which the priority of its advert decided already.
 func (r *Router) yield(p *Packet, from netip.Addr) {
 	r.followServing(p, from)
-	r.handOver(handover{kind: yielding, until: r.now.Add(r.cfg.AdvertInterval), peer: from, peerPriority: p.Priority})
+	r.handOver(handover{kind: yielding, until: r.now.Add(r.patience(interval(p))), peer: from, peerPriority: p.Priority, first: r.now})
 }
 
 // handOver begins: no adverts, no announcements. Addresses that the peer announced
@@ -72,9 +82,10 @@ func (r *Router) handOver(h handover) {
 	r.leaveEmpty()
 }
 
-// leaveEmpty leaves to a peer that was heard when there is nothing more to serve.
+// leaveEmpty leaves when there is nothing more to serve, to a peer that was heard
+// or to stop.
 func (r *Router) leaveEmpty() {
-	if r.handover.peer.IsValid() && len(r.held) == 0 {
+	if r.handover.kind != notHandingOver && len(r.held) == 0 && (r.handover.peer.IsValid() || r.stopping) {
 		r.leave()
 	}
 }
@@ -86,7 +97,9 @@ func (r *Router) peerAnnouncedAddress(in PeerAnnounced) {
 		return
 	}
 	if r.handover.kind != notHandingOver {
-		r.letGo([]netip.Addr{addr})
+		if !r.handover.contested {
+			r.letGo([]netip.Addr{addr})
+		}
 		return
 	}
 	if r.peerAnnounced == nil {
@@ -109,22 +122,92 @@ func (r *Router) letGo(addrs []netip.Addr) {
 // receiveHandingOver takes an advert while we are the worse master against any.
 func (r *Router) receiveHandingOver(p *Packet, from netip.Addr) {
 	h := &r.handover
+	known := h.peer.IsValid()
 	switch {
 	case p.Priority == 0:
-		// The peer gives up again before we have left: we are master still.
-		if from == h.peer && !r.grouped && !r.stopping {
-			r.rollBack(fmt.Sprintf("%v gave up again", from))
+		if from == h.peer {
+			r.peerGone(fmt.Sprintf("%v gave up again", from))
 		}
 		return
-	case !h.peer.IsValid():
-		h.peer, h.peerPriority = from, p.Priority
-		h.until = r.now.Add(r.cfg.AdvertInterval)
-		if r.stopping && h.until.After(r.stopBy) {
-			h.until = r.stopBy
+	case from == h.peer:
+		// Less than half an interval apart they are one: a copy, or the answer to
+		// somebody's advert, given before the addresses are there.
+		if r.now.Sub(h.first) >= interval(p)/2 {
+			r.leaveTo(p, from)
+			return
 		}
+	case known && (p.Priority < h.peerPriority || p.Priority == h.peerPriority && from.Less(h.peer)):
+		r.hearRival(p, from)
+		return
+	default:
+		h.peer, h.first, h.contested = from, r.now, known
 	}
+	h.peerPriority = p.Priority
 	r.followServing(p, from)
+	r.waitUntil(r.now.Add(r.patience(interval(p))))
 	r.leaveEmpty()
+}
+
+// hearRival takes an advert of a node that is worse than the peer. With its second
+// one it may not have heard the peer yet; with its third it has, and goes on: the
+// peer is gone, or worse by now.
+func (r *Router) hearRival(p *Packet, from netip.Addr) {
+	h := &r.handover
+	h.contested = true
+	switch {
+	case from != h.rival.from:
+		h.rivalAdverts = 1
+	case r.now.Sub(h.rival.at) >= interval(p)/2:
+		h.rivalAdverts++
+	default:
+		return
+	}
+	h.rival = heard{from: from, priority: p.Priority, at: r.now, interval: interval(p)}
+	if h.rivalAdverts > 2 {
+		h.peer, h.peerPriority = from, p.Priority
+		r.leaveTo(p, from)
+	}
+}
+
+// leaveTo leaves to a node that serves by now.
+func (r *Router) leaveTo(p *Packet, from netip.Addr) {
+	r.followServing(p, from)
+	r.releaseAll()
+	r.leave()
+}
+
+// patience is how long a peer that takes over may be silent before it counts as
+// gone: as long as any master, but not less than many addresses need.
+func (r *Router) patience(interval time.Duration) time.Duration {
+	return max(time.Duration(r.cfg.DownTimerAdverts)*interval, acquireTime)
+}
+
+// waitUntil ends the wait at a moment, but not later than we have to stop.
+func (r *Router) waitUntil(t time.Time) {
+	if r.stopping && t.After(r.stopBy) {
+		t = r.stopBy
+	}
+	r.handover.until = t
+}
+
+// peerGone is reached when the peer gives up again, or falls silent, before we have
+// left. If nobody else takes over we are master still; who stops, or is in a group
+// that another member leaves, waits for one more peer.
+func (r *Router) peerGone(why string) {
+	h := &r.handover
+	rival := h.rival
+	h.rival = heard{}
+	switch {
+	case rival.from.IsValid() && r.now.Sub(rival.at) < r.patience(rival.interval):
+		h.peer, h.peerPriority, h.first = rival.from, rival.priority, rival.at
+		r.waitUntil(rival.at.Add(r.patience(rival.interval)))
+	case r.stopping || r.groupAnswered:
+		h.peer = netip.Addr{}
+		r.waitUntil(r.now.Add(r.answerWindow()))
+		r.leaveEmpty()
+	default:
+		r.rollBack(why)
+	}
 }
 
 // followServing takes note of the master that takes over, and leaves
@@ -134,16 +217,18 @@ func (r *Router) followServing(p *Packet, from netip.Addr) {
 	r.down = downTimer{}
 }
 
-// handoverExpired ends the wait: a peer that was heard has had its time; without
-// one we stay master, unless we stop or the rest of our group has left.
+// handoverExpired ends the wait.
 func (r *Router) handoverExpired() {
 	h := r.handover
-	if !h.peer.IsValid() && !r.stopping && !r.groupAnswered {
+	switch {
+	case h.peer.IsValid() && !(r.stopping && r.due(r.stopBy)):
+		r.peerGone(fmt.Sprintf("%v began to take over and has been silent since", h.peer))
+	case r.stopping || r.groupAnswered:
+		r.releaseAll()
+		r.leave()
+	default:
 		r.rollBack(fmt.Sprintf("nobody took over within %v", seconds(r.answerWindow())))
-		return
 	}
-	r.releaseAll()
-	r.leave()
 }
 
 // leave ends being master once everything is released.

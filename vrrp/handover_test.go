@@ -38,16 +38,135 @@ func TestSwitchover(t *testing.T) {
 	}
 }
 
-// What is not announced goes one interval after the peer's first advert.
+// What is not announced goes with the peer's second advert, which a copy of the
+// first, or an answer to somebody else's, is not.
 func TestSwitchoverPeerIsNotSeenAnnouncing(t *testing.T) {
 	play(t, plain(), offered(
 		step{"5.5s", from(low, 50), ""},
-		step{"0s", nil, "6.5s"},
-		step{"6.2s", from(high, 40), ""},
-		step{"0s", nil, "6.5s"},
-		step{"6.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
-		step{"0s", nil, "10.19609375s"},
+		step{"0s", nil, "8.5s"},
+		step{"5.6s", from(low, 50), ""},
+		step{"0s", nil, "8.6s"},
+		step{"6.5s", from(low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		step{"0s", nil, "10.49609375s"}, // three intervals and the skew of priority 1
 	))
+}
+
+// A keepalived that takes over 200 addresses adverts, is busy with them for longer
+// than an interval, and adverts again: all that time they are served here.
+func TestSwitchoverToASlowPeer(t *testing.T) {
+	r := play(t, plain(), offered(
+		step{"5.5s", from(low, 50), ""},
+		step{"6.5s", fire, ""},
+		step{"6.79s", fire, ""},
+	))
+	if st := r.Status(); len(st.Held) != 2 || !st.Offering {
+		t.Errorf("1.29 intervals after the peer's first advert: %+v, want both addresses", st)
+	}
+	resume(t, r, []step{
+		{"6.8s", from(low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+	})
+	t.Run("with a short interval", func(t *testing.T) {
+		fast := with(func(c *Config) { c.AdvertInterval = 100 * time.Millisecond })
+		resume(t, play(t, fast, nil), []step{
+			{"0s", up, ""},
+			{"0s", Start{}, "INIT>BACKUP start"},
+			{"1s", fire, "advert 100; acquire 10,11"},
+			{"1s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+			{"1s", Command{Kind: Switchover}, "done; advert 0; offer"},
+			{"1.1s", fromLike(fast, low, 50), ""},
+			{"0s", nil, "4.1s"},
+			{"2.4s", fromLike(fast, low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		})
+	})
+	t.Run("that adverts more slowly than we do", func(t *testing.T) {
+		slow := from(low, 50)
+		slow.Packet.Interval = 400
+		play(t, plain(), offered(
+			step{"5.5s", slow, "advert-interval-differs"},
+			step{"0s", nil, "17.5s"},
+			step{"6.5s", slow, ""},
+			step{"9.5s", slow, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		))
+	})
+}
+
+// A peer that falls silent after its first advert has not taken over: the router
+// is master as before, and what had been let go comes back.
+func TestPeerFallsSilent(t *testing.T) {
+	play(t, plain(), offered(
+		step{"5.5s", from(low, 50), ""},
+		step{"8.4s", fire, ""},
+		step{"8.5s", fire, "advert 100; announce 10,11 x5; offer-rolled-back"},
+		step{"9.5s", fire, "advert 100"},
+	))
+	play(t, plain(), offered(
+		step{"5.5s", from(low, 50), ""},
+		step{"5.6s", PeerAnnounced{vip1}, "release 10"},
+		step{"8.5s", fire, "advert 100; announce 11 x5; acquire 10; offer-rolled-back"},
+		step{"8.6s", Acquired{Serial: 2}, "announce 10 x5"},
+	))
+	play(t, plain(), asMaster( // a better master, too
+		step{"4.2s", from(low, 150), ""},
+		step{"7.2s", fire, "advert 100; announce 10,11 x5; offer-rolled-back"},
+	))
+}
+
+// Of two peers that take over at once the better counts, for the other will yield
+// to it, and take its announcements back.
+func TestTwoPeersRace(t *testing.T) {
+	for _, better := range []Advert{from(high, 50), from(low, 51)} {
+		worse := from(low, 50)
+		if better.Source == low {
+			worse = from(high, 50)
+		}
+		taken := "release 10,11; MASTER>BACKUP offer; offer-taken; hold"
+		play(t, plain(), offered(
+			step{"5.5s", worse, ""},
+			step{"5.6s", better, ""},
+			step{"5.7s", PeerAnnounced{vip1}, ""},
+			step{"6.5s", worse, ""},
+			step{"6.6s", better, taken},
+			step{"0s", nil, "10.59609375s"},
+		))
+		play(t, plain(), offered(
+			step{"5.5s", better, ""},
+			step{"5.6s", worse, ""},
+			step{"5.7s", PeerAnnounced{vip1}, ""},
+			step{"6.6s", worse, ""},
+			step{"6.7s", better, taken},
+		))
+		// The better falls silent, and the worse is there.
+		r := play(t, plain(), offered(
+			step{"5.5s", better, ""},
+			step{"7.5s", worse, ""},
+			step{"8.4s", worse, ""},
+			step{"0s", nil, "8.5s"},
+			step{"8.5s", fire, ""},
+			step{"0s", nil, "11.4s"},
+			step{"9.4s", worse, taken},
+		))
+		if got := r.Status().Master; got != worse.Source {
+			t.Errorf("master %v, want %v", got, worse.Source)
+		}
+		r = play(t, plain(), offered(
+			step{"5.5s", better, ""},
+			step{"6s", worse, ""},
+			step{"6.1s", worse, ""}, // a copy
+			step{"7s", worse, ""},
+			step{"8s", worse, taken},
+		))
+		if got := r.Status().Master; got != worse.Source {
+			t.Errorf("master %v, want %v", got, worse.Source)
+		}
+		gone := better
+		gone.Packet.Priority = 0
+		play(t, plain(), offered(
+			step{"5.5s", better, ""},
+			step{"5.6s", worse, ""},
+			step{"5.7s", gone, ""},
+			step{"6.6s", worse, taken},
+		))
+	}
 }
 
 // A packet socket may be faster than the advert's, or faster than the order: what
@@ -58,7 +177,7 @@ func TestAnnouncementBeforeTheOffer(t *testing.T) {
 		step{"4.7s", fire, "advert 100"},
 		step{"5s", PeerAnnounced{vip2}, ""},
 		step{"5.5s", from(low, 150), "release 11"},
-		step{"6.5s", fire, "release 10; MASTER>BACKUP higher-priority"},
+		step{"6.5s", from(low, 150), "release 10; MASTER>BACKUP higher-priority"},
 	))
 	play(t, plain(), offered(
 		step{"5.2s", PeerAnnounced{vip1}, "release 10"},
@@ -106,7 +225,7 @@ func TestOfferingIsTheWorseMaster(t *testing.T) {
 		step{"5.1s", from(high, 0), ""},
 		step{"0s", nil, "6.5s"},
 		step{"5.2s", from(low, 1), ""},
-		step{"0s", nil, "6.2s"},
+		step{"0s", nil, "8.2s"},
 	))
 }
 
@@ -153,7 +272,7 @@ func TestHandingOverAnnouncesNothing(t *testing.T) {
 	play(t, cfg, asMaster(
 		step{"4.2s", from(low, 150), ""},
 		step{"5s", fire, ""},
-		step{"5.2s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"5.2s", from(low, 150), "release 10,11; MASTER>BACKUP higher-priority"},
 		step{"6s", fire, ""},
 	))
 }
@@ -163,7 +282,7 @@ func TestHandingOverAnnouncesNothing(t *testing.T) {
 func TestHold(t *testing.T) {
 	held := offered(
 		step{"5.2s", from(low, 1), ""},
-		step{"6.2s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		step{"6.2s", from(low, 1), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
 	)
 	play(t, plain(), append(held[:len(held):len(held)],
 		step{"7s", from(low, 1), ""},
@@ -175,9 +294,9 @@ func TestHold(t *testing.T) {
 	))
 	play(t, plain(), append(held[:len(held):len(held)],
 		step{"7s", Command{Kind: Resume}, "done; hold-ended"},
-		step{"0s", nil, "8.809375s"},
+		step{"0s", nil, "9.809375s"},
 		step{"7.2s", from(low, 1), "lower-priority-master"},
-		step{"8.809375s", fire, "acquire 10,11"},
+		step{"9.809375s", fire, "acquire 10,11"},
 	))
 	play(t, plain(), append(held[:len(held):len(held)],
 		step{"7s", from(low, 1), ""},
@@ -201,7 +320,7 @@ func TestHold(t *testing.T) {
 			{"0s", Acquired{}, "announce 10,11 x5; INIT>MASTER start"},
 			{"0s", Command{Kind: Switchover}, "done; advert 0; offer"},
 			{"0.5s", from(low, 10), ""},
-			{"1.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+			{"1.5s", from(low, 10), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
 			{"2s", from(low, 10), ""},
 			{"0s", nil, "5.99609375s"},
 		})
@@ -279,7 +398,7 @@ func TestSwitchoverEndsForce(t *testing.T) {
 		step{"1.1s", Acquired{}, "advert 254; announce 10,11 x5; BACKUP>MASTER command"},
 		step{"1.2s", Command{Kind: Switchover}, "done; advert 0; offer"},
 		step{"1.5s", from(low, 50), ""},
-		step{"2.5s", fire, "release 10,11; MASTER>BACKUP offer; offer-taken; priority 254>100; priority-forced-ended; hold"},
+		step{"2.5s", from(low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; priority 254>100; priority-forced-ended; hold"},
 	))
 }
 
@@ -293,8 +412,29 @@ func TestShutdownOffers(t *testing.T) {
 	))
 	play(t, plain(), append(begin[:len(begin):len(begin)],
 		step{"4.8s", from(low, 50), ""},
-		step{"4.9s", from(low, 0), ""}, // too late to stay
-		step{"5.8s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+		step{"4.9s", from(low, 0), ""}, // too late to stay; another peer may come
+		step{"5.8s", from(high, 40), ""},
+		step{"6.8s", from(high, 40), "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"0s", nil, "7.8s"},
+		step{"7.8s", fire, ""},
+		step{"0s", nil, "9.2s"}, // the limit
+		step{"9.2s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"4.9s", from(low, 0), ""},
+		step{"0s", nil, "6.4s"},
+		step{"6.4s", fire, "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, plain(), append(begin[:len(begin):len(begin)],
+		step{"4.8s", from(low, 50), ""},
+		step{"8s", from(low, 50), "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+	play(t, with(func(c *Config) { c.Detecting = []netip.Addr{vip1, vip2} }), asMaster(
+		step{"4.2s", Shutdown{Limit: 5 * time.Second}, "advert 0; offer; release 10,11; MASTER>INIT shutdown; stopped"},
 	))
 	play(t, plain(), append(begin[:len(begin):len(begin)],
 		step{"0s", nil, "5.7s"},

@@ -249,8 +249,8 @@ func TestLowerMasterHeardByMaster(t *testing.T) {
 func TestHigherPrioSendAdvert(t *testing.T) {
 	play(t, with(func(c *Config) { c.HigherPrioSendAdvert = true }), asMaster(
 		step{"4.2s", from(low, 150), "advert 100"},
-		step{"0s", nil, "5.2s"},
-		step{"5.2s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"4.21s", from(low, 150), ""}, // its answer to ours
+		step{"5.21s", from(low, 150), "release 10,11; MASTER>BACKUP higher-priority"},
 	))
 }
 
@@ -276,7 +276,7 @@ func TestTwoOwners(t *testing.T) {
 		step{"0.5s", fromLike(cfg, low, 255), "lower-priority-master; advert 255"}))
 	play(t, cfg, append(script[:3:3],
 		step{"0.5s", fromLike(cfg, high, 255), ""},
-		step{"1.5s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"1.5s", fromLike(cfg, high, 255), "release 10,11; MASTER>BACKUP higher-priority"},
 		step{"2s", fromLike(cfg, high, 255), ""},
 		step{"0s", nil, "5.00390625s"}))
 	cfg.OwnerIgnoreAdverts = true
@@ -320,12 +320,12 @@ func TestAnnouncements(t *testing.T) {
 		step{"160s", fire, "announce 10,11,7 x2"},
 		step{"170s", fire, "announce 10,11,7 x2"},
 		step{"171s", fromLike(cfg, low, 150), ""},
-		step{"0s", nil, "3m31s"},
+		step{"0s", nil, "4m51s"},
 	))
 	resume(t, r, []step{
 		{"181s", fire, ""}, // while it hands over, nothing is announced
-		{"211s", fire, "release 10,11,7; MASTER>BACKUP higher-priority"},
-		{"0s", nil, "5m15.375s"},
+		{"211s", fromLike(cfg, low, 150), "release 10,11,7; MASTER>BACKUP higher-priority"},
+		{"0s", nil, "5m55.375s"},
 	})
 }
 

@@ -104,7 +104,7 @@ func TestRFC9568Section642LowerPriorityIsDiscarded(t *testing.T) {
 func TestRFC9568Section642BackupHoldsNoAddress(t *testing.T) {
 	r := play(t, plain(), asMaster(
 		step{"4.1s", from(high, 200), ""},
-		step{"5.1s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"5.1s", from(high, 200), "release 10,11; MASTER>BACKUP higher-priority"},
 	))
 	if held := r.Status().Held; len(held) != 0 {
 		t.Errorf("a backup holds %v", held)
@@ -150,15 +150,15 @@ func TestRFC9568Section643PriorityZero(t *testing.T) {
 // and the Active_Down_Interval; set the Active_Down_Timer; transition to the
 // Backup state."
 //
-// We do so once the better master serves, at the latest one interval later.
+// We do so once the better master serves, at the latest with its second advert.
 func TestRFC9568Section643BetterMaster(t *testing.T) {
 	better := from(low, 101)
 	better.Packet.Interval = 200
 	r := play(t, plain(), asMaster(
 		step{"4.2s", better, "advert-interval-differs"},
-		step{"0s", nil, "5.2s"},
-		step{"5.2s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
-		step{"0s", nil, "11.41875s"}, // 4.2 s + 3 * 2 s + 156/256 * 2 s
+		step{"0s", nil, "10.2s"},
+		step{"6.2s", better, "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"0s", nil, "13.41875s"}, // 6.2 s + 3 * 2 s + 156/256 * 2 s
 	))
 	if got := r.Status().MasterInterval; got != 2*time.Second {
 		t.Errorf("Active_Adver_Interval %v, want 2s", got)
@@ -166,7 +166,7 @@ func TestRFC9568Section643BetterMaster(t *testing.T) {
 	t.Run("equal priority, greater address", func(t *testing.T) {
 		play(t, plain(), asMaster(
 			step{"4.2s", from(high, 100), ""},
-			step{"5.2s", fire, "release 10,11; MASTER>BACKUP higher-priority"},
+			step{"5.2s", from(high, 100), "release 10,11; MASTER>BACKUP higher-priority"},
 		))
 	})
 }

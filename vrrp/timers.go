@@ -17,6 +17,10 @@ const (
 	// timer and its advert (addresses first) and for latency. Waiting costs
 	// nothing, since the addresses are served meanwhile.
 	answerMargin = 500 * time.Millisecond
+	// acquireTime is what a peer with many addresses may need between its first
+	// advert and its second, however short its interval: keepalived sends none while
+	// it adds them, at about five milliseconds each.
+	acquireTime = 3 * time.Second
 	// acquireRetry is how long addresses that cannot be had keep a router in FAULT.
 	acquireRetry = 5 * time.Second
 	// An address that is lost more than lossLimit times within lossWindow is put
