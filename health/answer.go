@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,9 +28,11 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 // sent all of its Content-Length and then keeps the connection. Transfer
 // encodings are not decoded.
 type answer struct {
-	// hash wants the digest of the body.
-	hash   bool
-	header []byte
+	// hash wants the digest of the body, keep the body itself, as far as it is
+	// searched.
+	hash, keep bool
+	header     []byte
+	text       []byte
 	// line and status are of the status line.
 	line   string
 	status int
@@ -100,7 +103,7 @@ func (a *answer) addHeader(b []byte) ([]byte, bool) {
 
 // parseHeader reads the status line and the Content-Length.
 func (a *answer) parseHeader() error {
-	line, rest, _ := strings.Cut(string(a.header), "\r\n")
+	line, _, _ := strings.Cut(string(a.header), "\r\n")
 	a.line = printable(line)
 	version, after, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(after, " ")
@@ -109,10 +112,9 @@ func (a *answer) parseHeader() error {
 		return fmt.Errorf("not a status line: %q", a.line)
 	}
 	a.status = status
-	for field := range strings.SplitSeq(rest, "\r\n") {
-		name, value, _ := strings.Cut(field, ":")
+	for name, value := range a.fields() {
 		if strings.EqualFold(name, "Content-Length") {
-			if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil && n >= 0 {
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
 				a.length = n
 			}
 		}
@@ -128,6 +130,9 @@ func (a *answer) addBody(b []byte) {
 	}
 	if a.hash {
 		_, _ = a.md5.Write(covered)
+	}
+	if a.keep {
+		a.text = append(a.text, b[:min(len(b), maxSearched-len(a.text))]...)
 	}
 	a.body += int64(len(b))
 }
@@ -152,7 +157,48 @@ func (a *answer) judge(url HTTPURL) error {
 	if url.Digest != "" && !strings.EqualFold(url.Digest, a.digest) {
 		return fmt.Errorf("md5 digest %s, want %s", a.digest, strings.ToLower(url.Digest))
 	}
+	if url.Regex != nil {
+		if err := url.Regex.judge(a.text); err != nil {
+			return err
+		}
+	}
+	for _, want := range url.Want {
+		if err := a.judgeField(want); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// judgeField looks for a field of the header.
+func (a *answer) judgeField(want HTTPWant) error {
+	err := fmt.Errorf("no header field %s", want.Name)
+	for name, value := range a.fields() {
+		if !strings.EqualFold(name, want.Name) {
+			continue
+		}
+		if want.Regex == nil {
+			return nil
+		}
+		if err = want.Regex.judge([]byte(value)); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("header field %s: %w", want.Name, err)
+	}
+	return err
+}
+
+// fields are the fields of the header with their values.
+func (a *answer) fields() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		_, rest, _ := strings.Cut(string(a.header), "\r\n")
+		for field := range strings.SplitSeq(rest, "\r\n") {
+			name, value, ok := strings.Cut(field, ":")
+			if ok && !yield(name, strings.TrimSpace(value)) {
+				return
+			}
+		}
+	}
 }
 
 // transcript tells what was asked and answered.

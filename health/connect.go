@@ -67,10 +67,42 @@ func (c Connect) dial(ctx context.Context) (*net.TCPConn, error) {
 	return conn, nil
 }
 
+// dialUDP makes a socket that is connected to the far end, so that it hears of
+// it from no one else but ICMP. Nothing is sent.
+func (c Connect) dialUDP(ctx context.Context) (*net.UDPConn, error) {
+	d := net.Dialer{Timeout: c.Timeout, Control: func(network, address string, raw syscall.RawConn) error {
+		if err := c.control(network, address, raw); err != nil {
+			return err
+		}
+		// Without it a host that cannot be reached is no news.
+		return control(raw, func(fd int) error { return c.hearErrors(fd) })
+	}}
+	if local := c.local(); local.IsValid() {
+		d.LocalAddr = net.UDPAddrFromAddrPort(local)
+	}
+	conn, err := d.DialContext(ctx, "udp", c.remote().String())
+	if err != nil {
+		return nil, c.dialError(err)
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// hearErrors makes every ICMP error an error of the socket.
+func (c Connect) hearErrors(fd int) error {
+	if c.Addr.Is6() {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+}
+
 // control sets the socket's options before it is bound.
 func (c Connect) control(_, _ string, raw syscall.RawConn) error {
+	return control(raw, c.setOptions)
+}
+
+func control(raw syscall.RawConn, set func(fd int) error) error {
 	var err error
-	if e := raw.Control(func(fd uintptr) { err = c.setOptions(int(fd)) }); e != nil {
+	if e := raw.Control(func(fd uintptr) { err = set(int(fd)) }); e != nil {
 		return e
 	}
 	return err
@@ -125,6 +157,15 @@ func localFault(err error) bool {
 		}
 	}
 	return false
+}
+
+// netAddrPort is an address of package net as netip has it.
+func netAddrPort(a net.Addr) netip.AddrPort {
+	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
 }
 
 // unwrapOp is what a net.OpError is about.

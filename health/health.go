@@ -38,6 +38,8 @@ type Traits struct {
 	// Confirm wants, after a failure, the failed step and then a whole round to
 	// succeed; and a failed check is not asked sooner than DelayBeforeRetry.
 	Confirm bool
+	// Follows says that the check is not asked in turn but told: a Follower.
+	Follows bool
 }
 
 // Stepper is a Check with several steps.
@@ -59,6 +61,8 @@ type Result struct {
 	// success without it gives the configured weight back.
 	Weight  int
 	Dynamic bool
+	// Delta is added to the configured weight, beside what other checks do to it.
+	Delta int
 	// Transcript tells what was sent and heard, for people; it may be empty.
 	Transcript string
 	// Took is how long the attempt lasted.

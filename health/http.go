@@ -3,10 +3,10 @@ package health
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +25,9 @@ type HTTPConfig struct {
 	// FastRecovery asks the urls back to back in the first round and while the
 	// server recovers.
 	FastRecovery bool
+	// TLSOptions are of an SSL_GET: certificates, and what is wanted of the
+	// server's.
+	TLSOptions TLSOptions
 	// URLs are asked one at each interval.
 	URLs []HTTPURL
 }
@@ -39,6 +42,44 @@ type HTTPURL struct {
 	Digest string
 	// Status are the codes that are accepted; none stands for 200 to 299.
 	Status []StatusRange
+	// Regex is searched in the body, of which at most 4 MiB are kept for it.
+	Regex *Regex
+	// ServerName is the name of the TLS handshake of this url; without it the
+	// check's settings decide.
+	ServerName string
+	// TLSCompliant ends TLS with close_notify in both directions; otherwise the
+	// connection is just closed.
+	TLSCompliant bool
+
+	// Method is GET unless it says otherwise. Header fields are sent after
+	// those that always are, or in their place where they have the same name.
+	Method string
+	Header []HTTPField
+	Body   []byte
+	// Want are fields that the answer must have.
+	Want []HTTPWant
+}
+
+// HTTPField is a field of a request's header.
+type HTTPField struct{ Name, Value string }
+
+// HTTPWant is a field that an answer's header must have, in any case of
+// letters; one of that name must match Regex, if there is one.
+type HTTPWant struct {
+	Name  string
+	Regex *Regex
+}
+
+func (u HTTPURL) method() string {
+	if u.Method == "" {
+		return "GET"
+	}
+	return u.Method
+}
+
+// sets reports whether the url itself sets a field of the header.
+func (u HTTPURL) sets(name string) bool {
+	return slices.ContainsFunc(u.Header, func(f HTTPField) bool { return strings.EqualFold(f.Name, name) })
 }
 
 // StatusRange is a closed range of status codes.
@@ -51,15 +92,14 @@ func (r StatusRange) String() string {
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
 }
 
-// longestExchange is the most that a request and its answer may last, however
-// steadily the answer drips; a longer timeout of the check extends it.
-const longestExchange = time.Minute
-
 // NewHTTP returns HTTP_GET or SSL_GET: a request on a new connection, whose
 // answer is read to its end and compared.
-func NewHTTP(cfg HTTPConfig) Check { return httpCheck{cfg} }
+func NewHTTP(cfg HTTPConfig) Check { return httpCheck{cfg, newTLSClient(cfg.TLSOptions)} }
 
-type httpCheck struct{ cfg HTTPConfig }
+type httpCheck struct {
+	cfg HTTPConfig
+	tls *tlsClient
+}
 
 // Run makes one attempt at each url in turn.
 func (h httpCheck) Run(ctx context.Context) Result {
@@ -89,120 +129,100 @@ func (h httpCheck) RunStep(ctx context.Context, step int) Result {
 
 // get makes the request and judges the answer.
 func (h httpCheck) get(ctx context.Context, url HTTPURL) (string, error) {
-	line := "GET " + url.Path + " HTTP/" + strings.TrimSuffix(h.cfg.Protocol, "C")
-	tcp, err := h.cfg.Connect.dial(ctx)
-	if err != nil {
+	a := answer{hash: url.Digest != "", keep: url.Regex != nil}
+	stage, err := h.exchange(ctx, url, &a)
+	if stage < requesting {
 		return "", err
 	}
-	defer func() { _ = tcp.Close() }()
-	// Whoever cancels the attempt ends what it waits for.
-	defer context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })()
-	conn := &patient{Conn: tcp, ctx: ctx, timeout: h.cfg.Connect.Timeout}
-	stream := io.ReadWriter(conn)
-	if h.cfg.TLS {
-		if stream, err = h.handshake(ctx, conn, url); err != nil {
-			return "", err
-		}
+	if err == nil {
+		err = a.judge(url)
 	}
-	if _, err := io.WriteString(stream, h.request(line, url)); err != nil {
-		return line, conn.explain("send request", err)
-	}
-	a := answer{hash: url.Digest != ""}
-	if err := a.read(stream); err != nil {
-		return a.transcript(line), conn.explain("read answer", err)
-	}
-	return a.transcript(line), a.judge(url)
+	return a.transcript(h.line(url)), err
 }
 
-// request is what is sent, byte for byte what keepalived sends, so that access
-// rules and logs on the servers stay as they are.
+// line is the request's first line.
+func (h httpCheck) line(url HTTPURL) string {
+	return url.method() + " " + url.Path + " HTTP/" + strings.TrimSuffix(h.cfg.Protocol, "C")
+}
+
+// stage is how far an exchange came.
+type stage int
+
+const (
+	connecting stage = iota
+	securing
+	requesting
+)
+
+// exchange makes the request and reads the answer.
+func (h httpCheck) exchange(ctx context.Context, url HTTPURL, a *answer) (stage, error) {
+	conn, err := h.cfg.Connect.open(ctx)
+	if err != nil {
+		return connecting, err
+	}
+	defer func() { _ = conn.Close() }()
+	stream := io.ReadWriter(conn)
+	var secured *tls.Conn
+	if h.cfg.TLS {
+		if secured, err = h.tls.handshake(ctx, conn, h.serverName(url)); err != nil {
+			return securing, err
+		}
+		stream = secured
+	}
+	if _, err := io.WriteString(stream, h.request(h.line(url), url)); err != nil {
+		return requesting, conn.explain("send request", err)
+	}
+	if err := a.read(stream); err != nil {
+		return requesting, conn.explain("read answer", err)
+	}
+	if secured != nil && url.TLSCompliant {
+		// The server's farewell was the end of the answer; this is ours.
+		_ = secured.CloseWrite()
+	}
+	return requesting, nil
+}
+
+// serverName is the name of the TLS handshake, empty for none.
+func (h httpCheck) serverName(url HTTPURL) string {
+	switch {
+	case url.ServerName != "":
+		return url.ServerName
+	case h.cfg.SNIName != "":
+		return h.cfg.SNIName
+	case h.cfg.EnableSNI:
+		return url.Host
+	}
+	return ""
+}
+
+// request is what is sent, byte for byte what keepalived sends unless the url
+// says otherwise, so that access rules and logs on the servers stay as they are.
 func (h httpCheck) request(line string, url HTTPURL) string {
 	var b strings.Builder
-	b.WriteString(line + "\r\nUser-Agent: KeepAliveClient\r\n")
+	header := func(name, value string) {
+		if !url.sets(name) {
+			b.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	b.WriteString(line + "\r\n")
+	header("User-Agent", "KeepAliveClient")
 	if h.cfg.Protocol != "1.0" {
-		b.WriteString("Connection: close\r\n")
+		header("Connection", "close")
 	}
 	host := url.Host
 	if host == "" {
 		host = h.cfg.Connect.remote().String()
 	}
-	b.WriteString("Host: " + host + "\r\n\r\n")
+	header("Host", host)
+	for _, f := range url.Header {
+		b.WriteString(f.Name + ": " + f.Value + "\r\n")
+	}
+	if len(url.Body) > 0 {
+		header("Content-Length", strconv.Itoa(len(url.Body)))
+	}
+	b.WriteString("\r\n")
+	b.Write(url.Body)
 	return b.String()
-}
-
-// handshake begins TLS, with whatever version, cipher and certificate the
-// server offers: the check asks whether it works, not who it is.
-func (h httpCheck) handshake(ctx context.Context, conn *patient, url HTTPURL) (io.ReadWriter, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.Connect.Timeout)
-	defer cancel()
-	name := h.cfg.SNIName
-	if name == "" && h.cfg.EnableSNI {
-		name = url.Host
-	}
-	c := tls.Client(conn, &tls.Config{
-		ServerName:         name,
-		InsecureSkipVerify: true,
-		MinVersion:         tls.VersionTLS10,
-		CipherSuites:       everyCipher(),
-		Renegotiation:      tls.RenegotiateOnceAsClient,
-	})
-	if err := c.HandshakeContext(ctx); err != nil {
-		return nil, conn.explain("tls handshake", err)
-	}
-	return c, nil
-}
-
-// everyCipher lists all cipher suites that can be had for old servers; TLS 1.3
-// has its own.
-func everyCipher() []uint16 {
-	var ids []uint16
-	for _, c := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		ids = append(ids, c.ID)
-	}
-	return ids
-}
-
-// patient is a connection on which each read and write may take the timeout.
-type patient struct {
-	net.Conn
-	ctx     context.Context
-	timeout time.Duration
-}
-
-// Read reads within the timeout.
-func (p *patient) Read(b []byte) (int, error) {
-	if err := p.extend(); err != nil {
-		return 0, err
-	}
-	return p.Conn.Read(b)
-}
-
-// Write writes within the timeout.
-func (p *patient) Write(b []byte) (int, error) {
-	if err := p.extend(); err != nil {
-		return 0, err
-	}
-	return p.Conn.Write(b)
-}
-
-// extend sets the next deadline. One that the context's end has put into the
-// past is put there again.
-func (p *patient) extend() error {
-	if err := p.Conn.SetDeadline(time.Now().Add(p.timeout)); err != nil {
-		return err
-	}
-	return p.ctx.Err()
-}
-
-// explain says what failed and with whom.
-func (p *patient) explain(what string, err error) error {
-	switch {
-	case errors.Is(p.ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s from %s: %s: the answer did not end", what, p.RemoteAddr(), timedOut)
-	case isTimeout(err):
-		return fmt.Errorf("%s from %s: %s after %s", what, p.RemoteAddr(), timedOut, p.timeout)
-	}
-	return fmt.Errorf("%s from %s: %w", what, p.RemoteAddr(), unwrapOp(err))
 }
 
 // Target is the address that is connected to.
@@ -222,6 +242,4 @@ func (h httpCheck) Traits() Traits {
 }
 
 // Limit is the most that an attempt may last.
-func (h httpCheck) Limit() time.Duration {
-	return max(longestExchange, 10*h.cfg.Connect.Timeout)
-}
+func (h httpCheck) Limit() time.Duration { return h.cfg.Connect.exchangeLimit() }

@@ -67,7 +67,7 @@ func TestHTTPRequestAsKeepalived(t *testing.T) {
 		if heard := <-got; heard != want {
 			t.Errorf("sent %q\nwant %q", heard, want)
 		}
-		made := httpCheck{HTTPConfig{Connect: tt.connect, Protocol: tt.protocol}}
+		made := httpCheck{cfg: HTTPConfig{Connect: tt.connect, Protocol: tt.protocol}}
 		line, _, _ := strings.Cut(tt.want, "\r\n")
 		if made := made.request(line, tt.url); made != tt.want {
 			t.Errorf("request %q\nwant %q", made, tt.want)

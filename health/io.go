@@ -6,7 +6,7 @@ import (
 )
 
 // Input is something that happens to a Service or a Server. The set is closed:
-// Start, TimerFired, CheckDone, Reconfigure, Stop and Remove.
+// Start, TimerFired, CheckDone, CheckObserved, Reconfigure, Stop and Remove.
 type Input interface{ input() }
 
 // Start begins the checks. It is the first input of a machine.
@@ -27,6 +27,15 @@ type CheckDone struct {
 	Result  Result         `json:"result"`
 }
 
+// CheckObserved is what a check with Traits.Follows found, without having been
+// started.
+type CheckObserved struct {
+	Server netip.AddrPort `json:"server"`
+	// Check is the check's place in ServerConfig.Checks.
+	Check  int    `json:"check"`
+	Result Result `json:"result"`
+}
+
 // Reconfigure replaces the configuration of a Service. Servers with the same
 // address and port and checks with the same key keep their state.
 type Reconfigure struct {
@@ -42,12 +51,13 @@ type Stop struct{}
 // Remove ends the machine because the service is configured no longer.
 type Remove struct{}
 
-func (Start) input()       {}
-func (TimerFired) input()  {}
-func (CheckDone) input()   {}
-func (Reconfigure) input() {}
-func (Stop) input()        {}
-func (Remove) input()      {}
+func (Start) input()         {}
+func (TimerFired) input()    {}
+func (CheckDone) input()     {}
+func (CheckObserved) input() {}
+func (Reconfigure) input()   {}
+func (Stop) input()          {}
+func (Remove) input()        {}
 
 // Output is something that a machine wants done or known. The set is closed.
 // StartCheck and CancelCheck are orders to the Scheduler, which does not hand
@@ -129,6 +139,8 @@ type CheckSucceeded struct {
 	// Decisive is true where it turned the check from failed, or from unknown,
 	// to good; otherwise it ended a series of retries.
 	Decisive bool `json:"decisive,omitempty"`
+	// First is true where nothing was known before.
+	First bool `json:"first,omitempty"`
 }
 
 // CheckSkipped is an attempt that could not be made here: no socket, no script.

@@ -34,9 +34,13 @@ type probe struct {
 	// deadline is when the next attempt is due, zero while one runs.
 	deadline time.Time
 
-	// assigned is the weight that the last success assigned, if dynamic.
+	// assigned is the weight that the last success assigned, if dynamic; added
+	// is what it adds to the configured one.
 	assigned int
 	dynamic  bool
+	added    int
+	// following is set once a check with Traits.Follows is told of.
+	following bool
 
 	last    time.Time
 	result  Result
@@ -57,6 +61,10 @@ func (p *probe) configure(cfg CheckConfig, ref CheckRef) {
 		p.traits = t.Traits()
 	}
 	p.traits.Steps = max(p.traits.Steps, 1)
+	if p.traits.Follows {
+		// What is told is true: there is nothing to ask again.
+		p.cfg.Retries = 0
+	}
 	if p.step >= p.traits.Steps {
 		p.step, p.confirm = 0, false
 	}
@@ -76,6 +84,10 @@ func target(c Check) string {
 // schedule sets the first deadline, at most the warm-up after the bootstrap
 // delay, as far along as fraction (0 to 1) says.
 func (p *probe) schedule(now time.Time, fraction float64) {
+	if p.traits.Follows {
+		p.following = true
+		return
+	}
 	p.deadline = now.Add(bootstrapDelay + time.Duration(fraction*float64(p.cfg.Warmup)))
 }
 
@@ -102,6 +114,8 @@ func (p *probe) done(now time.Time, r Result, out []Output) []Output {
 	case r.Err == nil:
 		p.skipped = ""
 		out, delay = p.succeeded(r, out)
+	case p.traits.Follows && errors.Is(r.Err, ErrNotAttempted):
+		// Nothing is known yet.
 	case errors.Is(r.Err, ErrNotAttempted):
 		// Told once, not at every interval.
 		if text := r.Err.Error(); text != p.skipped {
@@ -112,6 +126,9 @@ func (p *probe) done(now time.Time, r Result, out []Output) []Output {
 	default:
 		p.skipped = ""
 		out, delay = p.hasFailed(r, out)
+	}
+	if p.traits.Follows {
+		return out
 	}
 	p.deadline = now.Add(delay)
 	if p.traits.StartToStart {
@@ -138,11 +155,13 @@ func (p *probe) succeeded(r Result, out []Output) ([]Output, time.Duration) {
 		return out, delay
 	}
 	p.step = 0
-	p.assigned, p.dynamic = r.Weight, r.Dynamic
-	decisive := p.failed || !p.known
+	p.assigned, p.dynamic, p.added = r.Weight, r.Dynamic, r.Delta
+	decisive, first := p.failed || !p.known, !p.known
 	p.failed, p.known = false, true
 	if decisive || retried {
-		out = append(out, CheckSucceeded{CheckRef: p.ref, Took: r.Took, Transcript: r.Transcript, Decisive: decisive})
+		out = append(out, CheckSucceeded{
+			CheckRef: p.ref, Took: r.Took, Transcript: r.Transcript, Decisive: decisive, First: first,
+		})
 	}
 	return out, p.cfg.Interval
 }
@@ -163,7 +182,7 @@ func (p *probe) hasFailed(r Result, out []Output) ([]Output, time.Duration) {
 	if !fails {
 		return out, p.cfg.DelayBeforeRetry
 	}
-	p.failed, p.known, p.dynamic = true, true, false
+	p.failed, p.known, p.dynamic, p.added = true, true, false, 0
 	p.confirm = p.traits.Confirm
 	delay := p.cfg.Interval
 	if p.traits.Confirm {
@@ -175,9 +194,9 @@ func (p *probe) hasFailed(r Result, out []Output) ([]Output, time.Duration) {
 // delta is what the check adds to the configured weight.
 func (p *probe) delta(configured int) int64 {
 	if !p.dynamic {
-		return 0
+		return int64(p.added)
 	}
-	return int64(p.assigned) - int64(configured)
+	return int64(p.assigned) - int64(configured) + int64(p.added)
 }
 
 func (p *probe) status() CheckStatus {

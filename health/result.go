@@ -13,6 +13,7 @@ type wireResult struct {
 	NotAttempted bool          `json:"not_attempted,omitempty"`
 	Weight       int           `json:"weight,omitempty"`
 	Dynamic      bool          `json:"dynamic,omitempty"`
+	Delta        int           `json:"delta,omitempty"`
 	Transcript   string        `json:"transcript,omitempty"`
 	Took         time.Duration `json:"took,omitempty"`
 }
@@ -20,7 +21,7 @@ type wireResult struct {
 // MarshalJSON writes the result with its error's text.
 func (r Result) MarshalJSON() ([]byte, error) {
 	w := wireResult{
-		Weight: r.Weight, Dynamic: r.Dynamic, Transcript: r.Transcript, Took: r.Took,
+		Weight: r.Weight, Dynamic: r.Dynamic, Delta: r.Delta, Transcript: r.Transcript, Took: r.Took,
 		NotAttempted: errors.Is(r.Err, ErrNotAttempted),
 	}
 	if r.Err != nil {
@@ -36,7 +37,7 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return fmt.Errorf("result of a check: %w", err)
 	}
-	*r = Result{Weight: w.Weight, Dynamic: w.Dynamic, Transcript: w.Transcript, Took: w.Took}
+	*r = Result{Weight: w.Weight, Dynamic: w.Dynamic, Delta: w.Delta, Transcript: w.Transcript, Took: w.Took}
 	switch {
 	case w.NotAttempted:
 		r.Err = notAttempted(w.Err)

@@ -37,6 +37,8 @@ type Scheduler struct {
 	due      entries
 	queue    []event
 	finished []finished
+	follows  []*follow
+	told     []*follow
 	running  map[key]*attempt
 	waiting  []*attempt
 	active   int
@@ -144,6 +146,7 @@ func (s *Scheduler) Apply(configs []ServiceConfig) {
 			s.step(e, now, Start{Seed: mix(seed + uint64(i))})
 		}
 	}
+	s.follow()
 	s.poke()
 }
 
@@ -219,6 +222,7 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Dura
 	}
 	clear(s.finished)
 	s.finished = s.finished[:0]
+	s.observe(ctx, now)
 	for len(s.due) > 0 && !s.due[0].at.After(now) {
 		s.step(s.due[0], now, TimerFired{})
 	}
@@ -303,6 +307,7 @@ func (s *Scheduler) end(now time.Time) []event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
+	s.unfollow()
 	for _, e := range s.order {
 		s.step(e, now, Stop{})
 	}

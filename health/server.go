@@ -9,7 +9,7 @@ import (
 
 // Server is the state machine of one real server: its checks, whether it is up,
 // and its effective weight. It is pure. A Service owns its servers; a Server
-// alone takes the inputs Start, TimerFired, CheckDone, Stop and Remove.
+// alone takes the inputs of a Service but Reconfigure.
 type Server struct {
 	cfg    ServerConfig
 	ref    ServerRef
@@ -102,6 +102,10 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 				return s.checkDone(now, p, in.Result, out)
 			}
 		}
+	case CheckObserved:
+		if in.Check >= 0 && in.Check < len(s.probes) && s.probes[in.Check].traits.Follows {
+			return s.checkDone(now, s.probes[in.Check], in.Result, out)
+		}
 	case Stop:
 		out = s.cancel(out)
 		return append(out, ServerStopped{ServerRef: s.ref, Up: s.up, Inhibit: s.cfg.InhibitOnFailure})
@@ -115,7 +119,7 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 // activate schedules the checks that have never been scheduled.
 func (s *Server) activate(now time.Time, seed uint64, out []Output) []Output {
 	for i, p := range s.probes {
-		if p.deadline.IsZero() && p.attempt == 0 {
+		if p.deadline.IsZero() && p.attempt == 0 && !p.following {
 			p.schedule(now, fraction(seed, s.ref.Server, i))
 			out = append(out, CheckActivated{CheckRef: p.ref})
 		}

@@ -9,7 +9,7 @@ import (
 
 // Service is the state machine of one virtual server: its real servers, the
 // quorum, and the server of last resort. It is pure. Its inputs are Start,
-// TimerFired, CheckDone, Reconfigure, Stop and Remove.
+// TimerFired, CheckDone, CheckObserved, Reconfigure, Stop and Remove.
 type Service struct {
 	cfg      ServiceConfig
 	servers  []*Server
@@ -77,17 +77,15 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		}
 		return out
 	case CheckDone:
-		srv := s.byAddr[in.Server]
-		if srv == nil {
+		var changed bool
+		if out, changed = s.checked(now, in.Server, in, out); !changed {
 			return out
 		}
-		live, up, weight := srv.live(), srv.up, srv.weight
-		out = srv.Step(now, in, out)
-		s.rearm(srv)
-		if srv.up == up && srv.weight == weight {
+	case CheckObserved:
+		var changed bool
+		if out, changed = s.checked(now, in.Server, in, out); !changed {
 			return out
 		}
-		s.live += srv.live() - live
 	case Reconfigure:
 		out = s.reconfigure(now, in, out)
 	case Stop:
@@ -97,6 +95,20 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 	}
 	out = s.decide(now, out)
 	return s.publish(at, out)
+}
+
+// checked gives a server what one of its checks found, and says whether that
+// changes what the server adds to the pool.
+func (s *Service) checked(now time.Time, server netip.AddrPort, in Input, out []Output) ([]Output, bool) {
+	srv := s.byAddr[server]
+	if srv == nil {
+		return out, false
+	}
+	live, up, weight := srv.live(), srv.up, srv.weight
+	out = srv.Step(now, in, out)
+	s.rearm(srv)
+	s.live += srv.live() - live
+	return out, srv.up != up || srv.weight != weight
 }
 
 func isStart(in Input) bool {

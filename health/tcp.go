@@ -34,6 +34,8 @@ func (t tcpCheck) String() string { return "TCP_CHECK " + t.cfg.name() }
 func (t tcpCheck) Limit() time.Duration { return t.cfg.Timeout }
 
 // name is the far end as logs write it.
-func (c Connect) name() string {
-	return fmt.Sprintf("[%s]:tcp:%d", c.Addr, c.Port)
+func (c Connect) name() string { return c.named("tcp") }
+
+func (c Connect) named(protocol string) string {
+	return fmt.Sprintf("[%s]:%s:%d", c.Addr, protocol, c.Port)
 }

@@ -82,6 +82,8 @@ func either(first bool, a, b string) string {
 func failedText(service string, o CheckFailed) string {
 	news := o.Decisive || o.First
 	switch o.Kind {
+	case "SMTP_CHECK", "DNS_CHECK", "PING_CHECK", "FILE_CHECK", "BFD_CHECK":
+		return talkText(service, o)
 	case "MISC_CHECK":
 		if !news && !(o.LogAll && o.Retrying) {
 			return ""
@@ -102,12 +104,74 @@ func failedText(service string, o CheckFailed) string {
 		return fmt.Sprintf("%s on service %s failed.", o.Kind, o.Name)
 	case news:
 		return fmt.Sprintf("%s on service %s failed after %d retries.", o.Kind, o.Name, o.Retries)
-	case o.LogAll && o.Retrying && strings.Contains(o.Err, timedOut):
+	case !o.LogAll || !o.Retrying:
+	case o.Kind == "TCP_CHECK" && strings.Contains(o.Err, timedOut):
 		return fmt.Sprintf("TCP connection to %s timeout.", o.Name)
-	case o.LogAll && o.Retrying:
+	case o.Kind == "TCP_CHECK":
 		return fmt.Sprintf("TCP connection to %s failed.", o.Name)
+	case o.Kind == "UDP_CHECK" && strings.Contains(o.Err, mismatch):
+		return fmt.Sprintf("UDP check to %s reply data mismatch.", o.Name)
+	case o.Kind == "UDP_CHECK":
+		return fmt.Sprintf("UDP connection to %s failed.", o.Name)
+	default:
+		return fmt.Sprintf("%s on service %s failed: %s.", o.Kind, o.Name, o.Err)
 	}
 	return ""
+}
+
+// talkText is the line of a failed check that tells what it heard rather than
+// that it failed.
+func talkText(service string, o CheckFailed) string {
+	news := o.Decisive || o.First
+	after := ""
+	if news && !o.First && o.Retries > 0 {
+		after = fmt.Sprintf(" after %d retries", o.Retries)
+	}
+	switch {
+	case o.Kind == "FILE_CHECK" && news:
+		return fmt.Sprintf("(%s): tracked file %s now FAULT state", o.Name, o.Target)
+	case o.Kind == "BFD_CHECK" && news:
+		return fmt.Sprintf("BFD check of [%s] RS(%s) is DOWN", o.Target, o.Name)
+	case o.Kind == "FILE_CHECK" || o.Kind == "BFD_CHECK":
+		return ""
+	case !news && !(o.LogAll && o.Retrying):
+		return ""
+	case o.Kind == "DNS_CHECK":
+		return "DNS_CHECK (" + o.Target + ") " + dnsFault(o.Err) + after
+	case o.Kind == "PING_CHECK" && !news:
+		return fmt.Sprintf("ICMP connection to %s failed.", o.Name)
+	case o.Kind == "PING_CHECK" && after != "":
+		return fmt.Sprintf("ICMP CHECK on service %s of %s failed%s.", o.Name, service, after)
+	case o.Kind == "PING_CHECK":
+		return fmt.Sprintf("ICMP CHECK on service %s of %s failed.", o.Name, service)
+	}
+	return "SMTP_CHECK " + smtpFault(o.Err) + " server " + strings.Replace(o.Target, ":tcp:", ":", 1)
+}
+
+// dnsFault and smtpFault say in keepalived's words what an error says.
+func dnsFault(err string) string {
+	if code, ok := strings.CutPrefix(err, rcode); ok {
+		code, _, _ = strings.Cut(code, " ")
+		return "read error occurred. (rcode = " + code + ")"
+	}
+	if strings.Contains(err, timedOut) {
+		return "read timeout from socket"
+	}
+	return "failed: " + err
+}
+
+func smtpFault(err string) string {
+	switch {
+	case strings.HasPrefix(err, "greeting is"):
+		return "Bad greeting banner from"
+	case strings.HasPrefix(err, "answer to HELO is"):
+		return "Bad HELO response from"
+	case strings.HasPrefix(err, "connect"):
+		return "Error connecting to"
+	case strings.Contains(err, timedOut):
+		return "Read timeout from"
+	}
+	return "Read failure from"
 }
 
 // miscText is the line of a failed script: what it tells of the retries, then
@@ -144,6 +208,21 @@ func succeededText(service string, o CheckSucceeded) string {
 		return fmt.Sprintf("Remote Web server %s succeed on service.", o.Name)
 	case "TCP_CHECK":
 		return fmt.Sprintf("TCP connection to %s success.", o.Name)
+	case "UDP_CHECK":
+		return fmt.Sprintf("UDP connection to %s success.", o.Name)
+	case "PING_CHECK":
+		return fmt.Sprintf("ICMP connection to %s success.", o.Name)
+	case "SMTP_CHECK":
+		return fmt.Sprintf("Remote SMTP server %s succeed on service.", o.Name)
+	case "DNS_CHECK":
+		return ""
+	case "FILE_CHECK":
+		if o.First {
+			return ""
+		}
+		return fmt.Sprintf("(%s): tracked file %s leaving FAULT state", o.Name, o.Target)
+	case "BFD_CHECK":
+		return fmt.Sprintf("BFD check of [%s] RS(%s) is UP", o.Target, o.Name)
 	}
 	return fmt.Sprintf("%s on service %s succeeded.", o.Kind, o.Name)
 }
@@ -152,4 +231,6 @@ func succeededText(service string, o CheckSucceeded) string {
 const (
 	timedOut = "timed out"
 	killedBy = "killed by signal "
+	rcode    = "rcode "
+	mismatch = "reply data mismatch"
 )
