@@ -138,12 +138,14 @@ func talkText(service string, o CheckFailed) string {
 		return ""
 	case o.Kind == "DNS_CHECK":
 		return "DNS_CHECK (" + o.Target + ") " + dnsFault(o.Err) + after
+	case o.Kind == "PING_CHECK" && !news && strings.Contains(o.Err, timedOut):
+		return fmt.Sprintf("ICMP connection to address %s timeout.", o.Name)
 	case o.Kind == "PING_CHECK" && !news:
 		return fmt.Sprintf("ICMP connection to %s failed.", o.Name)
 	case o.Kind == "PING_CHECK" && after != "":
 		return fmt.Sprintf("ICMP CHECK on service %s of %s failed%s.", o.Name, service, after)
 	case o.Kind == "PING_CHECK":
-		return fmt.Sprintf("ICMP CHECK on service %s of %s failed.", o.Name, service)
+		return fmt.Sprintf("ICMP CHECK on service %s failed.", o.Name)
 	}
 	return "SMTP_CHECK " + smtpFault(o.Err) + " server " + strings.Replace(o.Target, ":tcp:", ":", 1)
 }
@@ -166,8 +168,10 @@ func smtpFault(err string) string {
 		return "Bad greeting banner from"
 	case strings.HasPrefix(err, "answer to HELO is"):
 		return "Bad HELO response from"
-	case strings.HasPrefix(err, "connect"):
-		return "Error connecting to"
+	case strings.HasPrefix(err, "connect ") && strings.Contains(err, timedOut):
+		return "Connection timeout to"
+	case strings.HasPrefix(err, "connect "):
+		return "Could not connect to"
 	case strings.Contains(err, timedOut):
 		return "Read timeout from"
 	}

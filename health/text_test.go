@@ -11,6 +11,7 @@ func TestText(t *testing.T) {
 	six := NewServerRef(netip.MustParseAddr("2001:db8::1"), 80, "udp")
 	mark := NewServerRef(netip.MustParseAddr("192.0.2.1"), 80, "")
 	ref := func(kind string) CheckRef { return CheckRef{ServerRef: srv, Kind: kind, Target: "/m.sh"} }
+	at := func(kind, target string) CheckRef { return CheckRef{ServerRef: srv, Kind: kind, Target: target} }
 	const status = "exited with status 4"
 	tests := []struct {
 		out  Output
@@ -43,6 +44,31 @@ func TestText(t *testing.T) {
 		{CheckFailed{CheckRef: ref("MISC_CHECK"), Retrying: true, Retries: 2, Failures: 1, Err: status}, ""},
 		{CheckFailed{CheckRef: ref("MISC_CHECK"), Decisive: true, Retries: 1, Failures: 2, Err: "timed out after 1s"}, "Misc check for [[192.0.2.1]:tcp:80 VS FWM 3] by [/m.sh] timed out after 1 retry."},
 		{CheckFailed{CheckRef: ref("MISC_CHECK"), Decisive: true, Err: "timed out after 1s"}, "Misc check for [[192.0.2.1]:tcp:80 VS FWM 3] by [/m.sh] timed out with retry disabled."},
+		{CheckSucceeded{CheckRef: ref("SMTP_CHECK"), Decisive: true}, "Remote SMTP server [192.0.2.1]:tcp:80 succeed on service."},
+		{CheckSucceeded{CheckRef: ref("UDP_CHECK"), Decisive: true}, "UDP connection to [192.0.2.1]:tcp:80 success."},
+		{CheckSucceeded{CheckRef: ref("PING_CHECK"), Decisive: true}, "ICMP connection to [192.0.2.1]:tcp:80 success."},
+		{CheckSucceeded{CheckRef: ref("DNS_CHECK"), Decisive: true}, ""},
+		{CheckFailed{CheckRef: ref("UDP_CHECK"), Decisive: true, Retries: 2}, "UDP_CHECK on service [192.0.2.1]:tcp:80 failed after 2 retries."},
+		{CheckFailed{CheckRef: ref("UDP_CHECK"), Decisive: true, First: true, Retries: 2}, "UDP_CHECK on service [192.0.2.1]:tcp:80 failed."},
+		{CheckFailed{CheckRef: ref("UDP_CHECK"), Retrying: true, LogAll: true, Err: "no reply"}, "UDP connection to [192.0.2.1]:tcp:80 failed."},
+		{CheckFailed{CheckRef: ref("UDP_CHECK"), Retrying: true, LogAll: true, Err: "reply data mismatch at byte 0: 78"}, "UDP check to [192.0.2.1]:tcp:80 reply data mismatch."},
+		{CheckFailed{CheckRef: ref("UDP_CHECK"), Retrying: true}, ""},
+		{CheckFailed{CheckRef: ref("GRPC_CHECK"), Retrying: true, LogAll: true, Err: "x"}, "GRPC_CHECK on service [192.0.2.1]:tcp:80 failed: x."},
+		{CheckFailed{CheckRef: ref("PING_CHECK"), Decisive: true, Retries: 2}, "ICMP CHECK on service [192.0.2.1]:tcp:80 of FWM 3 failed after 2 retries."},
+		{CheckFailed{CheckRef: ref("PING_CHECK"), Decisive: true}, "ICMP CHECK on service [192.0.2.1]:tcp:80 failed."},
+		{CheckFailed{CheckRef: ref("PING_CHECK"), Retrying: true, LogAll: true, Err: "no reply: timed out after 2s"}, "ICMP connection to address [192.0.2.1]:tcp:80 timeout."},
+		{CheckFailed{CheckRef: ref("PING_CHECK"), Retrying: true, LogAll: true}, "ICMP connection to [192.0.2.1]:tcp:80 failed."},
+		{CheckFailed{CheckRef: at("DNS_CHECK", "[192.0.2.1]:udp:53"), Decisive: true, Retries: 2, Err: "rcode 3 (NameError)"}, "DNS_CHECK ([192.0.2.1]:udp:53) read error occurred. (rcode = 3) after 2 retries"},
+		{CheckFailed{CheckRef: at("DNS_CHECK", "[192.0.2.1]:udp:53"), Decisive: true, First: true, Retries: 2, Err: "rcode 3 (NameError)"}, "DNS_CHECK ([192.0.2.1]:udp:53) read error occurred. (rcode = 3)"},
+		{CheckFailed{CheckRef: at("DNS_CHECK", "[192.0.2.1]:udp:53"), Retrying: true, LogAll: true, Err: "no reply: timed out after 2s"}, "DNS_CHECK ([192.0.2.1]:udp:53) read timeout from socket"},
+		{CheckFailed{CheckRef: at("DNS_CHECK", "[192.0.2.1]:udp:53"), Decisive: true, Err: "connection refused"}, "DNS_CHECK ([192.0.2.1]:udp:53) failed: connection refused"},
+		{CheckFailed{CheckRef: at("DNS_CHECK", "[192.0.2.1]:udp:53"), Retrying: true}, ""},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Retries: 2, Err: `greeting is "554 no", want 220`}, "SMTP_CHECK Bad greeting banner from server [192.0.2.1]:25"},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Err: `answer to HELO is "501 no", want 250`}, "SMTP_CHECK Bad HELO response from server [192.0.2.1]:25"},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Err: "read greeting from x: timed out after 2s"}, "SMTP_CHECK Read timeout from server [192.0.2.1]:25"},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Err: "read greeting from x: connection closed"}, "SMTP_CHECK Read failure from server [192.0.2.1]:25"},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Err: "connect x: connection refused"}, "SMTP_CHECK Could not connect to server [192.0.2.1]:25"},
+		{CheckFailed{CheckRef: at("SMTP_CHECK", "[192.0.2.1]:tcp:25"), Decisive: true, Err: "connect x: timed out after 2s"}, "SMTP_CHECK Connection timeout to server [192.0.2.1]:25"},
 		{CheckSkipped{CheckRef: ref("TCP_CHECK"), Err: "bind 192.0.2.9:0: cannot assign requested address"}, "TCP_CHECK on service [192.0.2.1]:tcp:80: bind 192.0.2.9:0: cannot assign requested address. Rescheduling."},
 		{ServerAdded{ServerRef: srv}, ""},
 		{ServerRemoved{ServerRef: srv}, "service [192.0.2.1]:tcp:80 no longer exist"},
