@@ -2,6 +2,7 @@ package desired
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/tandem-ha/tandem/config"
@@ -88,22 +89,66 @@ func checkOf(c *config.Check, scripts Scripts) (health.Check, error) {
 		}
 		return health.NewMisc(health.MiscConfig{Script: s, Timeout: c.Misc.Timeout, Dynamic: c.Misc.Dynamic}, scripts.Exec), nil
 	case c.HTTP != nil:
-		h := health.HTTPConfig{
-			Connect:      connect(c.Connect),
-			TLS:          c.Kind == "SSL_GET",
-			Protocol:     c.HTTP.Protocol,
-			FastRecovery: c.HTTP.FastRecovery,
-			EnableSNI:    c.HTTP.EnableSNI,
-			SNIName:      c.HTTP.SNIName,
+		return httpCheck(c)
+	case c.SMTP != nil:
+		return health.NewSMTP(health.SMTPConfig{Connect: connect(c.Connect), HeloName: c.SMTP.HELO}), nil
+	case c.DNS != nil:
+		kind, known := health.DNSType(c.DNS.Type)
+		if !known {
+			return nil, fmt.Errorf("%s: no type of record %q", c.Kind, c.DNS.Type)
 		}
-		for _, u := range c.HTTP.URLs {
-			url := health.HTTPURL{Path: u.Path, Host: u.Host, Digest: strings.ToLower(u.Digest)}
-			for _, r := range u.Status {
-				url.Status = append(url.Status, health.StatusRange{First: r.First, Last: r.Last})
-			}
-			h.URLs = append(h.URLs, url)
-		}
-		return health.NewHTTP(h), nil
+		return health.NewDNS(health.DNSConfig{Connect: connect(c.Connect), Type: kind, Name: c.DNS.Name})
+	case c.UDP != nil:
+		return health.NewUDP(udpCheck(c)), nil
 	}
-	return health.NewTCP(connect(c.Connect)), nil
+	switch c.Kind {
+	case "TCP_CHECK":
+		return health.NewTCP(connect(c.Connect)), nil
+	case "PING_CHECK":
+		return health.NewPing(connect(c.Connect)), nil
+	}
+	return nil, fmt.Errorf("%s: not a check that can be made yet", c.Kind)
+}
+
+func httpCheck(c *config.Check) (health.Check, error) {
+	h := health.HTTPConfig{
+		Connect:      connect(c.Connect),
+		TLS:          c.Kind == "SSL_GET",
+		Protocol:     c.HTTP.Protocol,
+		FastRecovery: c.HTTP.FastRecovery,
+		EnableSNI:    c.HTTP.EnableSNI,
+		SNIName:      c.HTTP.SNIName,
+	}
+	for _, u := range c.HTTP.URLs {
+		url := health.HTTPURL{
+			Path: u.Path, Host: u.Host, Digest: strings.ToLower(u.Digest),
+			ServerName: u.ServerName, TLSCompliant: u.Compliant || c.HTTP.Compliant,
+		}
+		for _, r := range u.Status {
+			url.Status = append(url.Status, health.StatusRange{First: r.First, Last: r.Last})
+		}
+		if u.Regex != nil {
+			re := health.RegexConfig{Pattern: u.Regex.Pattern, NoMatch: u.Regex.NoMatch, Options: u.Regex.Options, MinOffset: u.Regex.MinOffset}
+			if u.Regex.MaxOffset >= 0 {
+				re.MaxOffset = &u.Regex.MaxOffset
+			}
+			var err error
+			if url.Regex, err = health.CompileRegex(re); err != nil {
+				return nil, fmt.Errorf("%s: %w", u.Path, err)
+			}
+		}
+		h.URLs = append(h.URLs, url)
+	}
+	return health.NewHTTP(h), nil
+}
+
+func udpCheck(c *config.Check) health.UDPConfig {
+	u := health.UDPConfig{
+		Connect: connect(c.Connect), Payload: c.UDP.Payload, RequireReply: c.UDP.RequireReply,
+		MinLength: c.UDP.MinReply, MaxLength: c.UDP.MaxReply,
+	}
+	for i, b := range c.UDP.Reply {
+		u.Reply = append(u.Reply, health.PatternByte{Value: b, Mask: c.UDP.ReplyMask[i]})
+	}
+	return u
 }
