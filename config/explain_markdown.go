@@ -28,7 +28,7 @@ func KeywordsMarkdown() []byte {
 		"honoured is reported by `tandem check` with its place, and has no effect. `tandem explain KEYWORD` prints what\n"+
 		"stands here. *Since* is the version of keepalived that brought the keyword.\n", len(rows), len(order), honoured)
 	for _, block := range order {
-		fmt.Fprintf(&b, "\n## %s\n\n", strings.TrimPrefix(strings.TrimPrefix(capital(BlockTitle(block)), "In "), "At "))
+		fmt.Fprintf(&b, "\n## %s\n\n", heading(block))
 		b.WriteString("| keyword | arguments | default | since | honoured | meaning |\n|---|---|---|---|---|---|\n")
 		for _, k := range blocks[block] {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n",
@@ -77,10 +77,14 @@ func cellText(text string) string {
 	return strings.ReplaceAll(text, "|", `\|`)
 }
 
-// capital is text with its first letter in capitals.
-func capital(text string) string {
-	if text == "" {
-		return ""
+// heading names a block above its table.
+func heading(block string) string {
+	title := strings.TrimPrefix(BlockTitle(block), "in ")
+	switch {
+	case block == "":
+		return "Top level"
+	case strings.HasPrefix(block, "("):
+		return strings.ToUpper(title[:1]) + title[1:]
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return title
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -23,41 +25,88 @@ type checked struct {
 }
 
 func setupCheck(f *flag.FlagSet) func(*call) int {
-	out := addFormat(f)
-	id := f.String("config-id", "", "use the lines that begin with @`ID` (default: the host name up to the first dot)")
-	offline := f.Bool("offline", false, "ask nothing of this host: neither its interfaces nor its scripts")
+	out := addFormats(f, formatText, formatJSON, formatGitHub)
+	options := addLoading(f)
+	strict := f.Bool("strict", false, "fail on everything that is reported, notices included")
 	return func(c *call) int {
 		files := c.args
 		if len(files) == 0 {
 			files = []string{defaultConfig}
 		}
-		o := config.Options{ID: configID(*id), Environment: c.environment}
-		if *offline {
-			o.Environment = nil
-		}
 		list := make([]checked, 0, len(files))
 		status := exitOK
 		for _, file := range files {
-			_, ds := config.Load(file, o)
+			_, ds := config.Load(file, options(c))
 			r := checked{File: file, ExitStatus: config.ExitCode(ds), Runnable: config.Runnable(ds), Diagnostics: ds}
 			if r.Diagnostics == nil {
 				r.Diagnostics = []config.Diagnostic{}
 			}
 			list = append(list, r)
 			status = max(status, r.ExitStatus)
-		}
-		if *out == formatJSON {
-			if err := c.printJSON(list); err != nil {
-				return c.fail(err)
+			if *strict && status == exitOK && len(ds) > 0 {
+				status = exitReported
 			}
-			return status
 		}
-		for _, r := range list {
-			config.Render(c.stdout, r.Diagnostics)
-			fmt.Fprintln(c.stdout, r.verdict())
+		if err := c.printChecked(list, *out); err != nil {
+			return c.fail(err)
 		}
 		return status
 	}
+}
+
+// exitReported is keepalived -t's status for a file that it says something of.
+const exitReported = 5
+
+// printChecked prints what is wrong in the files.
+func (c *call) printChecked(list []checked, out format) error {
+	switch out {
+	case formatJSON:
+		return c.printJSON(list)
+	case formatGitHub:
+		for _, r := range list {
+			for _, d := range r.Diagnostics {
+				if _, err := fmt.Fprintln(c.stdout, annotation(d)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for _, r := range list {
+		if err := config.Render(c.stdout, r.Diagnostics); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(c.stdout, r.verdict()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// annotation is a diagnostic as GitHub Actions shows it beside the line.
+func annotation(d config.Diagnostic) string {
+	level := "error"
+	switch d.Severity {
+	case config.Notice:
+		level = "notice"
+	case config.Warning:
+		level = "warning"
+	default:
+	}
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	text := fmt.Sprintf("::%s file=%s,line=%d,endLine=%d,col=%d", level, property.Replace(d.Pos.File), d.Pos.Line, d.Pos.Line, d.Pos.Column)
+	if d.End > d.Pos.Column {
+		text += fmt.Sprintf(",endColumn=%d", d.End)
+	}
+	message := d.Message
+	if d.Help != "" {
+		message += "\n" + d.Help
+	}
+	for _, p := range slices.Backward(d.Includes) {
+		message += fmt.Sprintf("\nincluded from %s:%d", p.File, p.Line)
+	}
+	return text + ",title=" + property.Replace(d.Code) + "::" + data.Replace(message)
 }
 
 // verdict is the last line on a file.

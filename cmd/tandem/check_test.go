@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,5 +141,116 @@ func TestVerdict(t *testing.T) {
 	}
 	if got, want := r.verdict(), "f: cannot run: 2 fatal errors, 1 error, 2 warnings and 1 notice"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestCheckStrict(t *testing.T) {
+	dir := files(t, map[string]string{"good.conf": goodConfig, "notice.conf": "vrrp_script a {\n  script \"/bin/true\"\n}\nglobal_defs {\n  enable_script_security\n}\n", "odd.conf": oddConfig})
+	for _, tc := range []struct {
+		file           string
+		status, strict int
+	}{{"good.conf", 0, 0}, {"notice.conf", 0, 5}, {"odd.conf", 5, 5}} {
+		for _, args := range [][]string{{}, {"--strict"}} {
+			p, stdout, _ := newProgram("tandem")
+			want := tc.status
+			if len(args) > 0 {
+				want = tc.strict
+			}
+			if status := p.main(append([]string{"check", "--offline", filepath.Join(dir, tc.file)}, args...)); status != want {
+				t.Errorf("%s %v: status %d, want %d: %s", tc.file, args, status, want, stdout)
+			}
+		}
+	}
+}
+
+func TestCheckGitHub(t *testing.T) {
+	_, odd, fatal := configFiles(t)
+	p, stdout, _ := newProgram("tandem")
+	if status := p.main([]string{"check", "--offline", "-o", "github", odd, fatal}); status != 5 {
+		t.Errorf("status %d", status)
+	}
+	lines := strings.Split(strings.TrimRight(stdout.String(), "\n"), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "::warning file="+odd+",line=4,endLine=4,col=3,endColumn=12,title=unknown-keyword::") ||
+		!strings.HasPrefix(lines[1], "::error file="+fatal+",line=1,endLine=1,col=1,") {
+		t.Errorf("%s", stdout)
+	}
+	d := config.Diagnostic{
+		Severity: config.Notice, Code: "x,y", Pos: config.Pos{File: "a:b,c%", Line: 1, Column: 2},
+		Message: "50 %", Help: "Do\r\nthat.", Includes: []config.Pos{{File: "outer", Line: 3}, {File: "inner", Line: 4}},
+	}
+	want := "::notice file=a%3Ab%2Cc%25,line=1,endLine=1,col=2,title=x%2Cy::50 %25%0ADo%0D%0Athat.%0Aincluded from inner:4%0Aincluded from outer:3"
+	if got := annotation(d); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestCheckSchema compares what check -o json can print with the schema that
+// the documentation gives.
+func TestCheckSchema(t *testing.T) {
+	page, err := os.ReadFile("../../docs/check.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "```json schema\n")
+	text, _, found := strings.Cut(after, "```")
+	if !found {
+		t.Fatal("docs/check.md has no schema")
+	}
+	var s schema
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	s.compare(t, &s, reflect.TypeFor[[]checked](), "$")
+	severities := s.Defs["diagnostic"].Properties["severity"].Enum
+	for _, v := range []config.Severity{config.Notice, config.Warning, config.Error, config.Fatal} {
+		if !slices.Contains(severities, string(v)) {
+			t.Errorf("the severity %s is not in the schema", v)
+		}
+	}
+}
+
+// schema is as much of JSON Schema as the documentation uses.
+type schema struct {
+	Ref        string             `json:"$ref"`
+	Type       string             `json:"type"`
+	Items      *schema            `json:"items"`
+	Properties map[string]*schema `json:"properties"`
+	Required   []string           `json:"required"`
+	Enum       []string           `json:"enum"`
+	Defs       map[string]*schema `json:"$defs"`
+}
+
+// compare asserts that the schema is that of what a Go type marshals to.
+func (s *schema) compare(t *testing.T, root *schema, of reflect.Type, at string) {
+	t.Helper()
+	if s == nil {
+		t.Errorf("%s is not in the schema", at)
+		return
+	}
+	if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
+		root.Defs[name].compare(t, root, of, at)
+		return
+	}
+	kinds := map[reflect.Kind]string{
+		reflect.Slice: "array", reflect.Struct: "object", reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean",
+	}
+	if s.Type != kinds[of.Kind()] {
+		t.Errorf("%s is %q in the schema and %s in Go", at, s.Type, of)
+	}
+	switch of.Kind() {
+	case reflect.Slice:
+		s.Items.compare(t, root, of.Elem(), at+"[]")
+	case reflect.Struct:
+		for i := range of.NumField() {
+			name, options, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			s.Properties[name].compare(t, root, of.Field(i).Type, at+"."+name)
+			if slices.Contains(s.Required, name) == strings.Contains(options, "omitempty") {
+				t.Errorf("%s.%s: always there or not?", at, name)
+			}
+		}
+		if len(s.Properties) != of.NumField() {
+			t.Errorf("%s has %d properties in the schema and %d in Go", at, len(s.Properties), of.NumField())
+		}
+	default:
 	}
 }

@@ -17,8 +17,11 @@ type command struct {
 	// args is the usage after the name, short the line in the list of
 	// commands, long the text of its own help.
 	args, short, long string
-	// agentless commands ask no agent, and need not know where one is.
-	agentless bool
+	// agentless commands ask no agent, and need not know where one is; hidden
+	// ones are for programs and stand in no list.
+	agentless, hidden bool
+	// completes gives what may come next behind the arguments so far.
+	completes completer
 	// setup adds the command's flags to f and returns what runs it.
 	setup func(f *flag.FlagSet) func(c *call) int
 	// raw commands take their arguments as they are, without flags of their own.
@@ -46,25 +49,40 @@ func commandTable() []command {
 		{name: "run", args: "[OPTION...]", short: "run the agent in the foreground, log on standard error",
 			long: "Runs the agent as keepalived -n -l does, with keepalived's options; see " +
 				"tandem help options. Stop it with an interrupt: a master hands over first, a second interrupt ends at once.",
-			raw: func(p *program, args []string) int { return p.keepalivedStyle(append([]string{"-n", "-l"}, args...)) }},
+			raw:       func(p *program, args []string) int { return p.keepalivedStyle(append([]string{"-n", "-l"}, args...)) },
+			completes: completeOptions},
 		{name: "check", args: "[FILE...]", short: "check configuration files",
 			long: "Reads the files (default " + defaultConfig + ") and says all that is wrong in them, with the line. " +
 				"Changes nothing. The exit status is that of keepalived -t, the highest of all files: 0 nothing, 4 and 5 errors, " +
-				"6 script security, 2 a missing parameter.",
-			agentless: true, setup: setupCheck},
+				"6 script security, 2 a missing parameter. Notices do not count, unless with --strict.",
+			agentless: true, setup: setupCheck, completes: completeFiles},
+		{name: "fmt", args: "[FILE...]", short: "lay configuration files out",
+			long: "Prints the files (default " + defaultConfig + ", - is standard input) in canonical layout: one statement a line, " +
+				"blocks indented, comments and quotes as they are. What a file says stays the same. One that cannot be laid out " +
+				"safely is left alone, with the reason; the exit status is then 2.",
+			agentless: true, setup: setupFmt, completes: completeFiles},
+		{name: "config", args: "show [FILE]", short: "show the configuration that is in force",
+			long: "Prints what the file (default " + defaultConfig + ") comes to after includes, definitions, conditions, inheritance " +
+				"and defaults, and where each value came from: as a keepalived.conf that means the same, or as JSON. What is wrong in " +
+				"the file goes to standard error; the exit status is 2 where it cannot run.",
+			agentless: true, setup: setupConfig, completes: completeConfig},
+		{name: "explain", args: "KEYWORD [BLOCK]", short: "explain a keyword of the configuration",
+			long: "Prints what the keyword means in the block (in all, if none is named): its arguments, its default, since when " +
+				"keepalived has it, and whether tandem honours it.",
+			agentless: true, setup: setupExplain, completes: completeKeywords},
 		{name: "status", short: "show what the agent does and why",
 			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
 				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",
 			setup: setupStatus},
 		{name: "switchover", args: "[INSTANCE...]", short: "hand over from this active node, without losing a packet",
 			long:  moveHelp(vrrp.Switchover),
-			setup: setupMove(vrrp.Switchover)},
+			setup: setupMove(vrrp.Switchover), completes: completeInstances},
 		{name: "failover", args: "[INSTANCE...]", short: "take over to this standby node",
 			long:  moveHelp(vrrp.Failover),
-			setup: setupMove(vrrp.Failover)},
+			setup: setupMove(vrrp.Failover), completes: completeInstances},
 		{name: "resume", args: "[INSTANCE...]", short: "end what switchover or failover has ordered",
 			long:  moveHelp(vrrp.Resume),
-			setup: setupMove(vrrp.Resume)},
+			setup: setupMove(vrrp.Resume), completes: completeInstances},
 		{name: "reload", short: "read the configuration again",
 			long: "Has the agent read its configuration again, as SIGHUP does, and prints what was changed. " +
 				"One that cannot run changes nothing, and what is wrong is printed; the exit status is then 1.",
@@ -79,7 +97,15 @@ func commandTable() []command {
 					return exitOK
 				}
 			}},
-		{name: "help", args: "[COMMAND | options]", short: "explain a command, or keepalived's options", raw: (*program).help},
+		{name: "completion", args: "bash|zsh|fish", short: "print the shell's completion of this program",
+			long: "Prints a script that completes commands, flags, keywords, files and the names of the running agent's instances. " +
+				"bash: tandem completion bash >/etc/bash_completion.d/tandem; zsh: >_tandem in a folder of $fpath; " +
+				"fish: >~/.config/fish/completions/tandem.fish.",
+			agentless: true, setup: setupCompletion, completes: completeWords(shells()...)},
+		{name: "help", args: "[COMMAND | options]", short: "explain a command, or keepalived's options", raw: (*program).help,
+			completes: completeHelp},
+		{name: "keywords", short: "list the keywords of the configuration", agentless: true, hidden: true, setup: setupKeywords},
+		{name: completeCommand, args: "-- [WORD...]", short: "list what may stand in the place of the last word", hidden: true, raw: (*program).complete},
 	}
 }
 
@@ -178,7 +204,9 @@ func interspersed(f *flag.FlagSet, args []string) (words []string, err error) {
 func commandNames() []string {
 	var names []string
 	for _, c := range commandTable() {
-		names = append(names, c.name)
+		if !c.hidden {
+			names = append(names, c.name)
+		}
 	}
 	return names
 }
@@ -223,7 +251,9 @@ func (p *program) helpAll(w io.Writer) {
 	fmt.Fprintf(w, "Usage: %s COMMAND [FLAG...] [ARGUMENT...]\n       %s [OPTION...]        as keepalived: see %s help options\n\nCommands:\n", p.name, p.name, p.name)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range commandTable() {
-		fmt.Fprintf(t, "  %s\t%s\n", c.name, c.short)
+		if !c.hidden {
+			fmt.Fprintf(t, "  %s\t%s\n", c.name, c.short)
+		}
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\n%s help COMMAND says more about one.\n", p.name)
@@ -258,32 +288,4 @@ func (p *program) helpCommand(w io.Writer, c command) {
 		fmt.Fprintf(t, "  %s%s\t%s\n", dashes, strings.TrimRight(g.Name+" "+value, " "), usage)
 	})
 	t.Flush()
-}
-
-// format is the flag -o.
-type format string
-
-const (
-	formatText format = "text"
-	formatJSON format = "json"
-)
-
-// String is the flag's value.
-func (f *format) String() string { return string(*f) }
-
-// Set accepts the formats there are.
-func (f *format) Set(v string) error {
-	switch format(v) {
-	case formatText, formatJSON:
-		*f = format(v)
-		return nil
-	}
-	return fmt.Errorf("it is text or json, not %q", v)
-}
-
-// addFormat adds the flag -o.
-func addFormat(f *flag.FlagSet) *format {
-	v := formatText
-	f.Var(&v, "o", "output `FORMAT`: text or json (default text)")
-	return &v
 }

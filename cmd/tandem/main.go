@@ -20,6 +20,7 @@ import (
 func main() {
 	p := &program{
 		name:        baseName(os.Args[0]),
+		stdin:       os.Stdin,
 		stdout:      os.Stdout,
 		stderr:      os.Stderr,
 		getenv:      os.Getenv,

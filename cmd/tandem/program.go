@@ -61,6 +61,7 @@ func (e *configError) Error() string {
 type program struct {
 	// name is the last element of argv[0].
 	name           string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
