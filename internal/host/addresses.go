@@ -39,7 +39,7 @@ func (e *AddressError) Unwrap() error { return e.Err }
 
 // NewAddresses opens the socket, in the network namespace of the calling thread.
 func NewAddresses() (*Addresses, error) {
-	conn, err := dialRTNL(0)
+	conn, err := dialRTNL()
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,9 @@
 package host
 
-// TestAddressTable lets the test of the fake, which imports this package, run
-// the same table of cases as the kernel's.
-var TestAddressTable = testAddressTable
+// The tests of the fakes, which import this package, run the same tables of
+// cases as the kernel's.
+var (
+	TestAddressTable = testAddressTable
+	TestRouteTable   = testRouteTable
+	TestRuleTable    = testRuleTable
+)

@@ -28,3 +28,40 @@ func TestFakeAddressTable(t *testing.T) {
 		t.Errorf("addresses of a removed interface: %v", all)
 	}
 }
+
+func TestFakeRouteTable(t *testing.T) {
+	fake := hosttest.NewRoutes()
+	fake.Foreign(host.Route{Destination: netip.MustParsePrefix("10.9.0.0/24"), Protocol: 3})
+	host.TestRouteTable(t, fake, func(r host.Route) {
+		if !fake.Lose(r) {
+			t.Errorf("%s was not there to be lost", r)
+		}
+	})
+	fake.Refuse(func(c host.RouteChange) error {
+		if c.Op == host.Add {
+			return syscall.ENETUNREACH
+		}
+		return nil
+	})
+	route := host.Route{Destination: netip.MustParsePrefix("10.8.0.0/24")}
+	var refused *host.RouteError
+	if err := fake.Apply([]host.RouteChange{{Op: host.Add, Route: route}}); !errors.As(err, &refused) || !errors.Is(err, syscall.ENETUNREACH) {
+		t.Errorf("a refused route: %v", err)
+	}
+	if n := len(fake.All()); n != 1 {
+		t.Errorf("%d routes, want the foreign one", n)
+	}
+}
+
+func TestFakeRuleTable(t *testing.T) {
+	fake := hosttest.NewRules()
+	fake.Foreign(host.Rule{Priority: 900, Table: 9, Protocol: 3})
+	host.TestRuleTable(t, fake, func(r host.Rule) {
+		if !fake.Lose(r) {
+			t.Errorf("%s was not there to be lost", r)
+		}
+	})
+	if n := len(fake.All()); n != 1 {
+		t.Errorf("%d rules, want the foreign one", n)
+	}
+}

@@ -34,13 +34,32 @@ type AddressChanged struct {
 	Present   bool
 }
 
+// RouteChanged says that a route of our Protocol number came or went. It is a
+// hint, to ask a RouteTable what is there: a change of some ways of a route can be
+// told as the whole, and the kernel tells nothing of IPv4 routes that went with
+// their interface or source address, which LinkChanged, LinkGone and
+// AddressChanged tell of.
+type RouteChanged struct {
+	Route   Route
+	Present bool
+}
+
+// RuleChanged says that a rule of our Protocol number came or went.
+type RuleChanged struct {
+	Rule    Rule
+	Present bool
+}
+
 // Synced says that all that exists has been reported: after the first listing
-// and after each one that followed a loss of notifications.
+// and after each one that followed a loss of notifications. Routes and rules are
+// not reported so; a RouteTable and a RuleTable list them.
 type Synced struct{}
 
 func (LinkChanged) event()    {}
 func (LinkGone) event()       {}
 func (AddressChanged) event() {}
+func (RouteChanged) event()   {}
+func (RuleChanged) event()    {}
 func (Synced) event()         {}
 
 // linkTable turns the kernel's messages into events. It is pure: messages go
@@ -55,6 +74,14 @@ type linkTable struct {
 	urgent bool
 	// round numbers the listings; entries of an older round are gone.
 	round int
+	// routes and rules are the changes to be told, in their order.
+	routes []routeNews
+	rules  []RuleChanged
+}
+
+type routeNews struct {
+	kernelRoute
+	present bool
 }
 
 type linkEntry struct {
@@ -120,6 +147,14 @@ func (t *linkTable) update(m message) error {
 			return fmt.Errorf("address message of %d bytes cannot be read", len(m.data))
 		}
 		t.updateAddress(k, m.typ == unix.RTM_NEWADDR)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		if k, ok := parseRoute(m.data); ok && k.Protocol == Protocol {
+			t.routes = append(t.routes, routeNews{k, m.typ == unix.RTM_NEWROUTE})
+		}
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		if r, ok := parseRule(m.data); ok && r.Protocol == Protocol {
+			t.rules = append(t.rules, RuleChanged{r, m.typ == unix.RTM_NEWRULE})
+		}
 	}
 	return nil
 }
@@ -229,8 +264,19 @@ func (e *linkEntry) snapshot() Link {
 
 // flush passes to emit what changed since the last flush: links that are gone
 // or renamed first, so that a name is never held twice, then the others, each
-// LinkChanged followed by the changes of its addresses.
+// LinkChanged followed by the changes of its addresses, then routes and rules.
 func (t *linkTable) flush(emit func(Event)) {
+	t.flushLinks(emit)
+	for _, r := range t.routes {
+		emit(RouteChanged{r.resolve(func(index int) string { return t.told[index].Name }), r.present})
+	}
+	for _, r := range t.rules {
+		emit(r)
+	}
+	t.routes, t.rules = t.routes[:0], t.rules[:0]
+}
+
+func (t *linkTable) flushLinks(emit func(Event)) {
 	type change struct{ was, is Link }
 	var changed []change
 	for _, index := range slices.Sorted(maps.Keys(t.dirty)) {

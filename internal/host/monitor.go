@@ -2,21 +2,48 @@ package host
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
 // Monitor tells of the host's links and addresses and of all that happens to
-// them, as the kernel reports it.
+// them, and of what happens to our routes and rules, as the kernel reports it.
 type Monitor struct {
 	log   hclog.Logger
 	table *linkTable
 	// opened, where set, is told of each socket; tests disturb it.
 	opened func(*rtnl)
+}
+
+// monitorGroups are the notifications that a Monitor hears.
+var monitorGroups = [...]int{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+}
+
+// monitorFilter keeps the routes of others out, in the kernel: a router with all
+// of the Internet's is told of hundreds each second.
+func monitorFilter() []bpf.Instruction {
+	const typ, protocol = 4, unix.NLMSG_HDRLEN + 5 // of struct nlmsghdr and struct rtmsg
+	// The type is in the host's order, which a filter reads as the network's.
+	ordered := func(v uint16) uint32 {
+		return uint32(binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, v)))
+	}
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: typ, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: ordered(unix.RTM_NEWROUTE), SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: ordered(unix.RTM_DELROUTE), SkipFalse: 2},
+		bpf.LoadAbsolute{Off: protocol, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: Protocol, SkipFalse: 1},
+		bpf.RetConstant{Val: 1 << 30},
+		bpf.RetConstant{Val: 0},
+	}
 }
 
 // NewMonitor returns a monitor that has not started.
@@ -68,11 +95,14 @@ func (m *Monitor) Run(ctx context.Context, handler func(Event)) error {
 // session runs on one socket until it fails, or has lost something: a socket
 // that overflowed may be in the middle of a listing, so the next one is new.
 func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool) error {
-	conn, err := dialRTNL(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR)
+	conn, err := dialRTNL()
 	if err != nil {
 		return err
 	}
 	defer conn.close()
+	if err := conn.hear(monitorFilter, monitorGroups[:]...); err != nil {
+		return err
+	}
 	if m.opened != nil {
 		m.opened(conn)
 	}

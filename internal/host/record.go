@@ -29,6 +29,10 @@ const recordVersion = 1
 type Contents struct {
 	// Addresses are those that are, or may be, on the interfaces through us.
 	Addresses []Address `json:"addresses,omitempty"`
+	// Routes and Rules are those that are, or may be, in the kernel's tables
+	// through us.
+	Routes []Route `json:"routes,omitempty"`
+	Rules  []Rule  `json:"rules,omitempty"`
 	// Services are those that are, or may be, in the IPVS table through us.
 	Services []ipvs.ServiceKey `json:"services,omitempty"`
 	// Instances is the state of each instance, by name.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,8 +27,9 @@ type rtnl struct {
 	out []byte
 }
 
-// dialRTNL opens an rtnetlink socket that also hears the RTMGRP_* groups.
-func dialRTNL(groups uint32) (*rtnl, error) {
+// dialRTNL opens an rtnetlink socket, in the network namespace of the calling
+// thread.
+func dialRTNL() (*rtnl, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink socket: %w", err)
@@ -40,7 +42,7 @@ func dialRTNL(groups uint32) (*rtnl, error) {
 	// neither (before 4.12) sends long ones without.
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("bind rtnetlink socket: %w", err)
 	}
@@ -50,6 +52,40 @@ func dialRTNL(groups uint32) (*rtnl, error) {
 		return nil, fmt.Errorf("rtnetlink socket: %w", err)
 	}
 	return c, nil
+}
+
+// strict has the kernel heed the filters in requests for listings; one that does
+// not know how (before 4.20) lists all.
+func (c *rtnl) strict() {
+	_ = c.raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	})
+}
+
+// hear has the kernel tell of what happens in the groups (RTNLGRP_*), as far as
+// the filter lets it through.
+func (c *rtnl) hear(filter func() []bpf.Instruction, groups ...int) error {
+	program, err := bpf.Assemble(filter())
+	if err != nil {
+		return fmt.Errorf("assemble filter: %w", err)
+	}
+	code := make([]unix.SockFilter, 0, len(program))
+	for _, p := range program {
+		code = append(code, unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K})
+	}
+	cerr := c.raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
+		for _, g := range groups {
+			if err == nil {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g)
+			}
+		}
+	})
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("hear the kernel's notifications: %w", err)
+	}
+	return nil
 }
 
 func (c *rtnl) close() error { return c.file.Close() }
