@@ -158,7 +158,7 @@ func (e *Effective) same(copied *RealServer, r *serverDraft, server *scope) {
 }
 
 // scope adds a scope for a node and for what it stands for.
-func (e *Effective) scope(n *Node, path string, up *scope, settings []setting, objects ...any) *scope {
+func (e *Effective) scope(n *Node, path string, up *scope, settings []resolved, objects ...any) *scope {
 	s := &scope{path: path, nodes: []*Node{n}, up: up, settings: settings}
 	e.scopes[n] = s
 	for _, o := range objects {
@@ -177,7 +177,7 @@ type scope struct {
 	head []string
 	// up is what it inherits from.
 	up       *scope
-	settings []setting
+	settings []resolved
 }
 
 // said is the last statement of the block that begins with one of names; a name
@@ -211,7 +211,7 @@ func saidIn(block *Node, names []string) *Node {
 }
 
 // origin is where the value of a setting came from.
-func (s *scope) origin(t setting) Origin {
+func (s *scope) origin(t resolved) Origin {
 	if n := s.said(t.names...); n != nil {
 		return Origin{Kind: FromFile, Pos: n.Words[0].pos()}
 	}

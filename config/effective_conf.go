@@ -169,7 +169,7 @@ func (w *confWriter) child(c *Node, s *scope, depth int) {
 
 // settingRow is the row of the keyword that a setting is written by, nil where
 // the block does not have it.
-func (w *confWriter) settingRow(t setting, path string) *Keyword {
+func (w *confWriter) settingRow(t resolved, path string) *Keyword {
 	if t.words == nil {
 		return nil
 	}
@@ -181,7 +181,7 @@ func (w *confWriter) settingRow(t setting, path string) *Keyword {
 
 // settingOrigin is where a setting came from, and what stands there where that
 // is something else than is in force.
-func (w *confWriter) settingOrigin(t setting, s *scope) string {
+func (w *confWriter) settingOrigin(t resolved, s *scope) string {
 	o := s.origin(t)
 	text := o.String()
 	if o.Kind != FromFile {

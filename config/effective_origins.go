@@ -13,7 +13,7 @@ import (
 func (e *Effective) Origins() map[string]Origin {
 	w := &originWalk{Effective: e, nodes: map[Pos]*Node{}, out: map[string]Origin{}}
 	w.index(e.tree.Nodes, "")
-	w.value(reflect.ValueOf(e.Config), "", place{})
+	w.value(reflect.ValueOf(e.Config), "", whereabouts{})
 	return w.out
 }
 
@@ -26,8 +26,8 @@ type originWalk struct {
 	out   map[string]Origin
 }
 
-// place is what is known of where a value stands.
-type place struct {
+// whereabouts are what is known of where a value stands.
+type whereabouts struct {
 	// scope is the innermost block with its pointer, pos the innermost thing
 	// that has a place with its pointer.
 	scope   *scope
@@ -54,7 +54,7 @@ func (w *originWalk) index(nodes []*Node, path string) {
 }
 
 // value notes where v, which is at pointer, came from, or what is in it.
-func (w *originWalk) value(v reflect.Value, pointer string, at place) {
+func (w *originWalk) value(v reflect.Value, pointer string, at whereabouts) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
 			return
@@ -93,7 +93,7 @@ func (w *originWalk) scopeOf(v reflect.Value) *scope {
 }
 
 // object goes through the fields of a struct.
-func (w *originWalk) object(v reflect.Value, pointer string, at place) {
+func (w *originWalk) object(v reflect.Value, pointer string, at whereabouts) {
 	if v.CanAddr() {
 		if s := w.scopeOf(v.Addr()); s != nil {
 			at.scope, at.scopeAt = s, pointer
@@ -148,7 +148,7 @@ func escapePointer(name string) string {
 
 // origin is where the value at pointer came from: by its setting, by the thing
 // around it that has a place, by a keyword of its name, or by its block.
-func (w *originWalk) origin(pointer string, at place) Origin {
+func (w *originWalk) origin(pointer string, at whereabouts) Origin {
 	if at.scope != nil {
 		below := strings.TrimPrefix(pointer, at.scopeAt)
 		t, length := at.scope.settingAt(below)
@@ -158,7 +158,7 @@ func (w *originWalk) origin(pointer string, at place) Origin {
 		if at.posAt == at.scopeAt || at.posAt == "" {
 			name := below[strings.LastIndexByte(below, '/')+1:]
 			if w.table[at.scope.path][name] != nil && strings.Count(below, "/") == 1 {
-				return at.scope.origin(setting{names: []string{name}, inherits: []string{name}})
+				return at.scope.origin(resolved{names: []string{name}, inherits: []string{name}})
 			}
 		}
 	}
@@ -170,7 +170,7 @@ func (w *originWalk) origin(pointer string, at place) Origin {
 
 // settingAt is the setting whose pointer is the longest beginning of pointer,
 // one that is said before others; the length is that pointer's, 0 for none.
-func (s *scope) settingAt(pointer string) (best setting, length int) {
+func (s *scope) settingAt(pointer string) (best resolved, length int) {
 	for _, t := range s.settings {
 		for _, p := range t.pointers {
 			if pointer != p && !strings.HasPrefix(pointer, p+"/") || len(p) < length {

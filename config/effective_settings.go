@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// setting ties a value of the Config to the keywords that can say it.
-type setting struct {
+// resolved ties a value of the Config to the keywords that can say it.
+type resolved struct {
 	// names are the keywords of the block that set the value, inherits those of
 	// the blocks around it, the most telling first.
 	names, inherits []string
@@ -22,23 +22,23 @@ type setting struct {
 }
 
 // says is a setting that is written by words.
-func says(pointer string, inherits []string, words ...string) setting {
-	return setting{names: words[:1], pointers: []string{pointer}, inherits: inherits, words: words, replaced: true}
+func says(pointer string, inherits []string, words ...string) resolved {
+	return resolved{names: words[:1], pointers: []string{pointer}, inherits: inherits, words: words, replaced: true}
 }
 
 // left is a setting that is written as the file writes it.
-func left(pointer string, names ...string) setting {
-	return setting{names: names, pointers: []string{pointer}}
+func left(pointer string, names ...string) resolved {
+	return resolved{names: names, pointers: []string{pointer}}
 }
 
 // also adds names that set the value too.
-func (s setting) also(names ...string) setting {
+func (s resolved) also(names ...string) resolved {
 	s.names = append(slices.Clone(s.names), names...)
 	return s
 }
 
 // where keeps the statement only where it has an effect.
-func (s setting) where(effect bool) setting {
+func (s resolved) where(effect bool) resolved {
 	if !effect {
 		s.words = nil
 	}
@@ -46,7 +46,7 @@ func (s setting) where(effect bool) setting {
 }
 
 // orLeft leaves the setting to the file where it has no words.
-func (s setting) orLeft() setting {
+func (s resolved) orLeft() resolved {
 	s.replaced = s.words != nil
 	return s
 }
@@ -77,8 +77,8 @@ func userWords(name string, u User) []string {
 	return words
 }
 
-func globalSettings(g *Global) []setting {
-	return []setting{
+func globalSettings(g *Global) []resolved {
+	return []resolved{
 		says("/router_id", nil, "router_id", g.RouterID).where(g.RouterID != ""),
 		left("/startup_delay", "vrrp_startup_delay"),
 		left("/arp_interval", "vrrp_garp_interval"),
@@ -88,7 +88,7 @@ func globalSettings(g *Global) []setting {
 	}
 }
 
-func scriptSettings(s *Script) []setting {
+func scriptSettings(s *Script) []resolved {
 	weight := []string{"weight", strconv.Itoa(s.Weight)}
 	if s.Reverse {
 		weight = append(weight, "reverse")
@@ -96,7 +96,7 @@ func scriptSettings(s *Script) []setting {
 	weights := says("/weight", nil, weight...)
 	weights.pointers = append(weights.pointers, "/reverse")
 	user := says("/command/user", []string{"script_user"}, userWords("user", s.Command.User)...)
-	return []setting{
+	return []resolved{
 		left("/command", "script"),
 		says("/interval", nil, "interval", seconds(s.Interval)),
 		says("/timeout", nil, "timeout", seconds(s.Timeout)),
@@ -107,12 +107,12 @@ func scriptSettings(s *Script) []setting {
 	}
 }
 
-func instanceSettings(i *Instance) []setting {
+func instanceSettings(i *Instance) []resolved {
 	version := []string{"vrrp_version"}
 	if i.IPv6 {
 		version = nil
 	}
-	settings := []setting{
+	settings := []resolved{
 		says("/state_master", nil, "state", pick(i.StateMaster, "MASTER", "BACKUP")),
 		says("/interface", nil, "interface", i.Interface).where(i.Interface != "").orLeft(),
 		says("/vrid", nil, "virtual_router_id", strconv.Itoa(i.VRID)),
@@ -139,14 +139,14 @@ func instanceSettings(i *Instance) []setting {
 	}
 	group := left("/group", "mcast_dst_ip")
 	group.inherits = []string{pick(i.IPv6, "vrrp_mcast_group6", "vrrp_mcast_group4")}
-	return slices.Concat(settings, []setting{group}, garpSettings(i), advertSettings(i))
+	return slices.Concat(settings, []resolved{group}, garpSettings(i), advertSettings(i))
 }
 
 // garpSettings are those of announcements.
-func garpSettings(i *Instance) []setting {
+func garpSettings(i *Instance) []resolved {
 	const minimum = "vrrp_min_garp"
 	delay, repeat := "vrrp_garp_master_delay", "vrrp_garp_master_repeat"
-	return []setting{
+	return []resolved{
 		says("/garp/delay", []string{delay, minimum}, "garp_master_delay", whole(i.GARP.Delay)),
 		says("/garp/repeat", []string{repeat, minimum}, "garp_master_repeat", strconv.Itoa(i.GARP.Repeat)),
 		says("/garp/refresh", []string{"vrrp_garp_master_refresh", minimum}, "garp_master_refresh", whole(i.GARP.Refresh)),
@@ -157,11 +157,11 @@ func garpSettings(i *Instance) []setting {
 }
 
 // advertSettings are those of how adverts are sent and judged.
-func advertSettings(i *Instance) []setting {
-	boolean := func(pointer, inherits, keyword string, v bool) setting {
+func advertSettings(i *Instance) []resolved {
+	boolean := func(pointer, inherits, keyword string, v bool) resolved {
 		return says(pointer, []string{inherits}, keyword, onOff(v))
 	}
-	return []setting{
+	return []resolved{
 		boolean("/lower_prio_no_advert", "vrrp_lower_prio_no_advert", "lower_prio_no_advert", i.LowerPrioNoAdvert),
 		boolean("/higher_prio_send_advert", "vrrp_higher_prio_send_advert", "higher_prio_send_advert", i.HigherPrioSendAdvert),
 		boolean("/skip_check_addresses", "vrrp_skip_check_adv_addr", "skip_check_adv_addr", i.SkipCheckAddresses),
@@ -193,8 +193,8 @@ func endpointWords(name string, a netip.Addr, port uint16) []string {
 	return words
 }
 
-func serviceSettings(v *VirtualServer) []setting {
-	flag := func(bit uint32, name string, also ...string) setting {
+func serviceSettings(v *VirtualServer) []resolved {
+	flag := func(bit uint32, name string, also ...string) resolved {
 		return says("/scheduler_flags", nil, name).where(v.SchedulerFlags&bit != 0).also(also...)
 	}
 	family := says("/ipv6", nil, "ip_family", pick(v.IPv6, "inet6", "inet")).where(v.FWMark != 0).orLeft()
@@ -202,7 +202,7 @@ func serviceSettings(v *VirtualServer) []setting {
 		// A group takes the family of each of its members.
 		family = left("/ipv6", "ip_family")
 	}
-	out := []setting{
+	out := []resolved{
 		family,
 		says("/protocol", nil, "protocol", v.Protocol).where(v.Protocol != ""),
 		says("/scheduler", nil, "lvs_sched", v.Scheduler).also("lb_algo"),
@@ -221,7 +221,7 @@ func serviceSettings(v *VirtualServer) []setting {
 }
 
 // sorrySettings are those of the sorry server, none where there is no such.
-func sorrySettings(s *SorryServer) []setting {
+func sorrySettings(s *SorryServer) []resolved {
 	there := s != nil
 	if !there {
 		s = &SorryServer{}
@@ -229,7 +229,7 @@ func sorrySettings(s *SorryServer) []setting {
 	server := says("/sorry/addr", nil, endpointWords("sorry_server", s.Addr, s.Port)...).where(there)
 	server.pointers = append(server.pointers, "/sorry/port")
 	method := says("/sorry/forwarding", []string{"lvs_method", "lb_kind"}, methodWords("sorry_server_lvs_method", s.Forwarding)...)
-	return []setting{
+	return []resolved{
 		server,
 		says("/sorry/inhibit", nil, "sorry_server_inhibit").where(s.Inhibit),
 		method.where(there),
@@ -239,8 +239,8 @@ func sorrySettings(s *SorryServer) []setting {
 // serverHead are the words of a real server before its brace.
 func serverHead(r *RealServer) []string { return endpointWords("real_server", r.Addr, r.Port) }
 
-func serverSettings(r *RealServer) []setting {
-	return []setting{
+func serverSettings(r *RealServer) []resolved {
+	return []resolved{
 		says("/weight", []string{"weight"}, "weight", strconv.Itoa(r.Weight)),
 		says("/forwarding", []string{"lvs_method", "lb_kind"}, methodWords("lvs_method", r.Forwarding)...),
 		says("/inhibit_on_failure", []string{"inhibit_on_failure"}, "inhibit_on_failure", onOff(r.InhibitOnFailure)),
@@ -249,8 +249,8 @@ func serverSettings(r *RealServer) []setting {
 	}
 }
 
-func checkSettings(c *Check) []setting {
-	out := []setting{
+func checkSettings(c *Check) []resolved {
+	out := []resolved{
 		says("/interval", []string{"delay_loop"}, "delay_loop", seconds(c.Interval)),
 		says("/retries", []string{"retry"}, "retry", strconv.Itoa(c.Retries)).also("nb_get_retry"),
 		says("/delay_before_retry", []string{"delay_before_retry"}, "delay_before_retry", seconds(c.DelayBeforeRetry)),
