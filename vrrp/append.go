@@ -37,7 +37,9 @@ func (p Packet) Append(b []byte, src, dst netip.Addr, checksumV2Style bool) ([]b
 	}
 	if p.Version == 2 && !v6 {
 		var data [authLen]byte
-		copy(data[:], p.Auth.Password)
+		if p.Auth.Type == AuthPassword {
+			copy(data[:], p.Auth.Password)
+		}
 		b = append(b, data[:]...)
 	}
 	if p.OldChecksum && !v6 {
@@ -60,7 +62,7 @@ func (p Packet) check(v6 bool) error {
 		return fmt.Errorf("vrrp: advert interval of %d centiseconds is not in 1 to 4095", p.Interval)
 	case p.Version == 3 && p.Auth.Type != AuthNone:
 		return fmt.Errorf("vrrp: version 3 has no authentication")
-	case len(p.Auth.Password) > authLen:
+	case p.Auth.Type == AuthPassword && len(p.Auth.Password) > authLen:
 		return fmt.Errorf("vrrp: password of %d bytes is longer than %d", len(p.Auth.Password), authLen)
 	case len(p.Addresses) > maxAddresses:
 		return fmt.Errorf("vrrp: %d addresses are more than %d", len(p.Addresses), maxAddresses)

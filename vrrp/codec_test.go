@@ -219,7 +219,7 @@ func TestAppendRefuses(t *testing.T) {
 		{"v2 fraction of a second", func(p *Packet) { p.Version, p.Interval = 2, 150 }},
 		{"v2 256 seconds", func(p *Packet) { p.Version, p.Interval = 2, 25600 }},
 		{"v3 authentication", func(p *Packet) { p.Auth.Type = AuthPassword }},
-		{"long password", func(p *Packet) { p.Version, p.Auth.Password = 2, []byte("123456789") }},
+		{"long password", func(p *Packet) { p.Version, p.Auth = 2, Auth{Type: AuthPassword, Password: []byte("123456789")} }},
 		{"other family", func(p *Packet) { p.Addresses = addrs("2001:db8::1") }},
 		{"no address at all", func(p *Packet) { p.Addresses = make([]netip.Addr, 1) }},
 		{"256 addresses", func(p *Packet) { p.Addresses = make([]netip.Addr, 256) }},
@@ -264,7 +264,7 @@ func FuzzParse(f *testing.F) {
 		if fix && len(b) >= headerLen {
 			// Without help the fuzzer hardly ever finds a right checksum.
 			b = bytes.Clone(b)
-			if pdu, err := trim(b, v6); err == nil {
+			if pdu, _, err := cut(b, v6); err == nil {
 				pdu[6], pdu[7] = 0, 0
 				c := ^fold(sum(checksumBase(pdu[0]>>4, m.Source, m.Destination, len(pdu), false), pdu))
 				pdu[6], pdu[7] = uint8(c>>8), uint8(c)

@@ -52,6 +52,8 @@ type Config struct {
 	Group netip.Addr `json:"group"`
 	// Auth is the version 2 authentication.
 	Auth Auth `json:"auth"`
+	// HMAC is the authentication of auth_hmac, for any version; nil is none.
+	HMAC *HMAC `json:"hmac,omitempty"`
 
 	// LowerPrioNoAdvert keeps a master silent when it hears a worse master.
 	LowerPrioNoAdvert bool `json:"lower_prio_no_advert,omitempty"`
@@ -82,7 +84,7 @@ type Peer struct {
 // Auth is authentication as VRRP version 2 had it (RFC 2338 5.3.6).
 type Auth struct {
 	Type AuthType `json:"type,omitempty"`
-	// Password is at most eight bytes for AuthPassword.
+	// Password is at most eight bytes on the wire, and as key of AuthAH.
 	Password []byte `json:"password,omitempty"`
 }
 
@@ -94,6 +96,36 @@ const (
 	AuthNone     AuthType = 0
 	AuthPassword AuthType = 1
 	AuthAH       AuthType = 2
+)
+
+// HMAC is keepalived's auth_hmac: a signature behind each advert.
+type HMAC struct {
+	Keys []HMACKey `json:"keys"`
+	// Active is the ID of the key that adverts are signed with.
+	Active uint8    `json:"active"`
+	Mode   HMACMode `json:"mode"`
+	// Monotonic asks only that the stamps of a sender grow; else they must also be
+	// within Window of our clock.
+	Monotonic bool          `json:"monotonic,omitempty"`
+	Window    time.Duration `json:"window,omitempty"`
+}
+
+// HMACKey is one shared secret, which stays out of JSON.
+type HMACKey struct {
+	ID     uint8  `json:"id"`
+	Secret []byte `json:"-"`
+}
+
+// HMACMode says what happens to adverts without a signature.
+type HMACMode string
+
+// The modes: enforce drops adverts that are not signed. The others are for moving
+// to it while all serve: permissive signs and accepts both, receive-only does not
+// sign and accepts both. A signature that is there must be good in all of them.
+const (
+	HMACEnforce     HMACMode = "enforce"
+	HMACPermissive  HMACMode = "permissive"
+	HMACReceiveOnly HMACMode = "receive-only"
 )
 
 // Announcements says how often held addresses are announced.

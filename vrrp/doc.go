@@ -12,8 +12,9 @@
 // with start.go (RFC 9568 6.4.1), backup.go (6.4.2), master.go (6.4.3) and
 // timers.go (6.1, 6.2). Between BACKUP and MASTER lie acquire.go, where addresses
 // come, and handover.go, where they go without a packet lost. receive.go has the
-// checks of 7.1; parse.go, append.go and checksum.go are the packet (5). What the
-// RFC does not have stands apart: fault.go, command.go, reconfigure.go, group.go.
+// checks of 7.1; parse.go, append.go and checksum.go are the packet (5). Between
+// the packet and the wire stands authenticator.go, with ah.go and authhmac.go. What
+// the RFC does not have is apart: fault.go, command.go, reconfigure.go, group.go.
 //
 // References in comments are to RFC 9568 (VRRPv3, which replaces RFC 5798) and
 // RFC 3768 (VRRPv2, with the authentication of RFC 2338).

@@ -18,6 +18,9 @@ type Packet struct {
 	// computed as though it went to 224.0.0.18, as old keepalived releases do.
 	// Parse sets it, Append honours it.
 	OldChecksum bool `json:"old_checksum,omitempty"`
+	// Authenticated says that an Authenticator found the packet to come from one
+	// who has the key of AH or auth_hmac.
+	Authenticated bool `json:"authenticated,omitempty"`
 }
 
 // Meta is what the IP layer says of a packet, needed to verify its checksum.
@@ -29,6 +32,10 @@ type Meta struct {
 	Unicast bool
 	// ChecksumV2Style accepts any checksum in a version 3 IPv4 packet.
 	ChecksumV2Style bool
+	// AH says that the IP protocol is 51, so that an IPsec authentication header
+	// is before the packet; ID is the Identification of its IPv4 header.
+	AH bool
+	ID uint16
 }
 
 // Reason says why a packet was dropped. It is the label of the drop counters.
@@ -39,9 +46,16 @@ const (
 	DropLength           Reason = "length"
 	DropTTL              Reason = "ttl"
 	DropVersion          Reason = "version"
+	DropHMACMissing      Reason = "hmac-missing"
+	DropHMACMalformed    Reason = "hmac-malformed"
+	DropHMACUnknownKey   Reason = "hmac-unknown-key"
+	DropHMACInvalid      Reason = "hmac-invalid"
+	DropHMACStale        Reason = "hmac-stale"
+	DropHMACReplayed     Reason = "hmac-replayed"
 	DropAuthType         Reason = "auth-type"
 	DropAuthMismatch     Reason = "auth-mismatch"
 	DropAuthFailed       Reason = "auth-failed"
+	DropAHReplayed       Reason = "ah-replayed"
 	DropInterval         Reason = "advert-interval"
 	DropType             Reason = "type"
 	DropChecksum         Reason = "checksum"

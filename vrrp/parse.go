@@ -35,7 +35,13 @@ func drop(r Reason, format string, args ...any) error {
 
 // PeekVRID reads the virtual router identifier of a packet that may not be
 // valid, to find the router that it is for. It is false where b is too short.
-func PeekVRID(b []byte) (uint8, bool) {
+func PeekVRID(b []byte) (uint8, bool) { return Meta{}.PeekVRID(b) }
+
+// PeekVRID is the function PeekVRID, for a packet that may have an AH header too.
+func (m Meta) PeekVRID(b []byte) (uint8, bool) {
+	if m.AH {
+		b = b[min(ahLen, len(b)):]
+	}
 	if len(b) < headerLen {
 		return 0, false
 	}
@@ -57,19 +63,46 @@ func Parse(b []byte, m Meta) (Packet, error) {
 // ParseInto is Parse into a Packet whose slices are used again, so that it does
 // not allocate once they are large enough. After an error p is not valid.
 func ParseInto(p *Packet, b []byte, m Meta) error {
-	src, dst := m.Source.Unmap(), m.Destination.Unmap()
-	v6 := src.Is6()
-	b, err := trim(b, v6)
+	pdu, rest, err := parseFront(b, m)
+	if err == nil {
+		err = checkBehind(rest, m)
+	}
 	if err != nil {
 		return err
 	}
+	return parseRest(p, pdu, m)
+}
+
+// parseFront makes the checks before those of authentication and parts the packet
+// from what is behind it in b.
+func parseFront(b []byte, m Meta) (pdu, rest []byte, err error) {
+	pdu, rest, err = cut(b, m.Source.Unmap().Is6())
+	if err != nil {
+		return nil, nil, err
+	}
 	if !m.Unicast && m.TTL >= 0 && m.TTL != multicastTTL {
-		return drop(DropTTL, "TTL or hop limit %d, must be %d", m.TTL, multicastTTL)
+		return nil, nil, drop(DropTTL, "TTL or hop limit %d, must be %d", m.TTL, multicastTTL)
 	}
-	version := b[0] >> 4
-	if version != 2 && version != 3 {
-		return drop(DropVersion, "version %d, must be 2 or 3", version)
+	if version := pdu[0] >> 4; version != 2 && version != 3 {
+		return nil, nil, drop(DropVersion, "version %d, must be 2 or 3", version)
 	}
+	return pdu, rest, nil
+}
+
+// checkBehind refuses bytes behind a packet over IPv6, whose payload has an exact
+// length (RFC 9568 5.2.5). Over IPv4 Ethernet's minimum length may have put some
+// there.
+func checkBehind(rest []byte, m Meta) error {
+	if len(rest) > 0 && m.Source.Unmap().Is6() {
+		return drop(DropLength, "%d bytes behind the packet", len(rest))
+	}
+	return nil
+}
+
+// parseRest makes the checks after those of authentication and reads the packet.
+func parseRest(p *Packet, b []byte, m Meta) error {
+	src, dst := m.Source.Unmap(), m.Destination.Unmap()
+	v6, version := src.Is6(), b[0]>>4
 	interval, auth, err := parseFifthWord(b, version)
 	if err != nil {
 		return err
@@ -108,17 +141,16 @@ func ParseInto(p *Packet, b []byte, m Meta) error {
 	return nil
 }
 
-// trim cuts what is behind the packet in b, which Ethernet's minimum length may
-// have put there; the payload of IPv6 has an exact length (RFC 9568 5.2.5).
-func trim(b []byte, v6 bool) ([]byte, error) {
+// cut parts the packet at the front of b from what is behind it.
+func cut(b []byte, v6 bool) (pdu, rest []byte, err error) {
 	if len(b) < headerLen {
-		return nil, drop(DropLength, "%d bytes, the header has %d", len(b), headerLen)
+		return nil, nil, drop(DropLength, "%d bytes, the header has %d", len(b), headerLen)
 	}
 	want := packetLen(b[0]>>4, v6, int(b[3]))
-	if len(b) < want || v6 && len(b) != want {
-		return nil, drop(DropLength, "%d bytes, %d addresses need %d", len(b), b[3], want)
+	if len(b) < want {
+		return nil, nil, drop(DropLength, "%d bytes, %d addresses need %d", len(b), b[3], want)
 	}
-	return b[:want], nil
+	return b[:want], b[want:], nil
 }
 
 // packetLen is the length of a packet with n addresses.

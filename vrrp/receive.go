@@ -55,6 +55,9 @@ func (r *Router) check(in *Advert, from netip.Addr) (Reason, string) {
 	if p.Version != r.cfg.Version {
 		return DropVersion, fmt.Sprintf("version %d, ours is %d", p.Version, r.cfg.Version)
 	}
+	if h := r.cfg.HMAC; h != nil && h.Mode == HMACEnforce && !p.Authenticated {
+		return DropHMACMissing, "not signed"
+	}
 	if p.Version == 2 {
 		if reason, detail := r.checkVersion2(p); reason != "" {
 			return reason, detail
@@ -93,6 +96,9 @@ func (r *Router) check(in *Advert, from netip.Addr) (Reason, string) {
 func (r *Router) checkVersion2(p *Packet) (Reason, string) {
 	if p.Auth.Type != r.cfg.Auth.Type {
 		return DropAuthMismatch, fmt.Sprintf("authentication type %d, ours is %d", p.Auth.Type, r.cfg.Auth.Type)
+	}
+	if p.Auth.Type == AuthAH && !p.Authenticated {
+		return DropAuthFailed, "the authentication header was not verified"
 	}
 	if p.Auth.Type == AuthPassword && !samePassword(p.Auth.Password, r.cfg.Auth.Password) {
 		return DropAuthFailed, "the password is not ours"

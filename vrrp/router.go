@@ -117,6 +117,11 @@ func (c Config) clone() Config {
 	c.Detecting = slices.Clone(c.Detecting)
 	c.Peers = slices.Clone(c.Peers)
 	c.Auth.Password = slices.Clone(c.Auth.Password)
+	if c.HMAC != nil {
+		h := *c.HMAC
+		h.Keys = slices.Clone(h.Keys)
+		c.HMAC = &h
+	}
 	return c
 }
 
@@ -241,8 +246,12 @@ func (r *Router) packet(priority uint8) Packet {
 		Addresses:   r.cfg.Addresses,
 		OldChecksum: r.oldChecksum,
 	}
-	if p.Version == 2 {
+	switch {
+	case p.Version != 2:
+	case r.cfg.Auth.Type == AuthPassword:
 		p.Auth = r.cfg.Auth
+	default:
+		p.Auth.Type = r.cfg.Auth.Type // of AH the password is a key, and stays here
 	}
 	return p
 }

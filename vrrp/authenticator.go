@@ -1,0 +1,140 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Authenticator stands between the wire and one Router: it writes and reads the
+// router's packets with whatever authentication is configured, AH and auth_hmac
+// among them, and keeps the sequence numbers and stamps that tell an advert from a
+// recording of it. Like a Router it is pure, and not for two goroutines at once.
+type Authenticator struct {
+	ah              *ah
+	signer          *signer
+	checksumV2Style bool
+}
+
+// NewAuthenticator makes what cfg asks for.
+func NewAuthenticator(cfg Config) *Authenticator {
+	a := new(Authenticator)
+	a.Reconfigure(cfg)
+	return a
+}
+
+// Reconfigure takes a new configuration. Sequence numbers and stamps stay.
+func (a *Authenticator) Reconfigure(cfg Config) {
+	a.checksumV2Style = cfg.ChecksumV2Style
+	oldAH, oldSigner := a.ah, a.signer
+	a.ah, a.signer = nil, nil
+	if cfg.Version == 2 && cfg.Auth.Type == AuthAH && !cfg.IPv6 {
+		a.ah = newAH(cfg.Auth.Password)
+		if oldAH != nil {
+			a.ah.sequence = oldAH.sequence
+		}
+	}
+	if cfg.HMAC != nil {
+		a.signer = newSigner(*cfg.HMAC, cfg.Peers, oldSigner)
+	}
+}
+
+// AH is whether packets are sent and received with an authentication header, as
+// IP protocol ProtocolAH.
+func (a *Authenticator) AH() bool { return a.ah != nil }
+
+// Stamp begins a new advert: each SendAdvert wants one Stamp, and then an Append
+// for each destination. now is the wall clock.
+func (a *Authenticator) Stamp(now time.Time) {
+	if a.ah != nil {
+		a.ah.stamp(now)
+	}
+	if a.signer != nil {
+		a.signer.stamp(now)
+	}
+}
+
+// Append appends the payload of an IP packet from src to dst: p with what
+// authenticates it. With AH the IP packet must have the protocol ProtocolAH, the
+// Identification AHIdentification and no options. It allocates nothing where b has
+// room. The error names what cannot be put on the wire; b is then as it was.
+func (a *Authenticator) Append(b []byte, p *Packet, src, dst netip.Addr) ([]byte, error) {
+	src, dst = src.Unmap(), dst.Unmap()
+	before := len(b)
+	if a.ah != nil {
+		var room [ahLen]byte
+		b = append(b, room[:]...)
+	}
+	start := len(b)
+	b, err := p.Append(b, src, dst, a.checksumV2Style)
+	if err != nil {
+		return b[:before], err
+	}
+	if a.ah != nil {
+		a.ah.seal(b[before:], src, dst)
+	}
+	if a.signer == nil || !a.signer.signs() {
+		return b, nil
+	}
+	b, err = a.signer.seal(b, start, src)
+	if err != nil {
+		return b[:before], err
+	}
+	return b, nil
+}
+
+// Parse is ParseInto with the authentication checked, in keepalived's order: a
+// packet that it accepts and that carries a good header or trailer has
+// p.Authenticated. now is the wall clock. The error is a *DropError.
+func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error {
+	m.Source, m.Destination = m.Source.Unmap(), m.Destination.Unmap()
+	if m.AH != (a.ah != nil) {
+		with := map[bool]string{true: "with", false: "without"}
+		return drop(DropAuthMismatch, "packet %s an authentication header, ours are %s", with[m.AH], with[a.ah != nil])
+	}
+	body := b
+	if m.AH {
+		if !m.Source.Is4() || !m.Destination.Is4() {
+			return drop(DropFamily, "authentication header from %v to %v, must be IPv4", m.Source, m.Destination)
+		}
+		if len(b) < ahLen {
+			return drop(DropLength, "%d bytes, the authentication header has %d", len(b), ahLen)
+		}
+		body = b[ahLen:]
+	}
+	pdu, rest, err := parseFront(body, m)
+	if err != nil {
+		return err
+	}
+	good := false
+	switch {
+	case a.signer != nil:
+		good, err = a.signer.verify(pdu, rest, m, now)
+	case a.ah != nil:
+		good, err = a.verifyAH(b, pdu, m)
+	default:
+		err = checkBehind(rest, m)
+	}
+	if err != nil {
+		return err
+	}
+	if err := parseRest(p, pdu, m); err != nil {
+		return err
+	}
+	p.Authenticated = good
+	return nil
+}
+
+// verifyAH checks the authentication header of b, in which pdu is. A packet of
+// another version than AH's is the Router's to refuse.
+func (a *Authenticator) verifyAH(b, pdu []byte, m Meta) (bool, error) {
+	if pdu[0]>>4 != 2 {
+		return false, nil
+	}
+	switch t := AuthType(pdu[4]); {
+	case t > AuthAH:
+		return false, drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", t)
+	case t != AuthAH:
+		return false, drop(DropAuthMismatch, "authentication type %d, ours is %d", t, AuthAH)
+	}
+	return true, a.ah.verify(b, m)
+}
