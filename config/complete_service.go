@@ -56,6 +56,11 @@ func (d *decoder) completeService(s *serviceDraft) bool {
 		d.warn("zero-port", words(s.node, 0), "Give it a port, or persistence_timeout.", "virtual_server %s has no port, for which it has to be persistent; 360 s are used", s.title())
 		s.PersistenceTimeout = 360 * time.Second
 	}
+	s.SMTPAlert = d.alertFor(s.alert, d.global.alertChecker, false)
+	if s.HASuspend && marks {
+		d.warn("ha-suspend", s.at("ha_suspend"), "Remove the line.", "ha_suspend of virtual_server %s does not count, as a mark is no address", s.title())
+		s.HASuspend = false
+	}
 	d.completeServers(s)
 	d.completeQuorum(s)
 	if s.FollowInstance != "" && d.instanceNamed(s.FollowInstance) == nil {
@@ -197,9 +202,14 @@ func (d *decoder) completeServer(s *serviceDraft, r *serverDraft) {
 	if r.LowerThreshold > 0 && r.UpperThreshold > 0 && r.LowerThreshold > r.UpperThreshold {
 		d.notice("threshold-order", words(r.node, 0), "", "lthreshold of real_server %s is above its uthreshold", r.Addr)
 	}
+	r.SMTPAlert = d.alertFor(r.alert, d.global.alertChecker, true)
 	for _, c := range r.checks {
 		d.completeCheck(s, r, c)
 		r.Checks = append(r.Checks, c.Check)
+	}
+	for _, c := range r.dormant {
+		d.completeCheck(s, r, c)
+		r.Dormant = append(r.Dormant, c.Check)
 	}
 	if len(r.Checks) == 0 {
 		for _, n := range r.node.Body {
@@ -276,6 +286,9 @@ func (d *decoder) completeCheck(s *serviceDraft, r *serverDraft, c *checkDraft) 
 		before = 3 * time.Second
 	case "MISC_CHECK":
 		retries = 0
+	case "DNS_CHECK":
+		retries = 3
+		before = first(60*time.Second, c.interval, r.interval, s.interval)
 	}
 	c.Retries = retries
 	for _, p := range []*int{s.retry, r.retry, c.retry} {
@@ -302,12 +315,26 @@ func (d *decoder) completeCheck(s *serviceDraft, r *serverDraft, c *checkDraft) 
 		}
 		return
 	}
+	if c.File != nil || c.BFD != nil {
+		return
+	}
 	c.Connect.Timeout = first(5*time.Second, c.connect, r.connect, s.connect)
 	if !c.Connect.Addr.IsValid() {
 		c.Connect.Addr = r.Addr
 	}
 	if c.Connect.Port == 0 {
 		c.Connect.Port = r.Port
+	}
+	for _, h := range c.hosts {
+		host := h.Connect
+		host.Timeout = first(c.Connect.Timeout, h.connect)
+		if !host.Addr.IsValid() {
+			host.Addr = c.Connect.Addr
+		}
+		if host.Port == 0 {
+			host.Port = c.Connect.Port
+		}
+		c.SMTP.Hosts = append(c.SMTP.Hosts, host)
 	}
 	d.completeConnect(s, r, c)
 	if c.HTTP != nil {
@@ -320,6 +347,12 @@ func (d *decoder) completeConnect(s *serviceDraft, r *serverDraft, c *checkDraft
 	if b := c.Connect.BindAddr; b.IsValid() && b.Is6() != c.Connect.Addr.Is6() {
 		d.warn("address-family", words(c.node, 0), "", "bindto %s is not of the family of %s; it does not count", b, c.Connect.Addr)
 		c.Connect.BindAddr = netip.Addr{}
+	}
+	if a := c.Connect.Addr; a.Is6() && a.IsLinkLocalUnicast() && c.Connect.BindInterface == "" {
+		d.fail("link-local", words(c.node, 0), "Add a line bind_if IFNAME.", "%s connects to the link-local address %s and does not say by which interface", c.Kind, a)
+	}
+	if c.Kind == "PING_CHECK" {
+		return
 	}
 	if c.Connect.Port == 0 && s.set == "" {
 		d.notice("check-no-port", words(c.node, 0), "Add a line connect_port N.", "%s of real_server %s of %s has no port to connect to", c.Kind, r.Addr, s.title())
@@ -409,6 +442,7 @@ func serverFor(r *RealServer, m setMember) *RealServer {
 		}
 		out.Checks = append(out.Checks, &check)
 	}
+	out.Dormant = slices.Clone(r.Dormant)
 	return &out
 }
 

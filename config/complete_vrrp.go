@@ -34,6 +34,8 @@ func (d *decoder) completeVRRP() {
 	}
 	d.duplicateVRIDs()
 	d.dropBadTracks()
+	d.completeTrackGroups()
+	d.completeSync()
 }
 
 // complete resolves one instance; false where it cannot be used at all.
@@ -43,12 +45,15 @@ func (d *decoder) complete(i *instanceDraft) bool {
 	d.completePriority(i)
 	d.completeStrictState(i)
 	d.completeAuth(i)
+	d.completeVMAC(i)
 	d.completeUnicast(i)
 	d.completeAdvertInt(i)
 	d.completeAddresses(i)
 	d.completePreemption(i)
 	d.completeGARP(i)
 	d.completeAdverts(i)
+	d.completeHMAC(i)
+	d.completeReports(i)
 	if !d.completeNoVIPs(i) {
 		usable = false
 	}
@@ -269,13 +274,40 @@ func (d *decoder) completeAdverts(i *instanceDraft) {
 	i.ChecksumV2Style = i.Version == 3 && !i.IPv6 && pick(i.checksumV2, d.global.checksumV2)
 	i.OwnerIgnoreAdverts = owner && pick(i.ownerIgnoreAdverts, i.Strict || d.global.ownerIgnoreAdverts)
 	i.Accept = owner || pick(i.accept, !i.Strict)
-	if i.accept != nil && !*i.accept && !owner {
-		d.notice("not-honoured", i.at("no_accept"), noFirewall, "no_accept is known, not honoured yet")
-	}
 	if i.Strict && i.Version == 2 && i.accept != nil && *i.accept && !owner {
 		d.warn("accept-strict", i.at("accept"), "", "version 2 has no accept mode; strict mode drops it (vrrp_instance %s)", i.Name)
 		i.Accept = false
 	}
+}
+
+// completeReports resolves what is told of the instance, and its announcements.
+func (d *decoder) completeReports(i *instanceDraft) {
+	i.SMTPAlert = d.alertFor(i.alert, d.global.alertVRRP, false)
+	i.NotifyPriorityChanges = d.global.notifyPriorityChanges
+	if g := d.groupNaming(i.Name); g != nil && g.notifyPriorityChanges != nil {
+		i.NotifyPriorityChanges = *g.notifyPriorityChanges
+	}
+	if i.notifyPriorityChanges != nil {
+		i.NotifyPriorityChanges = *i.notifyPriorityChanges
+	}
+	i.ExtraGARP = i.extraGARP
+	if i.ExtraGARP.Interval == unset {
+		i.ExtraGARP = d.global.extraGARP
+	}
+	if i.TimerExpiredBackup > 0 && i.Preempt {
+		d.warn("timer-expired", i.at("timer_expired_backup"), "Add nopreempt.", "timer_expired_backup of vrrp_instance %s needs nopreempt and does not count", i.Name)
+		i.TimerExpiredBackup = 0
+	}
+}
+
+// groupNaming is the group that names an instance as a member.
+func (d *decoder) groupNaming(name string) *groupDraft {
+	for _, g := range d.groups {
+		if slices.ContainsFunc(g.members, func(w Token) bool { return w.Value == name }) {
+			return g
+		}
+	}
+	return nil
 }
 
 // completeNoVIPs judges an instance without addresses; false where it cannot run.
@@ -314,6 +346,10 @@ func (d *decoder) completeTracks(i *instanceDraft) {
 	}
 	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, weighted("track_script"))
 	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, weighted("track_interface"))
+	i.TrackFiles = slices.DeleteFunc(i.TrackFiles, weighted("track_file"))
+	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, weighted("track_bfd"))
+	// keepalived says nothing of a process, whose weight has no effect either.
+	i.TrackProcesses = slices.DeleteFunc(i.TrackProcesses, func(t Track) bool { return t.Weight != 0 })
 }
 
 // line is the place of a tracked thing in the block of that name.
@@ -369,6 +405,11 @@ func (d *decoder) completeGroup(g *groupDraft) {
 	case 1:
 		d.warn("group-single", words(g.node, 0), "A group ties two or more instances together.", "vrrp_sync_group %s has one member only", g.Name)
 	}
+	g.SMTPAlert = d.alertFor(g.alert, d.global.alertVRRP, false)
+	g.NotifyPriorityChanges = d.global.notifyPriorityChanges
+	if g.notifyPriorityChanges != nil {
+		g.NotifyPriorityChanges = *g.notifyPriorityChanges
+	}
 	d.cfg.SyncGroups = append(d.cfg.SyncGroups, g.SyncGroup)
 	for _, i := range members {
 		d.groupTracks(g, i)
@@ -389,17 +430,31 @@ func (d *decoder) groupTracks(g *groupDraft, i *instanceDraft) {
 	}
 	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, both("track_script", g.TrackScripts))
 	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, both("track_interface", g.TrackInterfaces))
+	i.TrackFiles = slices.DeleteFunc(i.TrackFiles, both("track_file", g.TrackFiles))
+	i.TrackProcesses = slices.DeleteFunc(i.TrackProcesses, both("track_process", g.TrackProcesses))
+	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, both("track_bfd", g.TrackBFD))
 	if g.weights {
 		return
 	}
 	const help = "Write sync_group_tracking_weight in the group to keep weights."
-	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, func(t Track) bool {
-		if t.Weight == 0 {
-			return false
+	weighted := func(block, what string) func(Track) bool {
+		return func(t Track) bool {
+			if t.Weight == 0 {
+				return false
+			}
+			d.warn("track-group-weight", d.line(i.node, block, t), help, "the %s %s has a weight, which does not go with vrrp_sync_group %s; it is not tracked by %s", what, t.Name, g.Name, i.Name)
+			return true
 		}
-		d.warn("track-group-weight", d.line(i.node, "track_script", t), help, "the script %s has a weight, which does not go with vrrp_sync_group %s; it is not tracked by %s", t.Name, g.Name, i.Name)
-		return true
-	})
+	}
+	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, weighted("track_script", "script"))
+	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, weighted("track_bfd", "BFD session"))
+	// A file's own weight is 1 unless it says otherwise: that one is no wish.
+	for k := range i.TrackFiles {
+		if t := &i.TrackFiles[k]; t.Weight == 1 && !t.Reverse {
+			t.Weight = 0
+		}
+	}
+	i.TrackFiles = slices.DeleteFunc(i.TrackFiles, weighted("track_file", "file"))
 	for k := range i.TrackInterfaces {
 		if t := &i.TrackInterfaces[k]; t.Weight != 0 {
 			d.warn("track-group-weight", d.line(i.node, "track_interface", *t), help, "the interface %s has a weight, which does not go with vrrp_sync_group %s; it is 0", t.Name, g.Name)

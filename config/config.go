@@ -131,8 +131,8 @@ type SyncGroup struct {
 	TrackProcesses  []Track `json:"track_processes,omitempty"`
 	TrackBFD        []Track `json:"track_bfd,omitempty"`
 	Notify          Notify  `json:"notify"`
-	// SMTPAlert sends e-mail at each change; NotifyPriorityChanges writes
-	// changes of priority to the FIFOs.
+	// SMTPAlert sends e-mail at each change, false where Global.Mail allows none;
+	// NotifyPriorityChanges writes changes of priority to the FIFOs.
 	SMTPAlert             bool `json:"smtp_alert,omitempty"`
 	NotifyPriorityChanges bool `json:"notify_priority_changes,omitempty"`
 }
@@ -208,8 +208,8 @@ type Instance struct {
 	PromoteSecondaries   bool `json:"promote_secondaries,omitempty"`
 
 	Notify Notify `json:"notify"`
-	// SMTPAlert sends e-mail at each change; NotifyPriorityChanges writes
-	// changes of priority to the FIFOs.
+	// SMTPAlert sends e-mail at each change, false where Global.Mail allows none;
+	// NotifyPriorityChanges writes changes of priority to the FIFOs.
 	SMTPAlert             bool `json:"smtp_alert,omitempty"`
 	NotifyPriorityChanges bool `json:"notify_priority_changes,omitempty"`
 

@@ -12,8 +12,17 @@ import (
 
 const (
 	maxInt     = math.MaxInt32
+	minInt     = math.MinInt32
 	maxSeconds = math.MaxInt32 / 1000
-	unset      = -1
+	// maxTimerSeconds and maxTimer are the longest times that keepalived counts
+	// in 32 bits of microseconds.
+	maxTimerSeconds = 4294
+	maxTimer        = maxTimerSeconds * time.Second
+	// maxMicros is the longest time that a Duration can hold, in microseconds.
+	maxMicros = math.MaxInt64 / 1000
+	// maxInterfaceName is the most bytes of an interface's name.
+	maxInterfaceName = 15
+	unset            = -1
 )
 
 // decoder makes a Config of a tree. What a block says is put into a draft; when
@@ -25,21 +34,37 @@ type decoder struct {
 	cfg     *Config
 	global  globalDraft
 
-	scripts   []*scriptDraft
-	groups    []*groupDraft
-	instances []*instanceDraft
-	sets      map[string]*serverSet
-	services  []*serviceDraft
+	scripts     []*scriptDraft
+	groups      []*groupDraft
+	instances   []*instanceDraft
+	sets        map[string]*serverSet
+	files       map[string]*fileDraft
+	processes   map[string]*processDraft
+	bfds        map[string]*bfdDraft
+	trackGroups []*trackGroupDraft
+	// unordered counts the rules without a preference of their own.
+	unordered  int
+	routeNames *routeNames
+	services   []*serviceDraft
 	// used is the first command that may be run, if any.
 	used *span
+	// dormant counts the statements around that are not honoured: what is in
+	// them is not reported as such again.
+	dormant int
 
-	script *scriptDraft
-	group  *groupDraft
-	inst   *instanceDraft
-	vs     *serviceDraft
-	rs     *serverDraft
-	check  *checkDraft
-	url    *URL
+	script    *scriptDraft
+	file      *fileDraft
+	process   *processDraft
+	bfd       *bfdDraft
+	hmac      *hmacDraft
+	garp      *GARPGroup
+	openGroup *trackGroupDraft
+	group     *groupDraft
+	inst      *instanceDraft
+	vs        *serviceDraft
+	rs        *serverDraft
+	check     *checkDraft
+	url       *URL
 }
 
 // root decodes the whole tree: the global settings first, whatever their place.
@@ -50,7 +75,7 @@ func (d *decoder) root(t *Tree) {
 			d.body(n, "global_defs")
 		}
 	}
-	d.global.finish()
+	d.completeGlobal()
 	for _, n := range t.Nodes {
 		d.statement(n, "")
 	}
@@ -88,14 +113,19 @@ func (d *decoder) statement(n *Node, block string) {
 		}
 		report("deprecated", of(n.Words[0]), "Use "+k.Instead+".", "%s is deprecated", k.Name)
 	}
-	if !k.Honoured {
-		d.unhonoured(n, k)
-		return
-	}
 	if k.Tandem {
 		d.ownWord(n, k)
 	}
+	if k.Honoured {
+		k.decode(d, n)
+		return
+	}
+	if d.dormant == 0 {
+		d.notice("not-honoured", of(n.Words[0]), k.Reason, "%s is known, not honoured yet", k.Name)
+	}
+	d.dormant++
 	k.decode(d, n)
+	d.dormant--
 }
 
 // known is the row of a statement that can be decoded; what cannot be is
@@ -154,24 +184,6 @@ func (d *decoder) swallowed(n *Node, block string) {
 
 // words is the span from word i to the last.
 func words(n *Node, i int) span { return span{n.Words[i], n.Words[len(n.Words)-1]} }
-
-// unhonoured reports a keyword that is known and has no effect, and the unknown
-// words in its block.
-func (d *decoder) unhonoured(n *Node, k *Keyword) {
-	d.notice("not-honoured", of(n.Words[0]), k.Reason, "%s is known, not honoured yet", k.Name)
-	if k.Form == FormBlock {
-		d.names(n, k.path())
-	}
-}
-
-// names reports what is unknown or malformed in a block without decoding it.
-func (d *decoder) names(n *Node, block string) {
-	for _, c := range n.Body {
-		if k := d.known(c, block); k != nil && k.Form == FormBlock {
-			d.names(c, k.path())
-		}
-	}
-}
 
 // ownWord says where one of tandem's keywords would be unknown to keepalived.
 func (d *decoder) ownWord(n *Node, k *Keyword) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Bits of an address's flags as the kernel numbers them (IFA_F_*).
@@ -22,10 +23,19 @@ var addressFlags = map[string]uint32{
 // scopes are the names of address scopes as iproute2 has them.
 var scopes = map[string]int{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
+// addressPlace is the kind of block that a line of addresses stands in.
+type addressPlace string
+
+const (
+	virtualAddress addressPlace = "virtual"
+	staticAddress  addressPlace = "static"
+)
+
 // addressLine is one line of addresses while its options are read.
 type addressLine struct {
 	Address
 	line   *Node
+	place  addressPlace
 	prefix bool
 	// deviceWord is that of dev; preferred is true where preferred_lft is given.
 	deviceWord *Token
@@ -34,11 +44,11 @@ type addressLine struct {
 	bad        bool
 }
 
-// address reads one line of virtual_ipaddress or virtual_ipaddress_excluded.
-// The interface stays empty where the line names none.
-func (d *decoder) address(n *Node) (Address, bool) {
+// address reads one line of addresses. The interface stays empty where the line
+// names none.
+func (d *decoder) address(n *Node, place addressPlace) (Address, bool) {
 	w := n.Words[0]
-	a := &addressLine{line: n, Address: Address{Pos: w.pos()}}
+	a := &addressLine{line: n, place: place, Address: Address{Pos: w.pos()}}
 	var ok bool
 	if a.Prefix, a.prefix, ok = d.prefix(w); !ok {
 		return Address{}, false
@@ -77,6 +87,9 @@ func (d *decoder) prefix(w Token) (p netip.Prefix, given, ok bool) {
 // it took.
 func (d *decoder) addressOption(a *addressLine, rest []Token) int {
 	w := rest[0]
+	if k := d.table[addressBlock][w.Value]; k != nil && !k.Honoured && d.dormant == 0 {
+		d.notice("not-honoured", of(w), k.Reason, "%s is known, not honoured yet", w.Value)
+	}
 	if bit := addressFlags[w.Value]; bit != 0 {
 		a.Flags |= bit
 		return 1
@@ -89,8 +102,15 @@ func (d *decoder) addressOption(a *addressLine, rest []Token) int {
 		a.dad = true
 		return 1
 	case "use_vmac":
-		d.notice("not-honoured", of(w), noVMAC, "use_vmac is known, not honoured yet")
-		return 1
+		if a.place == virtualAddress {
+			a.UseVMAC = true
+			return 1
+		}
+	case "track_group":
+		if a.place == staticAddress && len(rest) > 1 {
+			a.TrackGroup = d.trackGroup(rest[1])
+			return 2
+		}
 	case "dev", "label", "scope", "brd", "broadcast", "peer", "preferred_lft":
 		if len(rest) < 2 {
 			d.fail("missing-value", of(w), "", "%s of %s lacks its value", w.Value, a.line.name())
@@ -139,6 +159,7 @@ func (d *decoder) addressValue(a *addressLine, option string, w Token) {
 			return
 		}
 		a.Deprecated = err == nil && v == 0
+		a.PreferredLifetime = time.Duration(v) * time.Second
 		if err == nil && v > 0 {
 			d.notice("not-honoured", of(w), "The address is preferred for ever.", "a preferred_lft other than 0 or forever is known, not honoured yet")
 		}

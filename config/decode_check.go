@@ -18,6 +18,13 @@ type checkDraft struct {
 	misc          *MiscCheck
 	// script is the statement misc_path.
 	script *Node
+	// weightSet is true where FILE_CHECK has a weight of its own; hosts are the
+	// host blocks of SMTP_CHECK.
+	weightSet bool
+	hosts     []*checkDraft
+	compliant bool
+	// userFault is true where nobody is there to run the script.
+	userFault bool
 }
 
 func checkBlock(d *decoder, n *Node) {
@@ -29,21 +36,67 @@ func checkBlock(d *decoder, n *Node) {
 	case "MISC_CHECK":
 		c.misc = &MiscCheck{}
 		c.Misc = c.misc
+	case "SMTP_CHECK":
+		c.SMTP = &SMTPCheck{HELO: "smtpchecker.keepalived.org"}
+	case "DNS_CHECK":
+		c.DNS = &DNSCheck{Type: "SOA", Name: "."}
+	case "UDP_CHECK":
+		c.UDP = &UDPCheck{MaxReply: 255}
+	case "FILE_CHECK":
+		c.File = &FileCheck{}
+	case "BFD_CHECK":
+		c.BFD = &BFDCheck{}
 	}
 	d.check = c
 	d.body(n, serverB+"/"+kind)
 	d.check = nil
-	switch {
-	case c.HTTP != nil && len(c.HTTP.URLs) == 0:
-		d.fail("check-no-url", of(n.Words[0]), "Add a block url { path / }.", "%s has no url; it does not count, and the server is not checked by it", kind)
-		return
-	case c.misc != nil && c.script == nil:
-		d.fail("check-no-script", of(n.Words[0]), "Add a line misc_path \"COMMAND\".", "MISC_CHECK has no misc_path; it does not count")
-		return
-	case c.misc != nil && !d.runnable(&c.misc.Command, of(c.script.Words[1]), "the script of MISC_CHECK"):
+	if !d.usableCheck(c, n) {
 		return
 	}
-	d.rs.checks = append(d.rs.checks, c)
+	if d.table[serverB][kind].Honoured {
+		d.rs.checks = append(d.rs.checks, c)
+	} else {
+		d.rs.dormant = append(d.rs.dormant, c)
+	}
+}
+
+// usableCheck judges a check once all of it has been read; false where it does
+// not count.
+func (d *decoder) usableCheck(c *checkDraft, n *Node) bool {
+	at := of(n.Words[0])
+	switch {
+	case c.HTTP != nil && len(c.HTTP.URLs) == 0:
+		d.fail("check-no-url", at, "Add a block url { path / }.", "%s has no url; it does not count, and the server is not checked by it", c.Kind)
+		return false
+	case c.misc != nil && c.script == nil:
+		d.fail("check-no-script", at, "Add a line misc_path \"COMMAND\".", "MISC_CHECK has no misc_path; it does not count")
+		return false
+	case c.File != nil && c.File.TrackFile == "":
+		d.fail("check-no-file", at, "Add a line track_file NAME.", "FILE_CHECK has no track_file; it does not count")
+		return false
+	case c.BFD != nil && c.BFD.Session == "":
+		d.fail("check-no-session", at, "Add a line name BFD-INSTANCE.", "BFD_CHECK has no name; it does not count")
+		return false
+	case c.UDP != nil && c.UDP.MinReply > c.UDP.MaxReply:
+		d.fail("reply-length", at, "", "min_reply_length %d is above max_reply_length %d: the check always fails", c.UDP.MinReply, c.UDP.MaxReply)
+	case c.misc != nil:
+		return !c.userFault && d.runnable(&c.misc.Command, of(c.script.Words[1]), "the script of MISC_CHECK")
+	}
+	return true
+}
+
+// miscUser takes who runs a script; one that this host does not have makes it
+// unusable.
+func miscUser(d *decoder, n *Node) {
+	u := userOf(n.Words[1:])
+	if env, ok := d.options.Environment.(UserEnvironment); ok {
+		if err := env.User(u); err != nil {
+			d.fail("script-user", words(n, 0), "", "the script of MISC_CHECK cannot be run: %v", err)
+			d.check.userFault = true
+			return
+		}
+	}
+	d.check.misc.Command.User = u
 }
 
 func miscPath(d *decoder, n *Node) {
@@ -81,6 +134,15 @@ func bindTo(d *decoder, n *Node) {
 	d.check.Connect.BindAddr = a
 }
 
+func bindInterface(d *decoder, n *Node) {
+	w := n.Words[1]
+	if len(w.Value) > maxInterfaceName {
+		d.fail("invalid-value", of(w), "", "the name of the interface %s has more than %d bytes", w.Value, maxInterfaceName)
+		return
+	}
+	d.check.Connect.BindInterface = w.Value
+}
+
 func portTo(place func(*Connect) *uint16) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if v, ok := d.number(n.Words[1], 1, 65535); ok {
@@ -91,12 +153,9 @@ func portTo(place func(*Connect) *uint16) func(*decoder, *Node) {
 
 func connectMark(d *decoder, n *Node) {
 	w := n.Words[1]
-	v, err := strconv.ParseUint(w.Value, 0, 32)
-	if err != nil {
-		d.fail("invalid-number", of(w), "", "'%s' is no mark", w.Value)
-		return
+	if v, ok := d.number(w, 0, maxUint); ok {
+		d.check.Connect.FWMark = uint32(v)
 	}
-	d.check.Connect.FWMark = uint32(v)
 }
 
 func httpProtocol(d *decoder, n *Node) {
@@ -126,6 +185,7 @@ func urlBlock(d *decoder, n *Node) {
 		d.fail("url-no-path", of(n.Words[0]), "Add a line path /.", "a url has no path; it does not count")
 		return
 	}
+	d.completeURL(u, n)
 	if len(u.Status) == 0 {
 		u.Status = []StatusRange{{200, 299}}
 	}

@@ -1,6 +1,11 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
 
 // globalDraft holds the defaults that instances and checks inherit.
 type globalDraft struct {
@@ -12,6 +17,14 @@ type globalDraft struct {
 	checkUnicastSource, skipCheckAddresses          bool
 	ownerIgnoreAdverts, checksumV2, logAllFailures  bool
 	group4, group6                                  netip.Addr
+	notifyPriorityChanges                           bool
+	alert, alertVRRP, alertChecker                  *bool
+	startupTimeout, shutdownTimeout                 time.Duration
+	extraGARP                                       ExtraGARP
+	sync                                            *syncDraft
+	// mailAt is where e-mail was last spoken of, commands the scripts.
+	mailAt   span
+	commands []span
 }
 
 func newGlobalDraft() globalDraft {
@@ -19,6 +32,7 @@ func newGlobalDraft() globalDraft {
 		version: 2, downTimerAdverts: 3,
 		garpDelay: unset, garpRepeat: unset, garpRefresh: unset, garpRefreshRepeat: unset,
 		garpLowerDelay: unset, garpLowerRepeat: unset,
+		startupTimeout: 10 * time.Second, shutdownTimeout: 10 * time.Second,
 		group4: netip.AddrFrom4([4]byte{224, 0, 0, 18}),
 		group6: netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0x12}),
 	}
@@ -43,6 +57,41 @@ func (g *globalDraft) finish() {
 	def(&g.garpLowerRepeat, g.garpRepeat)
 }
 
+// newGlobal is a Global of which nothing has been said.
+func newGlobal() Global {
+	return Global{
+		DefaultInterface: "eth0", VMACPrefix: "vrrp",
+		Files:   Files{JSONVersion: 1},
+		Buffers: Buffers{AdvertMultiplier: 3},
+	}
+}
+
+// completeGlobal resolves the global settings once all of them have been read.
+func (d *decoder) completeGlobal() {
+	d.global.finish()
+	g := &d.cfg.Global
+	if g.VMACAddressPrefix == "" {
+		g.VMACAddressPrefix = g.VMACPrefix
+	}
+	for _, s := range []struct {
+		command **TimedCommand
+		timeout time.Duration
+		name    string
+	}{{&g.Startup, d.global.startupTimeout, "startup_script"}, {&g.Shutdown, d.global.shutdownTimeout, "shutdown_script"}} {
+		if *s.command == nil {
+			continue
+		}
+		c := &(*s.command).Command
+		if !d.runnable(c, d.spanAt(c.Pos), s.name) {
+			*s.command = nil
+			continue
+		}
+		(*s.command).Timeout = s.timeout
+	}
+	d.completeMail()
+	d.completeFIFOs()
+}
+
 func globalRouterID(d *decoder, n *Node) {
 	if len(n.Words) < 2 {
 		d.fail("missing-value", of(n.Words[0]), "Write router_id NAME.", "router_id names nothing")
@@ -53,7 +102,11 @@ func globalRouterID(d *decoder, n *Node) {
 
 func globalDynamic(d *decoder, n *Node) {
 	d.cfg.Global.DynamicInterfaces = true
-	if len(n.Words) > 1 && n.Words[1].Value != "allow_if_changes" {
+	if len(n.Words) < 2 {
+		return
+	}
+	d.cfg.Global.InterfaceChanges = n.Words[1].Value == "allow_if_changes"
+	if !d.cfg.Global.InterfaceChanges {
 		d.warn("invalid-value", of(n.Words[1]), "The only option is allow_if_changes.", "unknown option '%s' of dynamic_interfaces", n.Words[1].Value)
 	}
 }
@@ -99,4 +152,51 @@ func globalScriptUser(d *decoder, n *Node) {
 		}
 	}
 	d.cfg.Global.ScriptUser = u
+}
+
+// advertBuffer takes "MTU", "ADVERT" or a number of bytes.
+func advertBuffer(d *decoder, n *Node) {
+	w := n.Words[1]
+	b := &d.cfg.Global.Buffers
+	if len(n.Words) > 2 {
+		d.fail("extra-words", words(n, 2), "", "%s takes one parameter", n.name())
+		return
+	}
+	switch v := strings.ToUpper(w.Value); v {
+	case "MTU", "ADVERT":
+		b.AdvertPolicy, b.Advert = v, 0
+	default:
+		size, ok := d.number(w, 1, maxUint)
+		if !ok {
+			return
+		}
+		b.AdvertPolicy, b.Advert = "", int(size)
+	}
+}
+
+func reloadCheck(d *decoder, n *Node) {
+	r := &d.cfg.Global.Reload
+	r.Check = true
+	if len(n.Words) > 1 {
+		r.CheckLog = n.Words[1].Value
+	}
+}
+
+func reloadFile(d *decoder, n *Node) {
+	d.cfg.Global.Reload.MarkFile = "-"
+	if len(n.Words) > 1 {
+		d.cfg.Global.Reload.MarkFile = n.Words[1].Value
+	}
+}
+
+// includeCheckWords judges the words of include_check; what they mean has been
+// seen while files were read.
+func includeCheckWords(d *decoder, n *Node) {
+	levels := []string{"read", "match", "wildcard_match", "brace_match"}
+	for _, w := range n.Words[1:] {
+		name := strings.TrimLeft(w.Value, "+-")
+		if !slices.Contains(levels, name) || len(w.Value)-len(name) > 1 {
+			d.fail("invalid-value", of(w), "Write read, match, wildcard_match or brace_match, each with + or - before it if you like.", "'%s' is no level of include_check", w.Value)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -37,6 +38,7 @@ type serviceDraft struct {
 	// family is 4 or 6, 0 while it is not known (a mark).
 	family      int
 	persistence bool
+	alert       *bool
 	said        map[string]*Node
 }
 
@@ -55,8 +57,11 @@ type serverDraft struct {
 	timing
 	retry, weight  *int
 	alpha, inhibit *bool
+	alert          *bool
 	virtualhost    string
 	checks         []*checkDraft
+	// dormant are checks of kinds that are not honoured.
+	dormant []*checkDraft
 }
 
 func virtualServerBlock(d *decoder, n *Node) {
@@ -168,9 +173,15 @@ func schedulerFlag(bit uint32, scheduler string) func(*decoder, *Node) {
 
 func persistenceEngine(d *decoder, n *Node) {
 	v := n.Words[1].Value
-	if len(v) > 15 {
-		d.warn("invalid-value", of(n.Words[1]), "", "persistence_engine is cut to 15 bytes")
-		v = v[:15]
+	const longest = 15
+	if len(v) > longest {
+		report := d.warn
+		if len(v) == longest+1 {
+			// keepalived 2.2.7 lets that one pass.
+			report = d.notice
+		}
+		report("invalid-value", of(n.Words[1]), "", "persistence_engine is cut to %d bytes", longest)
+		v = v[:longest]
 	}
 	d.vs.PersistenceEngine = v
 }
@@ -192,6 +203,10 @@ func persistenceTimeout(d *decoder, n *Node) {
 func persistenceGranularity(d *decoder, n *Node) {
 	w := n.Words[1]
 	length, ok := netmaskLength(w.Value)
+	if !ok && d.vs.family == 4 && quadOrNumber(w.Value) {
+		d.notice("invalid-value", of(w), "Write a mask like 255.255.255.0.", "%s is no mask whose bits are in one piece; it does not count", w.Value)
+		return
+	}
 	if !ok && d.vs.family != 4 {
 		v, good := d.number(w, 1, 128)
 		if !good {
@@ -207,6 +222,16 @@ func persistenceGranularity(d *decoder, n *Node) {
 	if !d.vs.persistence {
 		d.vs.PersistenceTimeout = 360 * time.Second
 	}
+}
+
+// quadOrNumber is true for what C takes for an IPv4 address.
+func quadOrNumber(s string) bool {
+	a, ok := parseAddr(s)
+	if ok && a.Is4() {
+		return true
+	}
+	_, err := strconv.ParseUint(s, 0, 32)
+	return err == nil
 }
 
 // netmaskLength is the prefix length of an IPv4 mask, whose bits have to be in
@@ -277,6 +302,10 @@ func (d *decoder) method(n *Node) (Forwarding, bool) {
 			f.TunnelPort = uint16(v)
 		}
 	}
+	if f.Checksum != "" && (f.TunnelType == "" || f.TunnelType == "ipip") {
+		d.fail("tunnel-checksum", of(w), "Write TUN type gue port N, or type gre.", "an ipip tunnel has no checksum")
+		return f, false
+	}
 	if f.TunnelType == "gue" && f.TunnelPort == 0 {
 		d.fail("missing-value", of(w), "Write TUN type gue port N.", "a gue tunnel needs a port")
 		return f, false
@@ -337,6 +366,13 @@ func realServerBlock(d *decoder, n *Node) {
 	d.body(n, serverB)
 	d.rs = nil
 	d.vs.servers = append(d.vs.servers, r)
+}
+
+// serviceHashed takes hashed, which has no effect with any scheduler.
+func serviceHashed(d *decoder, n *Node) {
+	if d.vs.Scheduler != "sh" && d.vs.Scheduler != "mh" {
+		d.fail("scheduler-flag", of(n.Words[0]), "Remove the line.", "hashed needs the scheduler sh or mh")
+	}
 }
 
 func followInstance(d *decoder, n *Node) { d.vs.FollowInstance = n.Words[1].Value }

@@ -44,7 +44,9 @@ func scriptBlock(d *decoder, n *Node) {
 			d.notice("duplicate", words(n, 0), "", "vrrp_script %s is there already at line %d", name, other.Pos.Line)
 		}
 	}
-	s.fault = d.canRun(&s.Command, of(s.command.Words[1]))
+	if s.fault == nil {
+		s.fault = d.canRun(&s.Command, of(s.command.Words[1]))
+	}
 	d.scripts = append(d.scripts, s)
 }
 
@@ -86,6 +88,20 @@ func scriptCount(place func(*Script) *int) func(*decoder, *Node) {
 	}
 }
 
+// scriptUser takes who runs a script; one that this host does not have makes it
+// unusable.
+func scriptUser(d *decoder, n *Node) {
+	u := userOf(n.Words[1:])
+	if env, ok := d.options.Environment.(UserEnvironment); ok {
+		if err := env.User(u); err != nil {
+			d.fail("script-user", words(n, 1), "", "vrrp_script %s cannot be run: %v", d.script.Name, err)
+			d.script.fault = err
+			return
+		}
+	}
+	d.script.Command.User = u
+}
+
 func scriptWeight(d *decoder, n *Node) {
 	v, ok := d.weight(n.Words[1])
 	if !ok {
@@ -114,31 +130,51 @@ func (d *decoder) weight(w Token) (int, bool) {
 	return int(v), true
 }
 
+// trackForm is what the lines of a tracking block may say.
+type trackForm struct {
+	// limit is the greatest weight either way; where it is 0, 254 is cut to 253.
+	limit int64
+	// noreverse is true where that word may follow the weight.
+	noreverse bool
+}
+
 // trackOptions reads "weight N [reverse|noreverse]" behind the name in a line of
-// track_script or track_interface. On a fault the options so far count.
-func (d *decoder) trackOptions(n *Node, t *Track, noreverse bool) {
-	for i := 1; i < len(n.Words); i++ {
-		w := n.Words[i]
-		switch {
-		case w.Value == "weight" && i+1 < len(n.Words):
-			i++
-			v, ok := d.weight(n.Words[i])
-			if !ok {
-				return
-			}
-			t.Weight = v
-			t.Reverse = false
-		case w.Value == "weight":
-			d.fail("missing-value", of(w), "Write weight N.", "weight lacks its parameter")
-			return
-		case w.Value == "reverse":
-			t.Reverse = true
-		case w.Value == "noreverse" && noreverse:
-			t.Reverse = false
-		default:
-			d.warn("unknown-option", of(w), "A line may say weight N, then reverse.", "unknown option %s for %s", w.Value, t.Name)
-			return
-		}
+// a tracking block. What cannot be read does not count.
+func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) {
+	if len(n.Words) < 2 {
+		return
+	}
+	w := n.Words[1]
+	switch {
+	case w.Value != "weight":
+		d.warn("unknown-option", of(w), "A line may say weight N, then reverse.", "unknown option %s for %s", w.Value, t.Name)
+		return
+	case len(n.Words) < 3:
+		d.fail("missing-value", of(w), "Write weight N.", "weight lacks its parameter")
+		return
+	}
+	var v int
+	var ok bool
+	if f.limit == 0 {
+		v, ok = d.weight(n.Words[2])
+	} else {
+		var long int64
+		long, ok = d.number(n.Words[2], -f.limit, f.limit)
+		v = int(long)
+	}
+	if !ok {
+		return
+	}
+	t.Weight, t.Reverse = v, false
+	if len(n.Words) < 4 {
+		return
+	}
+	switch w := n.Words[3]; {
+	case w.Value == "reverse":
+		t.Reverse = true
+	case w.Value == "noreverse" && f.noreverse:
+	default:
+		d.warn("unknown-option", of(w), "The weight may be followed by reverse.", "unknown option %s for %s", w.Value, t.Name)
 	}
 }
 
@@ -158,7 +194,7 @@ func (d *decoder) scriptTracks(n *Node, list []Track, owner string) []Track {
 			}
 		}
 		t := Track{Pos: w.pos(), Name: w.Value, Weight: s.Weight, Reverse: s.Reverse}
-		d.trackOptions(l, &t, true)
+		d.trackOptions(l, &t, trackForm{noreverse: true})
 		s.used = true
 		list = append(list, t)
 	})
@@ -197,7 +233,7 @@ func (d *decoder) interfaceTracks(n *Node, list []Track, owner string) []Track {
 			}
 		}
 		t := Track{Pos: w.pos(), Name: w.Value}
-		d.trackOptions(l, &t, false)
+		d.trackOptions(l, &t, trackForm{})
 		d.interfaceExists(w, owner+" tracks")
 		list = append(list, t)
 	})

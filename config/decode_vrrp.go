@@ -10,9 +10,19 @@ import (
 // groupDraft is a vrrp_sync_group being read.
 type groupDraft struct {
 	*SyncGroup
-	node    *Node
-	members []Token
-	weights bool
+	node                         *Node
+	members                      []Token
+	weights                      bool
+	notifyPriorityChanges, alert *bool
+	said                         map[string]*Node
+}
+
+// at is where the keyword name is in the group, else the block's head.
+func (g *groupDraft) at(name string) span {
+	if n := g.said[name]; n != nil {
+		return words(n, 0)
+	}
+	return words(g.node, 0)
 }
 
 func groupBlock(d *decoder, n *Node) {
@@ -27,6 +37,7 @@ func groupBlock(d *decoder, n *Node) {
 		}
 	}
 	d.group = &groupDraft{node: n, SyncGroup: &SyncGroup{Pos: n.Words[0].pos(), Name: name}}
+	d.group.said = saidBy(n)
 	d.groups = append(d.groups, d.group)
 	d.body(n, "vrrp_sync_group")
 	d.group = nil
@@ -42,6 +53,18 @@ func groupMembers(d *decoder, n *Node) {
 
 func groupTrackInterface(d *decoder, n *Node) {
 	d.group.TrackInterfaces = d.interfaceTracks(n, d.group.TrackInterfaces, "vrrp_sync_group "+d.group.Name)
+}
+
+func groupTrackFile(d *decoder, n *Node) {
+	d.group.TrackFiles = d.fileTracks(n, d.group.TrackFiles, "vrrp_sync_group "+d.group.Name)
+}
+
+func groupTrackProcess(d *decoder, n *Node) {
+	d.group.TrackProcesses = d.processTracks(n, d.group.TrackProcesses, "vrrp_sync_group "+d.group.Name)
+}
+
+func groupTrackBFD(d *decoder, n *Node) {
+	d.group.TrackBFD = d.bfdTracks(n, d.group.TrackBFD, "vrrp_sync_group "+d.group.Name)
 }
 
 func groupTrackScript(d *decoder, n *Node) {
@@ -63,6 +86,9 @@ type instanceDraft struct {
 	lowerPrioNoAdvert, higherPrioSendAdvert *bool
 	ownerIgnoreAdverts, skipCheckAddresses  *bool
 	checksumV2                              *bool
+	notifyPriorityChanges, alert            *bool
+	extraGARP                               ExtraGARP
+	hmac                                    *hmacDraft
 	// unicast is the keyword that asks for unicast, ttl that of unicast_ttl.
 	unicast, ttl *Token
 	// auth is the block authentication.
@@ -93,17 +119,24 @@ func instanceBlock(d *decoder, n *Node) {
 	i := &instanceDraft{
 		node: n, Instance: &Instance{Pos: n.Words[0].pos(), Name: name, AdvertInterval: time.Second, TrackPrimary: true},
 		downTimer: unset, garpDelay: unset, garpRepeat: unset, garpRefresh: unset, garpRefreshRepeat: unset,
-		garpLowerDelay: unset, garpLowerRepeat: unset, said: map[string]*Node{},
-	}
-	for _, c := range n.Body {
-		if len(c.Words) > 0 {
-			i.said[c.name()] = c
-		}
+		garpLowerDelay: unset, garpLowerRepeat: unset, said: saidBy(n),
+		extraGARP: ExtraGARP{Interval: unset},
 	}
 	d.inst = i
 	d.instances = append(d.instances, i)
 	d.body(n, "vrrp_instance")
 	d.inst = nil
+}
+
+// saidBy are the statements of a block by name, the last of each.
+func saidBy(n *Node) map[string]*Node {
+	said := make(map[string]*Node, len(n.Body))
+	for _, c := range n.Body {
+		if len(c.Words) > 0 {
+			said[c.name()] = c
+		}
+	}
+	return said
 }
 
 func instanceState(d *decoder, n *Node) {
@@ -241,13 +274,67 @@ func instanceGroup(d *decoder, n *Node) {
 	}
 }
 
-// instanceUnicastWord takes the words of unicast that have no effect yet.
-func instanceUnicastWord(d *decoder, n *Node) {
+func instanceFaultNoPeer(d *decoder, n *Node) {
+	d.inst.FaultWithoutPeer = true
 	d.inst.unicast = &n.Words[0]
-	if len(n.Words) > 1 && n.Words[1].Value == "never" {
+}
+
+func instanceOldChecksum(d *decoder, n *Node) {
+	d.inst.unicast = &n.Words[0]
+	d.inst.OldUnicastChecksum = "on"
+	if len(n.Words) < 2 {
 		return
 	}
-	d.notice("not-honoured", of(n.Words[0]), "", "%s is known, not honoured yet", n.name())
+	if n.Words[1].Value != "never" {
+		d.warn("invalid-value", of(n.Words[1]), "The only option is never.", "'%s' is no option of old_unicast_checksum", n.Words[1].Value)
+		d.inst.OldUnicastChecksum = ""
+		return
+	}
+	d.inst.OldUnicastChecksum = "never"
+}
+
+// instanceVRF takes the VRF of unicast without an interface.
+func instanceVRF(d *decoder, n *Node) {
+	w := n.Words[1]
+	if d.inst.Interface != "" {
+		d.fail("vrf-interface", of(w), "Remove interface or vrf.", "vrrp_instance %s has an interface; vrf does not count", d.inst.Name)
+		return
+	}
+	if d.interfaceExists(w, "vrrp_instance "+d.inst.Name+" has as its VRF") {
+		d.inst.VRF = w.Value
+	}
+}
+
+// instanceNative takes native_ipv6, an old way to ask for IPv6 and version 3.
+func instanceNative(d *decoder, n *Node) {
+	if d.inst.family == 4 {
+		d.fail("address-family", of(n.Words[0]), "", "native_ipv6 does not go with the IPv4 addresses of vrrp_instance %s", d.inst.Name)
+		return
+	}
+	d.inst.family = 6
+	d.inst.version = 3
+}
+
+// instanceTimerExpired takes "[PRIO]".
+func instanceTimerExpired(d *decoder, n *Node) {
+	d.inst.TimerExpiredBackup = 254
+	if len(n.Words) < 2 {
+		return
+	}
+	if v, ok := d.number(n.Words[1], 1, 254); ok {
+		d.inst.TimerExpiredBackup = int(v)
+	}
+}
+
+// instanceSyncDaemon takes lvs_sync_daemon_interface, an old way to write
+// lvs_sync_daemon for this instance.
+func instanceSyncDaemon(d *decoder, n *Node) {
+	if d.global.sync != nil {
+		d.notice("duplicate", words(n, 0), "", "there is a lvs_sync_daemon already; this one does not count")
+		return
+	}
+	w := n.Words[1]
+	d.global.sync = &syncDraft{node: n, SyncDaemon: &SyncDaemon{Pos: w.pos(), Interface: w.Value, Instance: d.inst.Name}}
 }
 
 func instanceUnicastTTL(d *decoder, n *Node) {
@@ -294,13 +381,25 @@ func instanceTrackInterface(d *decoder, n *Node) {
 	d.inst.TrackInterfaces = d.interfaceTracks(n, d.inst.TrackInterfaces, "vrrp_instance "+d.inst.Name)
 }
 
+func instanceTrackFile(d *decoder, n *Node) {
+	d.inst.TrackFiles = d.fileTracks(n, d.inst.TrackFiles, "vrrp_instance "+d.inst.Name)
+}
+
+func instanceTrackProcess(d *decoder, n *Node) {
+	d.inst.TrackProcesses = d.processTracks(n, d.inst.TrackProcesses, "vrrp_instance "+d.inst.Name)
+}
+
+func instanceTrackBFD(d *decoder, n *Node) {
+	d.inst.TrackBFD = d.bfdTracks(n, d.inst.TrackBFD, "vrrp_instance "+d.inst.Name)
+}
+
 func instanceTrackScript(d *decoder, n *Node) {
 	d.inst.TrackScripts = d.scriptTracks(n, d.inst.TrackScripts, "vrrp_instance "+d.inst.Name)
 }
 
 func instanceVIPs(d *decoder, n *Node) {
 	d.lines(n, func(l *Node) {
-		a, ok := d.address(l)
+		a, ok := d.address(l, virtualAddress)
 		if ok && d.familyOf(a.Prefix.Addr(), l.Words[0]) {
 			d.inst.Addresses = append(d.inst.Addresses, a)
 		}
@@ -309,7 +408,7 @@ func instanceVIPs(d *decoder, n *Node) {
 
 func instanceExcluded(d *decoder, n *Node) {
 	d.lines(n, func(l *Node) {
-		if a, ok := d.address(l); ok {
+		if a, ok := d.address(l, virtualAddress); ok {
 			d.inst.Excluded = append(d.inst.Excluded, a)
 		}
 	})

@@ -88,6 +88,11 @@ func does(f func(*decoder, *Node)) option {
 	return func(k *Keyword) { k.Honoured, k.decode = true, f }
 }
 
+// reads makes a row read and checked by f though it is not honoured.
+func reads(f func(*decoder, *Node)) option {
+	return func(k *Keyword) { k.decode = f }
+}
+
 // without gives the reason why a row is not honoured.
 func without(reason string) option {
 	return func(k *Keyword) { k.Reason = reason }
@@ -132,7 +137,7 @@ func Keywords() []Keyword {
 	for i := range rows {
 		k := &rows[i]
 		if dead[k.Block] {
-			k.Honoured, k.decode = false, nil
+			k.Honoured = false
 		}
 		if k.Form == FormBlock && !k.Honoured {
 			dead[k.path()] = true

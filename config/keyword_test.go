@@ -42,8 +42,8 @@ func TestKeywordTable(t *testing.T) {
 		if !slices.Contains([]Form{FormFlag, FormOptional, FormValue, FormBlock, FormLines}, k.Form) {
 			t.Errorf("%s: form %q", id, k.Form)
 		}
-		if !inLine && k.Honoured != (k.decode != nil) {
-			t.Errorf("%s: honoured %t, but decoder %t", id, k.Honoured, k.decode != nil)
+		if inLine == (k.decode != nil) {
+			t.Errorf("%s: decoder %t", id, k.decode != nil)
 		}
 		if k.Honoured && k.Reason != "" && blocks[k.Block] {
 			t.Errorf("%s: honoured, yet %q", id, k.Reason)

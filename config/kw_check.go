@@ -11,15 +11,15 @@ const (
 func checkerKeywords() []Keyword {
 	var out []Keyword
 	out = append(out, in("", []Keyword{
-		row("SSL", "{ }", "", "<=0.6.6", "Holds the certificate that SSL_GET shows.", without("client certificates are not used yet")),
+		row("SSL", "{ }", "", "<=0.6.6", "Holds the certificate that SSL_GET shows.", without("client certificates are not used yet"), reads(tlsBlock)),
 		row("virtual_server_group", "NAME { lines }", "", "1.0.2", "Names addresses and marks that share their servers.", does(serverGroupBlock)),
 		row("virtual_server", "IP [PORT] | fwmark N | group NAME { }", "", "<=0.6.6", "Is an IPVS service.", does(virtualServerBlock)),
 	})...)
 	out = append(out, in("SSL", []Keyword{
-		row("password", "STRING", "", "<=0.6.6", "Opens the private key."),
-		row("ca", "PATH", "", "<=0.6.6", "Is the file of certificate authorities."),
-		row("certificate", "PATH", "", "<=0.6.6", "Is the certificate."),
-		row("key", "PATH", "", "<=0.6.6", "Is the private key."),
+		row("password", "STRING", "", "<=0.6.6", "Opens the private key.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Password }))),
+		row("ca", "PATH", "", "<=0.6.6", "Is the file of certificate authorities.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.CA }))),
+		row("certificate", "PATH", "", "<=0.6.6", "Is the certificate.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Certificate }))),
+		row("key", "PATH", "", "<=0.6.6", "Is the private key.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Key }))),
 	})...)
 	out = append(out, in("virtual_server", serviceRows(), serviceDefaults(), serviceQuorum())...)
 	out = append(out, in(serverB, serverRows(), checkBlocks())...)
@@ -27,33 +27,33 @@ func checkerKeywords() []Keyword {
 		out = append(out, in(serverB+"/"+kind, connectRows(), timingRows())...)
 	}
 	out = append(out, in(serverB+"/SMTP_CHECK", []Keyword{
-		row("helo_name", "NAME", "smtpchecker.keepalived.org", "1.1.8", "Is how the check greets."),
-		row("host", "{ }", "", "1.1.8", "Is an old way to check several hosts.", instead("connect_ip")),
+		row("helo_name", "NAME", "smtpchecker.keepalived.org", "1.1.8", "Is how the check greets.", reads(stringTo(func(d *decoder) *string { return &d.check.SMTP.HELO }))),
+		row("host", "{ }", "", "1.1.8", "Is an old way to check several hosts.", instead("connect_ip"), silent, reads(smtpHost)),
 	})...)
 	out = append(out, in(serverB+"/SMTP_CHECK/host", connectRows(), timingRows())...)
 	out = append(out, in(serverB+"/UDP_CHECK", []Keyword{
-		row("payload", "HEX ...", "none", "2.2.0", "Is what is sent."),
-		row("require_reply", "[HEX ...]", "off", "2.1.0", "Asks for an answer, one like that."),
-		row("min_reply_length", "0..65535", "0", "2.2.0", "Is the least length of an answer."),
-		row("max_reply_length", "0..65535", "255", "2.2.0", "Is the greatest length of an answer."),
+		row("payload", "HEX ...", "none", "2.2.0", "Is what is sent.", reads(udpPayload)),
+		row("require_reply", "[HEX ...]", "off", "2.1.0", "Asks for an answer, one like that.", reads(udpReply)),
+		row("min_reply_length", "0..65535", "0", "2.2.0", "Is the least length of an answer.", reads(intTo(func(d *decoder) *int { return &d.check.UDP.MinReply }, 0, 65535))),
+		row("max_reply_length", "0..65535", "255", "2.2.0", "Is the greatest length of an answer.", reads(intTo(func(d *decoder) *int { return &d.check.UDP.MaxReply }, 0, 65535))),
 	})...)
 	out = append(out, in(serverB+"/DNS_CHECK", []Keyword{
-		row("type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "1.3.0", "Is what is asked for."),
-		row("name", "NAME", ".", "1.3.0", "Is the name that is asked for."),
+		row("type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "1.3.0", "Is what is asked for.", reads(dnsType)),
+		row("name", "NAME", ".", "1.3.0", "Is the name that is asked for.", reads(dnsName)),
 	})...)
 	out = append(out, in(serverB+"/FILE_CHECK", []Keyword{
-		row("track_file", "NAME", "required", "2.1.0", "Is the file."),
-		row("weight", "N [reverse|noreverse]", "the file's", "2.1.0", "Multiplies the file's number."),
+		row("track_file", "NAME", "required", "2.1.0", "Is the file.", reads(fileCheckName)),
+		row("weight", "N [reverse|noreverse]", "the file's", "2.1.0", "Multiplies the file's number.", reads(fileCheckWeight)),
 	})...)
 	out = append(out, in(serverB+"/BFD_CHECK", []Keyword{
-		row("name", "NAME", "required", "2.0.0", "Is the BFD session."),
-		row("alpha", "[BOOL]", "the server's", "2.0.0", "Counts as failed until the first success."),
+		row("name", "NAME", "required", "2.0.0", "Is the BFD session.", reads(bfdCheckName)),
+		row("alpha", "[BOOL]", "the server's", "2.0.0", "Counts as failed until the first success.", reads(optBoolTo(func(d *decoder) **bool { return &d.check.alpha }))),
 	})...)
 	out = append(out, in(serverB+"/MISC_CHECK", timingRows(), []Keyword{
 		row("misc_path", "SCRIPT", "required", "<=0.6.6", "Is the command, with its arguments in one pair of quotes.", shell, does(miscPath)),
 		row("misc_timeout", "SECS", "delay_loop", "1.1.0", "Is when a run counts as failed and is killed.", does(miscTimeout)),
 		row("misc_dynamic", "", "off", "1.1.8", "Takes the weight from the exit status.", does(func(d *decoder, _ *Node) { d.check.misc.Dynamic = true })),
-		row("user", "USER [GROUP]", "script_user", "1.3.0", "Runs the script as that user.", does(func(d *decoder, n *Node) { d.check.misc.Command.User = userOf(n.Words[1:]) })),
+		row("user", "USER [GROUP]", "script_user", "1.3.0", "Runs the script as that user.", does(miscUser)),
 	})...)
 	for _, kind := range []string{"HTTP_GET", "SSL_GET"} {
 		out = append(out, in(serverB+"/"+kind, httpRows(kind))...)
@@ -73,7 +73,7 @@ func serviceRows() []Keyword {
 		row("lvs_sched", schedulers, "wlc", "1.1.5", "Is how connections are spread over the servers.", does(serviceScheduler)),
 		row("lb_kind", methods, "NAT", "<=0.6.6", "Is the old name of lvs_method.", method),
 		row("lvs_method", methods, "NAT", "1.1.5", "Is how packets reach the servers that are named after it.", method),
-		row("hashed", "", "", "1.3.0", "Has no effect.", without("keepalived refuses it")),
+		row("hashed", "", "", "1.3.0", "Has no effect.", without("keepalived refuses it"), reads(serviceHashed)),
 		row("ops", "", "off", "1.2.8", "Schedules each packet for itself; for UDP and marks.", flag(flagOnePacket, "")),
 		row("flag-1", "", "off", "1.3.0", "Sets the first flag of the scheduler.", flag(flagSched1, "")),
 		row("flag-2", "", "off", "1.3.0", "Sets the second flag of the scheduler.", flag(flagSched2, "")),
@@ -86,10 +86,10 @@ func serviceRows() []Keyword {
 		row("persistence_timeout", "[SECS]", "off, 360 without a value", "<=0.6.6", "Keeps a client on its server for that long.", does(persistenceTimeout)),
 		row("persistence_granularity", "NETMASK", "one address", "<=0.6.6", "Counts a whole network as one client.", does(persistenceGranularity)),
 		row("protocol", "TCP|UDP|SCTP", "UDP", "<=0.6.6", "Is the service's protocol.", does(serviceProtocol)),
-		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host."),
-		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", without(noMail)),
-		row("virtualhost", "STRING", "none", "<=0.6.6", "Is the Host header of HTTP_GET and SSL_GET.", does(func(d *decoder, n *Node) { d.vs.virtualhost = n.Words[1].Value })),
-		row("snmp_name", "STRING", "none", "2.2.3", "Names the service in SNMP.", without(noSNMP)),
+		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", reads(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
+		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.vs.alert }))),
+		row("virtualhost", "STRING", "none", "<=0.6.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.vs.virtualhost }))),
+		row("snmp_name", "STRING", "none", "2.2.3", "Names the service in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.vs.SNMPName })))),
 		row("sorry_server", "IP [PORT]", "none", "<=0.6.6", "Serves while there is no quorum.", does(sorryServer)),
 		row("sorry_server_inhibit", "", "off", "1.2.13", "Keeps the sorry server in the table, with weight 0.", does(sorryInhibit)),
 		row("sorry_server_lvs_method", methods, "the service's", "1.3.6", "Is how packets reach the sorry server.", does(sorryMethod)),
@@ -103,7 +103,7 @@ func serviceDefaults() []Keyword {
 		return func(d *decoder) **time.Duration { return f(&d.vs.timing) }
 	}
 	return []Keyword{
-		row("retry", "N", "1", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.vs.retry }, 1, maxInt))),
+		row("retry", "N", "1", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.vs.retry }, 1, maxUint))),
 		row("delay_before_retry", "SECS", "by check", "1.3.7", "Is the time to a check after a failure.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.beforeRetry }), 0))),
 		row("warmup", "SECS", "delay_loop", "1.3.7", "Is the most that a first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
 		row("connect_timeout", "SECS", "5", "2.0.13", "Is how long a connection may take.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.connect }), 1))),
@@ -137,14 +137,14 @@ func serverRows() []Keyword {
 		row("notify_up", "SCRIPT [USER [GROUP]]", "", "1.0.0", "Is run when the server comes up.", shell, does(notifyTo(func(d *decoder) **Command { return &d.rs.NotifyUp }))),
 		row("notify_down", "SCRIPT [USER [GROUP]]", "", "1.0.0", "Is run when the server goes down.", shell, does(notifyTo(func(d *decoder) **Command { return &d.rs.NotifyDown }))),
 		row("alpha", "[BOOL]", "the service's", "1.3.7", "Counts the server as down until it has been checked.", does(optBoolTo(func(d *decoder) **bool { return &d.rs.alpha }))),
-		row("retry", "N", "the service's", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.rs.retry }, 1, maxInt))),
+		row("retry", "N", "the service's", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.rs.retry }, 1, maxUint))),
 		row("delay_before_retry", "SECS", "the service's", "1.3.7", "Is the time to a check after a failure.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.beforeRetry }), 0))),
 		row("warmup", "SECS", "the service's", "1.3.7", "Is the most that a first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
 		row("connect_timeout", "SECS", "the service's", "2.0.13", "Is how long a connection may take.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.connect }), 1))),
 		row("delay_loop", "SECS", "the service's", "1.3.7", "Is the time between checks.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.interval }), 1))),
-		row("smtp_alert", "[BOOL]", "true", "2.0.0", "Sends e-mail when the server changes.", without(noMail)),
-		row("virtualhost", "STRING", "the service's", "1.3.6", "Is the Host header of HTTP_GET and SSL_GET.", does(func(d *decoder, n *Node) { d.rs.virtualhost = n.Words[1].Value })),
-		row("snmp_name", "STRING", "none", "2.2.3", "Names the server in SNMP.", without(noSNMP)),
+		row("smtp_alert", "[BOOL]", "true", "2.0.0", "Sends e-mail when the server changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.rs.alert }))),
+		row("virtualhost", "STRING", "the service's", "1.3.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.rs.virtualhost }))),
+		row("snmp_name", "STRING", "none", "2.2.3", "Names the server in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.rs.SNMPName })))),
 	}
 }
 
@@ -154,12 +154,12 @@ func checkBlocks() []Keyword {
 		row("HTTP_GET", "{ }", "", "<=0.6.6", "Fetches pages by HTTP.", does(checkBlock)),
 		row("SSL_GET", "{ }", "", "<=0.6.6", "Fetches pages by HTTPS.", does(checkBlock)),
 		row("MISC_CHECK", "{ }", "", "<=0.6.6", "Runs a script.", does(checkBlock)),
-		row("SMTP_CHECK", "{ }", "", "1.1.8", "Greets a mail server.", without(noCheck)),
-		row("DNS_CHECK", "{ }", "", "1.3.0", "Asks a name server.", without(noCheck)),
-		row("PING_CHECK", "{ }", "", "2.1.0", "Sends an ICMP echo.", without(noCheck)),
-		row("UDP_CHECK", "{ }", "", "2.1.0", "Sends a datagram.", without(noCheck)),
-		row("FILE_CHECK", "{ }", "", "2.1.0", "Follows the number in a file.", without(noCheck)),
-		row("BFD_CHECK", "{ }", "", "2.0.0", "Follows a BFD session.", without(noCheck)),
+		row("SMTP_CHECK", "{ }", "", "1.1.8", "Greets a mail server.", without(noCheck), reads(checkBlock)),
+		row("DNS_CHECK", "{ }", "", "1.3.0", "Asks a name server.", without(noCheck), reads(checkBlock)),
+		row("PING_CHECK", "{ }", "", "2.1.0", "Sends an ICMP echo.", without(noCheck), reads(checkBlock)),
+		row("UDP_CHECK", "{ }", "", "2.1.0", "Sends a datagram.", without(noCheck), reads(checkBlock)),
+		row("FILE_CHECK", "{ }", "", "2.1.0", "Follows the number in a file.", without(noCheck), reads(checkBlock)),
+		row("BFD_CHECK", "{ }", "", "2.0.0", "Follows a BFD session.", without(noCheck), reads(checkBlock)),
 	}
 }
 
@@ -170,7 +170,7 @@ func connectRows() []Keyword {
 		row("connect_port", "1..65535", "the server's", "<=0.6.6", "Is the port to connect to.", does(portTo(func(c *Connect) *uint16 { return &c.Port }))),
 		row("bindto", "IP", "none", "1.1.2", "Is the address to connect from.", does(bindTo)),
 		row("bind_port", "1..65535", "none", "1.2.13", "Is the port to connect from.", does(portTo(func(c *Connect) *uint16 { return &c.BindPort }))),
-		row("bind_if", "IFNAME", "none", "1.3.7", "Is the interface to connect by.", does(func(d *decoder, n *Node) { d.check.Connect.BindInterface = n.Words[1].Value })),
+		row("bind_if", "IFNAME", "none", "1.3.7", "Is the interface to connect by.", does(bindInterface)),
 		row("connect_timeout", "SECS", "the server's", "<=0.6.6", "Is how long the connection may take.", does(optDurationTo(func(d *decoder) **time.Duration { return &d.check.timing.connect }, 1))),
 		row("fwmark", "N", "0", "1.2.13", "Marks the packets of the check.", does(connectMark)),
 	}
@@ -182,7 +182,7 @@ func timingRows() []Keyword {
 		return func(d *decoder) **time.Duration { return f(&d.check.timing) }
 	}
 	return []Keyword{
-		row("retry", "N", "the server's", "1.2.20", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.check.retry }, 0, maxInt))),
+		row("retry", "N", "the server's", "1.2.20", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.check.retry }, 0, maxUint))),
 		row("delay_before_retry", "SECS", "the server's", "1.2.20", "Is the time to the next check after a failure.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.beforeRetry }), 0))),
 		row("warmup", "SECS", "the server's", "1.2.13", "Is the most that the first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
 		row("delay_loop", "SECS", "the server's", "1.3.7", "Is the time between checks.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.interval }), 1))),
@@ -192,18 +192,18 @@ func timingRows() []Keyword {
 }
 
 func httpRows(kind string) []Keyword {
-	tlsOnly := without("connections are closed the quiet way")
+	tlsOnly := "connections are closed the quiet way"
 	if kind == "HTTP_GET" {
-		tlsOnly = without("it has no meaning without TLS")
+		tlsOnly = "it has no meaning without TLS"
 	}
 	return []Keyword{
-		row("nb_get_retry", "N", "retry", "<=0.6.6", "Is the old name of retry.", instead("retry"), does(optIntTo(func(d *decoder) **int { return &d.check.retry }, 0, maxInt))),
-		row("virtualhost", "STRING", "the server's", "1.3.6", "Is the Host header.", does(func(d *decoder, n *Node) { d.check.virtualhost = n.Words[1].Value })),
+		row("nb_get_retry", "N", "retry", "<=0.6.6", "Is the old name of retry.", instead("retry"), does(optIntTo(func(d *decoder) **int { return &d.check.retry }, 0, maxUint))),
+		row("virtualhost", "STRING", "the server's", "1.3.6", "Is the Host header.", lenient, does(stringTo(func(d *decoder) *string { return &d.check.virtualhost }))),
 		row("http_protocol", "1.0|1.0C|1.1", "1.0", "2.0.17", "Is the version of HTTP; C closes the connection.", does(httpProtocol)),
 		row("enable_sni", "[BOOL]", "false", "1.4.3", "Sends the server's name in the TLS handshake.", does(boolTo(func(d *decoder) *bool { return &d.check.HTTP.EnableSNI }))),
 		row("sni_name", "[NAME]", "virtualhost", "post-2.4.3", "Is the name to send in the TLS handshake.", does(sniName)),
 		row("fast_recovery", "[BOOL]", "false", "2.0.17", "Fetches all pages one right after the other while recovering.", does(boolTo(func(d *decoder) *bool { return &d.check.HTTP.FastRecovery }))),
-		row("tls_compliant", "[BOOL]", "false", "2.2.8", "Ends TLS in both directions.", tlsOnly),
+		row("tls_compliant", "[BOOL]", "false", "2.2.8", "Ends TLS in both directions.", without(tlsOnly), reads(boolTo(func(d *decoder) *bool { return &d.check.HTTP.Compliant }))),
 		row("url", "{ }", "required", "<=0.6.6", "Is a page to fetch.", does(urlBlock)),
 	}
 }
@@ -214,13 +214,13 @@ func urlRows() []Keyword {
 		row("path", "STRING", "required", "<=0.6.6", "Is the path to ask for.", does(func(d *decoder, n *Node) { d.url.Path = n.Words[1].Value })),
 		row("digest", "MD5", "none", "<=0.6.6", "Is the MD5 of the body.", does(urlDigest)),
 		row("status_code", "N[-M] ...", "200-299", "0.7.6", "Is the status that is expected.", does(urlStatus)),
-		row("virtualhost", "STRING", "the check's", "1.3.6", "Is the Host header.", does(func(d *decoder, n *Node) { d.url.Host = n.Words[1].Value })),
-		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, noRegex),
-		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", noRegex),
-		row("regex_options", "OPTION ...", "none", "2.0.7", "Changes how regex is read.", noRegex),
-		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", noRegex),
-		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", noRegex),
-		row("regex_stack", "START MAX", "", "2.0.7", "Sizes the stack of the search.", noRegex),
-		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", without("connections are closed the quiet way")),
+		row("virtualhost", "STRING", "the check's", "1.3.6", "Is the Host header.", lenient, does(stringTo(func(d *decoder) *string { return &d.url.Host }))),
+		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, lenient, noRegex, reads(urlRegex)),
+		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", noRegex, reads(func(d *decoder, _ *Node) { d.regexAt().NoMatch = true })),
+		row("regex_options", "OPTION ...", "none", "2.0.7", "Changes how regex is read.", lenient, noRegex, reads(urlRegexOptions)),
+		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MinOffset }))),
+		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MaxOffset }))),
+		row("regex_stack", "START MAX", "", "2.0.7", "Sizes the stack of the search.", lenient, noRegex, reads(urlRegexStack)),
+		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", without("connections are closed the quiet way"), reads(boolTo(func(d *decoder) *bool { return &d.url.Compliant }))),
 	}
 }

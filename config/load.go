@@ -95,7 +95,7 @@ func (l *loader) decode() (*Config, []Diagnostic) {
 // decodeTree is decode for who needs the drafts as well.
 func (l *loader) decodeTree(t *Tree) *decoder {
 	d := &decoder{
-		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{},
+		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},
 		global: newGlobalDraft(), sets: map[string]*serverSet{},
 	}
 	d.root(t)

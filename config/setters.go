@@ -119,3 +119,96 @@ func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
 		*p = &c
 	}
 }
+
+func stringTo(place func(*decoder) *string) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if len(n.Words) > 1 {
+			*place(d) = n.Words[1].Value
+		}
+	}
+}
+
+func uintTo(place func(*decoder) *uint32, minimum int64) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], minimum, maxUint); ok {
+			*place(d) = uint32(v)
+		}
+	}
+}
+
+// clampTo takes a number; one out of range is the nearest in it.
+func clampTo(place func(*decoder) *int, minimum, maximum int) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		v, ok := d.number(n.Words[1], minInt, maxInt)
+		if !ok {
+			return
+		}
+		in := min(max(int(v), minimum), maximum)
+		if in != int(v) {
+			d.warn("out-of-range", of(n.Words[1]), "", "%d is outside the range %d to %d; %d is used", v, minimum, maximum, in)
+		}
+		*place(d) = in
+	}
+}
+
+// wholeSecondsTo takes seconds without decimals.
+func wholeSecondsTo(place func(*decoder) *time.Duration, minimum, maximum int64) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
+			*place(d) = time.Duration(v) * time.Second
+		}
+	}
+}
+
+// anyBoolTo takes a switch for which old keepalived takes anything: what is
+// neither on nor off is a notice only, and on.
+func anyBoolTo(place func(*decoder) *bool) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		*place(d) = true
+		if len(n.Words) < 2 {
+			return
+		}
+		switch v := n.Words[1].Value; v {
+		case "on", "true", "yes":
+		case "off", "false", "no":
+			*place(d) = false
+		default:
+			d.notice("invalid-value", of(n.Words[1]), "Write on, true or yes, or off, false or no.", "'%s' is neither on nor off for %s; it is on", v, n.name())
+		}
+	}
+}
+
+// alone refuses further words behind the first parameter.
+func alone(f func(*decoder, *Node)) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if len(n.Words) != 2 {
+			d.fail("extra-words", words(n, 0), "", "%s takes one parameter", n.name())
+			return
+		}
+		f(d, n)
+	}
+}
+
+// extraGARPTo takes "[all] SECS" of at least minimum seconds.
+func extraGARPTo(place func(*decoder) *ExtraGARP, minimum int64) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		rest := n.Words[1:]
+		g := ExtraGARP{}
+		if len(rest) > 0 && rest[0].Value == "all" {
+			g.All, rest = true, rest[1:]
+		}
+		if len(rest) == 0 {
+			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" [all] SECONDS.", "%s lacks its interval", n.name())
+			return
+		}
+		v, ok := d.number(rest[0], minimum, 86400)
+		if !ok {
+			return
+		}
+		if len(rest) > 1 {
+			d.warn("extra-words", span{rest[1], rest[len(rest)-1]}, "", "%s takes [all] SECONDS only", n.name())
+		}
+		g.Interval = time.Duration(v) * time.Second
+		*place(d) = g
+	}
+}

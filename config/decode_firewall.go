@@ -1,0 +1,65 @@
+package config
+
+// firewallIPTables takes "[INCHAIN [OUTCHAIN]]".
+func firewallIPTables(d *decoder, n *Node) {
+	f := &d.cfg.Global.Firewall
+	f.IPTables, f.In, f.Out = true, "INPUT", "OUTPUT"
+	if len(n.Words) > 1 {
+		f.In, f.Out = d.chain(n.Words[1]), ""
+	}
+	if len(n.Words) > 2 {
+		f.Out = d.chain(n.Words[2])
+	}
+	if len(n.Words) > 3 {
+		d.warn("extra-words", words(n, 3), "", "vrrp_iptables takes two names")
+	}
+}
+
+// chain reads the name of an iptables chain.
+func (d *decoder) chain(w Token) string {
+	const most = 28
+	if len(w.Value) > most {
+		d.fail("invalid-value", of(w), "", "the name of a chain has at most %d bytes", most)
+		return ""
+	}
+	return w.Value
+}
+
+// firewallIPSets takes up to six names of ipsets.
+func firewallIPSets(d *decoder, n *Node) {
+	const sets, most = 6, 31
+	f := &d.cfg.Global.Firewall
+	f.NoIPSets = len(n.Words) == 1
+	if len(n.Words) > sets+1 {
+		d.warn("extra-words", words(n, sets+1), "", "vrrp_ipsets takes %d names", sets)
+	}
+	for i, w := range n.Words[1:] {
+		if i >= sets {
+			break
+		}
+		if len(w.Value) > most {
+			d.fail("invalid-value", of(w), "", "the name of an ipset has at most %d bytes", most)
+			return
+		}
+		f.IPSets = append(f.IPSets, w.Value)
+	}
+}
+
+func firewallTable(d *decoder, n *Node) {
+	f := &d.cfg.Global.Firewall
+	f.Table, f.TablePriority = "keepalived", -1
+	if len(n.Words) > 1 {
+		f.Table = n.Words[1].Value
+	}
+}
+
+func firewallIPVSTable(d *decoder, n *Node) {
+	f := &d.cfg.Global.Firewall
+	f.IPVSTable, f.IPVSPriority = "keepalived_ipvs", -1
+	if f.IPVSMark == 0 {
+		f.IPVSMark = 1000
+	}
+	if len(n.Words) > 1 {
+		f.IPVSTable = n.Words[1].Value
+	}
+}
