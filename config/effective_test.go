@@ -102,7 +102,7 @@ global_defs {
     vrrp_strict off
     script_user nobody
     checker_log_all_failures
-    notification_email_from root@example.org
+    process_names
 }
 vrrp_script chk {
     script "/bin/true 'a b' \"c\" #d"
@@ -123,7 +123,7 @@ vrrp_instance VI_1 {
         auth_type PASS
         auth_pass a\#b
     }
-    use_vmac
+    debug 3
     unknown 5
 }
 virtual_server ${NET}.10 80 {
