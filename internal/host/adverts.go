@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
@@ -36,6 +37,14 @@ type AdvertKey struct {
 	IPv6      bool
 	// Group is the multicast group; the zero Addr makes the socket a unicast one.
 	Group netip.Addr
+	// From, where it is set, has the socket hear nothing but frames from this
+	// Ethernet address. A virtual router with a VMAC has two sockets: the one of
+	// the base link, shared with the others there, and one of the VMAC with From
+	// its own address. It sends by the latter; and a peer's adverts from the same
+	// address come in there and nowhere else, because the kernel takes such a frame
+	// for its macvlan's, while all others come in on the base. With an ipvlan, From
+	// is its address too, and nothing comes in.
+	From MAC
 }
 
 // String names the socket for people: "eth0 224.0.0.18", "eth0 unicast IPv6".
@@ -159,6 +168,11 @@ func advertOptions(fd int, key AdvertKey) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, advertBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, advertBuffer)
 	}
+	if key.From != (MAC{}) {
+		if err := attachFilter(fd, fromFilter(key.From)); err != nil {
+			return err
+		}
+	}
 	// Interactive priority, so that a loaded queue sends adverts first.
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, 6)
 	if key.IPv6 {
@@ -178,6 +192,20 @@ func advertOptions(fd int, key AdvertKey) error {
 		return fmt.Errorf("own IP header: %w", err)
 	}
 	return nil
+}
+
+// fromFilter accepts packets whose frames are from mac. They begin with the IP
+// header; the kernel gives the frame's at an offset of its own.
+func fromFilter(mac MAC) []bpf.Instruction {
+	const linkLayer = 0xffe00000 // SKF_LL_OFF
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: linkLayer + offsetSource, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: binary.BigEndian.Uint32(mac[:]), SkipFalse: 3},
+		bpf.LoadAbsolute{Off: linkLayer + offsetSource + 4, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(binary.BigEndian.Uint16(mac[4:])), SkipFalse: 1},
+		bpf.RetConstant{Val: 0xffff},
+		bpf.RetConstant{Val: 0},
+	}
 }
 
 // join sets the options that x/net knows, and joins the group.

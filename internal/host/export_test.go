@@ -6,4 +6,5 @@ var (
 	TestAddressTable = testAddressTable
 	TestRouteTable   = testRouteTable
 	TestRuleTable    = testRuleTable
+	TestVirtualLinks = testLinkTable
 )

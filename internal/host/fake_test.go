@@ -65,3 +65,12 @@ func TestFakeRuleTable(t *testing.T) {
 		t.Errorf("%d rules, want the foreign one", n)
 	}
 }
+
+func TestFakeLinkTable(t *testing.T) {
+	fake := hosttest.NewLinks(host.VirtualLink{Name: "v0", Kind: "veth"}, host.VirtualLink{Name: "w0", Kind: "veth"})
+	host.TestVirtualLinks(t, fake, func(name string) {
+		if !fake.Lose(host.VirtualLink{Name: name}) {
+			t.Errorf("%s was not there to be lost", name)
+		}
+	})
+}

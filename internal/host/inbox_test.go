@@ -96,13 +96,13 @@ func TestAdvertKeyCheck(t *testing.T) {
 		key AdvertKey
 		ok  bool
 	}{
-		{AdvertKey{"v0", 3, false, group4}, true},
-		{AdvertKey{"v0", 3, true, group6}, true},
+		{AdvertKey{"v0", 3, false, group4, MAC{}}, true},
+		{AdvertKey{"v0", 3, true, group6, MAC{}}, true},
 		{AdvertKey{Interface: "v0", Index: 3}, true},
 		{AdvertKey{IPv6: true}, true},
-		{AdvertKey{"v0", 3, true, group4}, false},
-		{AdvertKey{"v0", 3, false, group6}, false},
-		{AdvertKey{"v0", 3, false, netip.MustParseAddr("192.0.2.1")}, false},
+		{AdvertKey{"v0", 3, true, group4, MAC{}}, false},
+		{AdvertKey{"v0", 3, false, group6, MAC{}}, false},
+		{AdvertKey{"v0", 3, false, netip.MustParseAddr("192.0.2.1"), MAC{}}, false},
 		{AdvertKey{Group: group4}, false},
 		{AdvertKey{Interface: "v0"}, false},
 		{AdvertKey{Index: 3}, false},

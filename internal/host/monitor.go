@@ -100,7 +100,7 @@ func (m *Monitor) session(ctx context.Context, handler func(Event), first *bool)
 		return err
 	}
 	defer conn.close()
-	if err := conn.hear(monitorFilter, monitorGroups[:]...); err != nil {
+	if err := conn.hear(monitorFilter(), monitorGroups[:]...); err != nil {
 		return err
 	}
 	if m.opened != nil {

@@ -33,6 +33,11 @@ type Contents struct {
 	// through us.
 	Routes []Route `json:"routes,omitempty"`
 	Rules  []Rule  `json:"rules,omitempty"`
+	// Links are those that are, or may be, on the host through us.
+	Links []VirtualLink `json:"links,omitempty"`
+	// Sysctls are the settings that are, or may be, changed, with what they were
+	// before.
+	Sysctls []SavedSysctl `json:"sysctls,omitempty"`
 	// Services are those that are, or may be, in the IPVS table through us.
 	Services []ipvs.ServiceKey `json:"services,omitempty"`
 	// Instances is the state of each instance, by name.

@@ -32,8 +32,10 @@ func testContents() Contents {
 			{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Interface: "v0", Label: "v0:1", Broadcast: netip.MustParseAddr("192.0.2.255")},
 			{Prefix: netip.MustParsePrefix("2001:db8::1/128"), Interface: "v1", Flags: 2, Deprecated: true},
 		},
-		Routes: []Route{fullRoute(), {Destination: netip.MustParsePrefix("::/0"), NextHops: []NextHop{{Weight: 3}}}},
-		Rules:  ruleOptions(),
+		Routes:  []Route{fullRoute(), {Destination: netip.MustParsePrefix("::/0"), NextHops: []NextHop{{Weight: 3}}}},
+		Rules:   ruleOptions(),
+		Links:   []VirtualLink{{Name: "vrrp.51", Parent: "v0", Kind: Macvlan, Mode: Private, MAC: VirtualMAC(51, false), IPv4: true}},
+		Sysctls: []SavedSysctl{{"net/ipv4/conf/v0/arp_ignore", "0", "1"}},
 		Services: []ipvs.ServiceKey{
 			{Protocol: 6, Addr: netip.MustParseAddr("192.0.2.10"), Port: 80},
 			{FWMark: 7, IPv6: true},

@@ -64,18 +64,10 @@ func (c *rtnl) strict() {
 
 // hear has the kernel tell of what happens in the groups (RTNLGRP_*), as far as
 // the filter lets it through.
-func (c *rtnl) hear(filter func() []bpf.Instruction, groups ...int) error {
-	program, err := bpf.Assemble(filter())
-	if err != nil {
-		return fmt.Errorf("assemble filter: %w", err)
-	}
-	code := make([]unix.SockFilter, 0, len(program))
-	for _, p := range program {
-		code = append(code, unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K})
-	}
+func (c *rtnl) hear(filter []bpf.Instruction, groups ...int) error {
+	var err error
 	cerr := c.raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-			&unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
+		err = attachFilter(int(fd), filter)
 		for _, g := range groups {
 			if err == nil {
 				err = unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g)
@@ -84,6 +76,23 @@ func (c *rtnl) hear(filter func() []bpf.Instruction, groups ...int) error {
 	})
 	if err := errors.Join(cerr, err); err != nil {
 		return fmt.Errorf("hear the kernel's notifications: %w", err)
+	}
+	return nil
+}
+
+// attachFilter has the kernel drop what a filter rejects before a socket sees it.
+func attachFilter(fd int, filter []bpf.Instruction) error {
+	program, err := bpf.Assemble(filter)
+	if err != nil {
+		return fmt.Errorf("assemble filter: %w", err)
+	}
+	code := make([]unix.SockFilter, 0, len(program))
+	for _, p := range program {
+		code = append(code, unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K})
+	}
+	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
+	if err != nil {
+		return fmt.Errorf("attach filter: %w", err)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ type table[T, C any] struct {
 	held    []entry[T]
 	refuse  func(C) error
 	batches [][]C
+	// check, where set, gives the error with which a change fails by itself.
+	check func(C) error
 	// same says that two are one and the same to the kernel.
 	same func(a, b T) bool
 }
@@ -67,6 +69,19 @@ func (t *table[T, C]) All() []T { return t.list(func(entry[T]) bool { return tru
 // Close implements the tables of package host.
 func (t *table[T, C]) Close() error { return nil }
 
+// refusal is why a change fails, nil where it does not.
+func (t *table[T, C]) refusal(c C) error {
+	for _, why := range []func(C) error{t.refuse, t.check} {
+		if why == nil {
+			continue
+		}
+		if err := why(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t *table[T, C]) list(keep func(entry[T]) bool) []T {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,11 +102,9 @@ func (t *table[T, C]) apply(changes []C, split func(C) (host.Op, T), failed func
 	t.batches = append(t.batches, slices.Clone(changes))
 	var errs []error
 	for _, c := range changes {
-		if t.refuse != nil {
-			if err := t.refuse(c); err != nil {
-				errs = append(errs, failed(c, err))
-				continue
-			}
+		if err := t.refusal(c); err != nil {
+			errs = append(errs, failed(c, err))
+			continue
 		}
 		op, thing := split(c)
 		switch {
