@@ -35,6 +35,7 @@ func (r *Router) wantMastership(cause Cause, served bool) {
 // takeOver begins to become master, as wanted.
 func (r *Router) takeOver() {
 	w := r.want
+	r.ownAgain()
 	r.leaveElection()
 	r.startupUntil = time.Time{}
 	r.acquiring = acquiring{on: true, cause: w.cause}
@@ -74,6 +75,7 @@ func (r *Router) receiveAcquiring(p *Packet, from netip.Addr) {
 			r.sendAdvert()
 		}
 	case r.adverting() && r.better(p.Priority, from), !r.adverting() && r.accepts(p.Priority):
+		r.reduce(p, from)
 		r.abandon(Cause{CauseHigher, fmt.Sprintf("%v priority %d is master", from, p.Priority)})
 		r.follow(p, from)
 	case r.adverting() && !r.cfg.LowerPrioNoAdvert:

@@ -152,6 +152,7 @@ func TestAHDrops(t *testing.T) {
 		{"nothing behind the header", func(v *ahVector) { v.b = v.b[:ahLen] }, DropLength},
 		{"TTL", func(v *ahVector) { v.meta.TTL = 254 }, DropTTL},
 		{"version", func(v *ahVector) { v.b[ahLen] = 0x41 }, DropVersion},
+		{"version 3, which has no such header", func(v *ahVector) { v.b[ahLen] = 0x31 }, DropChecksum},
 		{"authentication type 0", func(v *ahVector) { v.b[ahLen+4] = 0 }, DropAuthMismatch},
 		{"authentication type 7", func(v *ahVector) { v.b[ahLen+4] = 7 }, DropAuthType},
 		{"next header", func(v *ahVector) { v.b[0] = 6 }, DropAuthFailed},

@@ -19,8 +19,9 @@ type Config struct {
 	IPv6 bool `json:"ipv6,omitempty"`
 	// Priority is the configured priority, 1 to 255; 255 is the address owner.
 	Priority uint8 `json:"priority"`
-	// StateMaster is true for "state MASTER". Below priority 255 it changes
-	// nothing here: preemption is resolved before (Preempt, PreemptDelay).
+	// StateMaster is true for "state MASTER": the address owner starts as master.
+	// Below priority 255 it changes nothing here: preemption is resolved before
+	// (Preempt, PreemptDelay).
 	StateMaster bool `json:"state_master,omitempty"`
 	// AdvertInterval is the time between our adverts: 10 ms to 40.95 s in steps
 	// of 10 ms for version 3, whole seconds to 255 s for version 2.
@@ -64,6 +65,11 @@ type Config struct {
 	// SkipCheckAddresses skips the comparison of address lists while the same
 	// master goes on advertising.
 	SkipCheckAddresses bool `json:"skip_check_addresses,omitempty"`
+	// OldUnicastChecksum says when Packet.OldChecksum is used.
+	OldUnicastChecksum OldChecksumMode `json:"old_unicast_checksum,omitempty"`
+	// TimerExpiredBackup makes a backup of a master that was kept from running for
+	// so long that a backup of this priority must have taken over; zero does not.
+	TimerExpiredBackup uint8 `json:"timer_expired_backup,omitempty"`
 	// ChecksumV2Style sends version 3 IPv4 adverts without the pseudo header in
 	// the checksum and accepts any checksum in them.
 	ChecksumV2Style bool `json:"checksum_v2_style,omitempty"`
@@ -96,6 +102,17 @@ const (
 	AuthNone     AuthType = 0
 	AuthPassword AuthType = 1
 	AuthAH       AuthType = 2
+)
+
+// OldChecksumMode says which checksum unicast adverts of version 3 over IPv4 have.
+type OldChecksumMode string
+
+// The modes: auto sends the old one as soon as one was heard, on always. Both
+// accept either; never sends and accepts the right one only.
+const (
+	OldChecksumAuto  OldChecksumMode = ""
+	OldChecksumOn    OldChecksumMode = "on"
+	OldChecksumNever OldChecksumMode = "never"
 )
 
 // HMAC is keepalived's auth_hmac: a signature behind each advert.

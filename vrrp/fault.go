@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ func (r *Router) enterFault(cause Cause) {
 		return
 	}
 	r.leaveElection()
+	r.ownAgain()
 	r.startupUntil = time.Time{}
 	r.gaveUp = false
 	r.setState(Failed, cause)
@@ -86,6 +88,10 @@ func (r *Router) recover(cause Cause) {
 		adverts = 1
 	}
 	r.enterBackup(cause, r.now, adverts)
+	if len(r.cfg.Peers) > 0 {
+		// Unicast peers send to our own address, which may have been elsewhere.
+		r.announce([]netip.Addr{r.link.Source}, 1)
+	}
 }
 
 // faulty is whether any reason for FAULT is in force.

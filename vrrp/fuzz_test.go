@@ -38,9 +38,12 @@ func fuzzGroup(b byte) *Group {
 		c.Version = 2 + b>>3&1
 		c.HigherPrioSendAdvert = b&16 > 0
 		c.OwnerIgnoreAdverts = b&32 > 0
+		if !c.Preempt {
+			c.TimerExpiredBackup = b &^ 1
+		}
 		c.StartupDelay = time.Duration(b&64) * 10 * time.Millisecond
 		if b&128 > 0 {
-			c.Priority = 255
+			c.Priority, c.StateMaster = 255, true
 		}
 		c.Announcements = Announcements{Repeat: 1, Delay: time.Second, Refresh: time.Second, LowerPrioRepeat: 1, LowerPrioDelay: time.Second}
 	})

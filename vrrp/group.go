@@ -102,6 +102,11 @@ func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOut
 		m.now = now
 	}
 	before, all := len(out), in.Member == ""
+	for _, m := range g.members {
+		if m.due(m.advertAt) && m.late() {
+			out = g.deliver(now, m, TimerFired{}, out) // before another leaves to its new master
+		}
+	}
 	switch x := in.Input.(type) {
 	case Command:
 		return g.report(before, g.settle(now, g.command(now, x, out)))

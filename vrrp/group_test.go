@@ -290,7 +290,7 @@ func TestGroupShutdown(t *testing.T) {
 
 // An owner in a group waits as backup for the rest.
 func TestGroupOwnerWaits(t *testing.T) {
-	g := pair(func(a, _ *Config) { a.Priority = 255 })
+	g := pair(func(a, _ *Config) { a.Priority, a.StateMaster = 255, true })
 	playGroup(t, g, []groupStep{
 		{"0s", "A", up, ""},
 		{"0s", "B", up, ""},
@@ -331,6 +331,15 @@ func TestGroupAnnouncesTogether(t *testing.T) {
 	g := pair(func(a, b *Config) { a.Announcements.LowerPrioRepeat, b.Announcements.LowerPrioRepeat = 2, 3 })
 	playGroup(t, g, groupMaster(
 		groupStep{"5s", "B", to(g, "B", low, 50), "B lower-priority-master; B advert 100; B announce 11 x3; A announce 10 x2"},
+	))
+}
+
+// Members that were late step back together, and none makes an offer.
+func TestGroupIsLateTogether(t *testing.T) {
+	g := pair(func(a, b *Config) { a.TimerExpiredBackup, b.TimerExpiredBackup = 254, 254 })
+	playGroup(t, g, groupMaster(
+		groupStep{"9s", "B", to(g, "B", low, 50), "A release 10; A MASTER>BACKUP timer-expired; " +
+			"B release 11; B MASTER>BACKUP timer-expired; B lower-priority-master; G MASTER>BACKUP timer-expired"},
 	))
 }
 

@@ -279,6 +279,7 @@ func (h handover) taken() string {
 // rollBack stays master: hosts and peers are told so at once.
 func (r *Router) rollBack(why string) {
 	r.handover = handover{}
+	r.ownAgain()
 	r.masterInterval = r.cfg.AdvertInterval
 	r.sendAdvert()
 	r.announceAll()

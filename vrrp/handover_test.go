@@ -303,7 +303,7 @@ func TestHold(t *testing.T) {
 		step{"7.1s", Command{Kind: Failover}, "done; hold-ended; priority 100>254; priority-forced; acquire 10,11"},
 	))
 	t.Run("an owner that starts or recovers held is backup as well", func(t *testing.T) {
-		play(t, with(func(c *Config) { c.Priority = 255 }), []step{
+		play(t, with(func(c *Config) { c.Priority, c.StateMaster = 255, true }), []step{
 			{"0s", up, ""},
 			{"0s", Start{Hold: true}, "hold; INIT>BACKUP start"},
 			{"0s", nil, "3.99609375s"},
@@ -313,7 +313,7 @@ func TestHold(t *testing.T) {
 		})
 	})
 	t.Run("an owner holds too", func(t *testing.T) {
-		owner := with(func(c *Config) { c.Priority = 255; c.OwnerIgnoreAdverts = true })
+		owner := with(func(c *Config) { c.Priority, c.StateMaster, c.OwnerIgnoreAdverts = 255, true, true })
 		play(t, owner, []step{
 			{"0s", up, ""},
 			{"0s", Start{}, "advert 255; acquire 10,11"},

@@ -206,6 +206,7 @@ const (
 	NoticeHoldEnded     NoticeKind = "hold-ended"
 	NoticeForced        NoticeKind = "priority-forced"
 	NoticeForcedEnded   NoticeKind = "priority-forced-ended"
+	NoticeTwoOwners     NoticeKind = "two-owners"
 )
 
 // CommandDone answers a Command: Err is empty where it was taken up, else it
@@ -268,6 +269,7 @@ const (
 	CauseCommand     CauseKind = "command"
 	CauseShutdown    CauseKind = "shutdown"
 	CauseReconfigure CauseKind = "reconfigure"
+	CauseLate        CauseKind = "timer-expired"
 )
 
 // Status is a router's state at a moment, for people and programs.

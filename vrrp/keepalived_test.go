@@ -62,6 +62,11 @@ func TestStateMasterStartsAsBackup(t *testing.T) {
 	play(t, with(func(c *Config) { c.StateMaster = true }), asBackup(step{"0s", nil, "3.609375s"}))
 }
 
+// Start-up: an owner that is configured as state BACKUP waits like any backup.
+func TestOwnerInStateBackup(t *testing.T) {
+	play(t, with(func(c *Config) { c.Priority = 255 }), asBackup(step{"0s", nil, "3.00390625s"}))
+}
+
 // Start-up: vrrp_startup_delay holds the timers back and ignores adverts.
 func TestStartupDelay(t *testing.T) {
 	cfg := with(func(c *Config) { c.StartupDelay = 10 * time.Second })
@@ -77,7 +82,7 @@ func TestStartupDelay(t *testing.T) {
 		step{"11s", Fault{Cause: "script"}, "FAULT>BACKUP recovered"},
 		step{"0s", nil, "14.609375s"},
 	))
-	cfg.Priority = 255
+	cfg.Priority, cfg.StateMaster = 255, true
 	play(t, cfg, asBackup(step{"10s", fire, "advert 255; acquire 10,11"}))
 }
 
@@ -137,6 +142,21 @@ func TestPreemptDelay(t *testing.T) {
 		step{"7s", from(high, 100), ""},
 		step{"8s", from(low, 50), ""},
 		step{"0s", nil, "11.609375s"},
+	))
+}
+
+// In BACKUP: preempt_delay begins anew with each time in BACKUP.
+func TestPreemptDelayIsForgottenAsMaster(t *testing.T) {
+	play(t, with(func(c *Config) { c.PreemptDelay = 5 * time.Second }), asBackup(
+		step{"1s", from(low, 50), ""},
+		step{"4.609375s", fire, "advert 100; acquire 10,11"},
+		step{"4.7s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+		step{"5s", from(low, 150), ""},
+		step{"6s", from(low, 150), "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"7s", from(low, 50), ""}, // the first of this time: tolerated for 5 s
+		step{"0s", nil, "10.609375s"},
+		step{"10.6s", from(low, 50), ""},
+		step{"12s", from(low, 50), "lower-priority-master"},
 	))
 }
 
@@ -264,24 +284,40 @@ func TestOwnAdvert(t *testing.T) {
 	))
 }
 
-// Two owners: the higher address stays, as RFC 9568 has it for any priority.
+// Two owners: the higher address stays, as RFC 9568 has it for any priority; the
+// other says what is wrong, and goes by 254 until the first is gone. (keepalived
+// lets both be master for some adverts more.)
 func TestTwoOwners(t *testing.T) {
-	cfg := with(func(c *Config) { c.Priority = 255 })
+	cfg := with(func(c *Config) { c.Priority, c.StateMaster = 255, true })
+	owner := func(peer netip.Addr) Advert { return fromLike(cfg, peer, 255) }
 	script := []step{
 		{"0s", up, ""},
 		{"0s", Start{}, "advert 255; acquire 10,11"},
 		{"0s", Acquired{}, "announce 10,11 x5; INIT>MASTER start"},
 	}
 	play(t, cfg, append(script[:3:3],
-		step{"0.5s", fromLike(cfg, low, 255), "lower-priority-master; advert 255"}))
+		step{"0.5s", owner(low), "two-owners; lower-priority-master; advert 255"},
+		step{"0.6s", owner(low), "lower-priority-master; advert 255"}))
+	reduced := append(script[:3:3],
+		step{"0.5s", owner(high), "two-owners; priority 255>254"},
+		step{"1.5s", owner(high), "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"2s", owner(high), ""},
+		step{"0s", nil, "5.0078125s"})
+	play(t, cfg, append(reduced[:len(reduced):len(reduced)],
+		step{"5.0078125s", fire, "priority 254>255; advert 255; acquire 10,11"}))
+	play(t, cfg, append(reduced[:len(reduced):len(reduced)],
+		step{"3s", LinkState{}, "priority 254>255; BACKUP>FAULT link"}))
+	play(t, cfg, append(reduced[:len(reduced):len(reduced)],
+		step{"3s", Reconfigure{plain()}, "priority 254>100"},
+		step{"3s", Reconfigure{cfg}, "priority 100>255"}))
 	play(t, cfg, append(script[:3:3],
-		step{"0.5s", fromLike(cfg, high, 255), ""},
-		step{"1.5s", fromLike(cfg, high, 255), "release 10,11; MASTER>BACKUP higher-priority"},
-		step{"2s", fromLike(cfg, high, 255), ""},
-		step{"0s", nil, "5.00390625s"}))
+		step{"0.5s", owner(high), "two-owners; priority 255>254"},
+		step{"3.5s", fire, "priority 254>255; advert 255; announce 10,11 x5; offer-rolled-back"}))
+	play(t, cfg, append(script[:2:2],
+		step{"0s", owner(high), "two-owners; priority 255>254; release 10,11; INIT>BACKUP higher-priority"}))
 	cfg.OwnerIgnoreAdverts = true
 	play(t, cfg, append(script[:3:3],
-		step{"0.5s", fromLike(cfg, high, 255), "drop owner-ignores"}))
+		step{"0.5s", owner(high), "drop owner-ignores"}))
 }
 
 // keepalived restarts a master's advert timer with every packet, so that a stream
@@ -301,6 +337,84 @@ func TestFloodDoesNotDelayAdverts(t *testing.T) {
 	if adverts != 10 {
 		t.Errorf("%d adverts in ten seconds, want 10", adverts)
 	}
+}
+
+// timer_expired_backup: a master that was kept from running until a backup of that
+// priority must have taken over leaves the addresses to it, without priority 0.
+func TestTimerExpiredBackup(t *testing.T) {
+	cfg := with(func(c *Config) { c.Preempt = false; c.TimerExpiredBackup = 200 })
+	play(t, cfg, asMaster(
+		step{"4.609375s", fire, "advert 100"},
+		step{"7.8s", fire, "advert 100"}, // 3.19 s after the last
+		step{"0s", nil, "8.8s"},
+		step{"11.018s", fire, "advert 100"}, // 3.218 s, and the skew of 200 is 56/256 s
+		step{"14.24s", fire, "release 10,11; MASTER>BACKUP timer-expired"},
+		step{"0s", nil, "17.849375s"},
+		step{"14.3s", from(low, 50), ""},
+	))
+	play(t, cfg, asMaster(
+		step{"9s", from(low, 50), "release 10,11; MASTER>BACKUP timer-expired"},
+		step{"0s", nil, "12.609375s"},
+	))
+	play(t, with(func(c *Config) { c.Preempt = false }), asMaster(
+		step{"60s", fire, "advert 100"},
+	))
+	play(t, cfg, asMaster( // what we gave out of our hands is not late
+		step{"4.609375s", fire, "advert 100"},
+		step{"5s", Command{Kind: Switchover}, "done; advert 0; offer"},
+		step{"20s", fire, "advert 100; announce 10,11 x5; offer-rolled-back"},
+	))
+}
+
+// Unicast: old_unicast_checksum sends the old checksum, or neither sends nor takes
+// it; without the keyword it follows the peer (TestOldChecksumIsAnswered).
+func TestOldUnicastChecksum(t *testing.T) {
+	for _, c := range []struct {
+		mode  OldChecksumMode
+		peers []Peer
+		heard string // of an advert with the old checksum
+		sent  bool
+	}{
+		{OldChecksumOn, []Peer{{Addr: low}}, "", true},
+		{OldChecksumOn, nil, "", false},
+		{OldChecksumNever, []Peer{{Addr: low}}, "drop checksum", false},
+	} {
+		cfg := with(func(x *Config) { x.Peers, x.OldUnicastChecksum = c.peers, c.mode })
+		r := play(t, cfg, asBackup())
+		if out := r.Step(epoch.Add(4e9), fire, nil); out[0].(SendAdvert).Packet.OldChecksum != c.sent {
+			t.Errorf("%q with %d peers sends the old checksum: %v, want %v", c.mode, len(c.peers), !c.sent, c.sent)
+		}
+		if len(c.peers) > 0 {
+			old := from(low, 150)
+			old.Packet.OldChecksum = true
+			play(t, cfg, asBackup(step{"1s", old, c.heard}))
+		}
+	}
+}
+
+// Unicast: on leaving FAULT our own address is announced, for that is where peers
+// send to.
+func TestUnicastAnnouncesItselfAfterFault(t *testing.T) {
+	play(t, with(func(c *Config) { c.Peers = []Peer{{Addr: low}} }), asBackup(
+		step{"1s", LinkState{}, "BACKUP>FAULT link"},
+		step{"2s", up, "FAULT>BACKUP recovered; announce 5 x1"},
+	))
+}
+
+// Strict mode is nothing of its own here: it is configured as lower_prio_no_advert,
+// no garp_lower_prio_repeat, no preempt_delay and, of an owner, owner_ignore_adverts.
+func TestStrictMode(t *testing.T) {
+	strict := func(c *Config) { c.LowerPrioNoAdvert = true }
+	play(t, with(strict), asMaster(
+		step{"4.2s", from(low, 50), "lower-priority-master"},
+		step{"4.609375s", fire, "advert 100"},
+	))
+	play(t, with(func(c *Config) { strict(c); c.Priority, c.StateMaster, c.OwnerIgnoreAdverts = 255, true, true }), []step{
+		{"0s", up, ""},
+		{"0s", Start{}, "advert 255; acquire 10,11"},
+		{"0s", Acquired{}, "announce 10,11 x5; INIT>MASTER start"},
+		{"0.5s", from(high, 255), "drop owner-ignores"},
+	})
 }
 
 // Becoming MASTER: a burst at once, one after garp_master_delay, then one each
@@ -377,7 +491,7 @@ func TestFaultAndRecovery(t *testing.T) {
 		{"0s", nil, "9.609375s"},
 	})
 	t.Run("an owner waits for one advert and the skew", func(t *testing.T) {
-		play(t, with(func(c *Config) { c.Priority = 255 }), []step{
+		play(t, with(func(c *Config) { c.Priority, c.StateMaster = 255, true }), []step{
 			{"0s", LinkState{Source: us}, ""},
 			{"0s", Start{}, "INIT>FAULT link"},
 			{"1s", up, "FAULT>BACKUP recovered"},
@@ -454,7 +568,7 @@ func TestReconfigurePriority(t *testing.T) {
 		step{"1s", Priority{Effective: 80}, "priority 100>80"},
 		step{"1s", Reconfigure{with(func(c *Config) { c.Priority = 120 })}, "priority 80>100"},
 		step{"0s", nil, "3.609375s"},
-		step{"1s", Reconfigure{with(func(c *Config) { c.Priority = 255 })}, "priority 100>255"},
+		step{"1s", Reconfigure{with(func(c *Config) { c.Priority, c.StateMaster = 255, true })}, "priority 100>255"},
 	))
 	if got := r.Config().Priority; got != 255 {
 		t.Errorf("priority %d, want 255", got)

@@ -19,6 +19,7 @@ func (r *Router) receiveMaster(p *Packet, from netip.Addr) {
 	case r.better(p.Priority, from):
 		// "If the Priority in the ADVERTISEMENT is greater than the local Priority,
 		// or equal and the primary IPvX address of the sender is greater": we yield.
+		r.reduce(p, from)
 		if r.cfg.HigherPrioSendAdvert {
 			r.sendAdvert()
 		}
@@ -32,6 +33,7 @@ func (r *Router) receiveMaster(p *Packet, from netip.Addr) {
 // assert answers a worse master: it must hear us, and hosts that listened to it
 // must be told where the addresses are.
 func (r *Router) assert(p *Packet, from netip.Addr) {
+	r.noticeTwoOwners(p, from)
 	r.emit(Noticed{Kind: NoticeLowerPriority, Peer: from,
 		Detail: fmt.Sprintf("advert from %v with lower priority %d, ours %d: forcing a new election", from, p.Priority, r.priority())})
 	if !r.cfg.LowerPrioNoAdvert {
@@ -39,6 +41,53 @@ func (r *Router) assert(p *Packet, from netip.Addr) {
 	}
 	r.lowerHeard = true
 	r.announceLower()
+}
+
+// noticeTwoOwners tells of another owner, which there must not be (RFC 9568 5.2.4:
+// 255 is "the router that owns the IPvX address").
+func (r *Router) noticeTwoOwners(p *Packet, from netip.Addr) {
+	if p.Priority == ownerPriority && r.priority() == ownerPriority {
+		r.noticeOnce(Noticed{Kind: NoticeTwoOwners, Peer: from,
+			Detail: fmt.Sprintf("%v has priority 255 as we have: only one may be configured as address owner", from)})
+	}
+}
+
+// reduce has an owner that leaves to another one go by priority 254, as keepalived
+// does, until that is gone.
+func (r *Router) reduce(p *Packet, from netip.Addr) {
+	r.noticeTwoOwners(p, from)
+	if p.Priority == ownerPriority && r.priority() == ownerPriority {
+		r.changePriority("another address owner", func() { r.reduced = true })
+	}
+}
+
+// ownAgain ends what reduce began.
+func (r *Router) ownAgain() {
+	if r.reduced {
+		r.changePriority("the other address owner is gone", func() { r.reduced = false })
+	}
+}
+
+// late is whether our advert is overdue for so long that somebody else must have
+// taken over, where the configuration says that he shall keep it then.
+func (r *Router) late() bool {
+	other := r.cfg.TimerExpiredBackup
+	if other == 0 || r.state != Master {
+		return false
+	}
+	last := r.advertAt.Add(-r.cfg.AdvertInterval)
+	return r.now.Sub(last) > time.Duration(r.cfg.DownTimerAdverts)*r.cfg.AdvertInterval+r.skewOf(other)
+}
+
+// stepBack makes a backup of a master that was late. Priority 0 would only have the
+// new master answer.
+func (r *Router) stepBack() {
+	silence := r.now.Sub(r.advertAt.Add(-r.cfg.AdvertInterval))
+	r.releaseAll()
+	r.clearMastership()
+	r.gaveUp = true
+	r.enterBackup(Cause{CauseLate, fmt.Sprintf("kept from running for %v: a backup must have taken over", seconds(silence))},
+		r.now, r.cfg.DownTimerAdverts)
 }
 
 // clearMastership stops all that only a master does. The addresses are released

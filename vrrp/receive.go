@@ -63,6 +63,9 @@ func (r *Router) check(in *Advert, from netip.Addr) (Reason, string) {
 			return reason, detail
 		}
 	}
+	if p.OldChecksum && r.cfg.OldUnicastChecksum == OldChecksumNever {
+		return DropChecksum, "the checksum of a packet to 224.0.0.18"
+	}
 	if to := in.Destination; to.IsValid() && to.IsMulticast() == (len(r.cfg.Peers) > 0) {
 		return DropMode, fmt.Sprintf("sent to %v, we are %s", to, map[bool]string{true: "unicast", false: "multicast"}[len(r.cfg.Peers) > 0])
 	}

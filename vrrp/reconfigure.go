@@ -13,6 +13,7 @@ func (r *Router) reconfigure(in Reconfigure) {
 	cfg := in.Config.clone()
 	r.changePriority("configuration", func() {
 		r.cfg = cfg
+		r.reduced = r.reduced && cfg.Priority == ownerPriority
 		if cfg.Priority != old.Priority {
 			// The trackers' contributions stay; the caller's next Priority has the last word.
 			r.tracked = EffectivePriority(cfg.Priority, int(r.tracked)-int(old.Priority))

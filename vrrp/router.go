@@ -46,6 +46,7 @@ type Router struct {
 	tracked uint8 // effective priority as the trackers have it
 	hold    bool
 	forced  bool
+	reduced bool // an owner that left to another owner
 
 	// The election, as a backup sees it.
 	masterInterval time.Duration // Active_Adver_Interval (RFC 9568 6.1)
@@ -83,7 +84,7 @@ type Router struct {
 	grouped       bool
 	groupWindow   time.Duration // the longest answerWindow of the members
 	groupAnswered bool          // another member's peer has taken over
-	gaveUp        bool          // became backup by handing over
+	gaveUp        bool          // became backup by handing over, or by being late
 	lowerHeard    bool          // a worse master was heard in this Step
 
 	// During Step.
@@ -156,7 +157,11 @@ func (r *Router) handle(in Input) {
 	if r.stopped {
 		return
 	}
-	if r.due(r.advertAt) {
+	switch {
+	case !r.due(r.advertAt):
+	case r.late():
+		r.stepBack()
+	default:
 		r.sendDueAdvert()
 	}
 	switch in := in.(type) {
@@ -205,6 +210,8 @@ func (r *Router) setState(to State, cause Cause) {
 // priority is the effective priority: what our adverts carry.
 func (r *Router) priority() uint8 {
 	switch {
+	case r.cfg.Priority == ownerPriority && r.reduced:
+		return ownerPriority - 1
 	case r.cfg.Priority == ownerPriority:
 		return ownerPriority
 	case r.forced:
@@ -244,7 +251,7 @@ func (r *Router) packet(priority uint8) Packet {
 		Priority:    priority,
 		Interval:    uint16(r.cfg.AdvertInterval / (10 * time.Millisecond)),
 		Addresses:   r.cfg.Addresses,
-		OldChecksum: r.oldChecksum,
+		OldChecksum: r.sendsOldChecksum(),
 	}
 	switch {
 	case p.Version != 2:
@@ -254,6 +261,19 @@ func (r *Router) packet(priority uint8) Packet {
 		p.Auth.Type = r.cfg.Auth.Type // of AH the password is a key, and stays here
 	}
 	return p
+}
+
+// sendsOldChecksum is whether our adverts have the old checksum, which unicast alone
+// ever had.
+func (r *Router) sendsOldChecksum() bool {
+	switch r.cfg.OldUnicastChecksum {
+	case OldChecksumOn:
+		return r.cfg.Version == 3 && !r.cfg.IPv6 && len(r.cfg.Peers) > 0
+	case OldChecksumNever:
+		return false
+	default:
+		return r.oldChecksum
+	}
 }
 
 // sendAdvert sends our advert and sets Adver_Timer.

@@ -41,10 +41,11 @@ func (r *Router) resumes(in Start) bool {
 	return !r.hold && !in.LastAdvert.IsZero() && r.now.Sub(in.LastAdvert) < r.masterDown()
 }
 
-// stand begins to take part: the owner of the addresses as master at once, every
-// other as backup with a full timer, whatever state is configured.
+// stand begins to take part: the owner of the addresses as master at once, unless
+// it is configured as BACKUP; every other as backup with a full timer, whatever
+// state is configured.
 func (r *Router) stand() {
-	if r.cfg.Priority == ownerPriority && !r.hold {
+	if r.cfg.Priority == ownerPriority && r.cfg.StateMaster && !r.hold {
 		r.wantMastership(Cause{CauseStart, "owner of the addresses (priority 255)"}, false)
 		return
 	}

@@ -59,11 +59,16 @@ func (r *Router) skew() time.Duration {
 	if r.hold {
 		p = heldPriority
 	}
+	return r.skewOf(p)
+}
+
+// skewOf is Skew_Time of any priority.
+func (r *Router) skewOf(priority uint8) time.Duration {
 	unit := time.Second
 	if r.cfg.Version == 3 {
 		unit = r.masterInterval
 	}
-	return time.Duration(256-int(p)) * unit / 256
+	return time.Duration(256-int(priority)) * unit / 256
 }
 
 // masterDown is Active_Down_Interval (RFC 9568 6.1), with as many adverts as
