@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -54,9 +52,11 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 
 // create makes an instance; it starts when its link and trackers are known.
 func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *instance {
+	settings := desired.Router(cfg.Global, conf)
 	in := &instance{
 		id:      id,
-		router:  vrrp.NewRouter(desired.Router(cfg.Global, conf)),
+		router:  vrrp.NewRouter(settings),
+		auth:    vrrp.NewAuthenticator(settings),
 		stamp:   e.record.Stamp(id),
 		held:    map[netip.Addr]bool{},
 		stopped: make(chan struct{}),
@@ -75,7 +75,9 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	before, after := in.router.Config(), desired.Router(cfg.Global, conf)
 	in.configure(cfg, conf)
 	e.index.byName[conf.Name] = in
-	if !reflect.DeepEqual(before, after) {
+	changed := !reflect.DeepEqual(before, after)
+	if changed {
+		in.auth.Reconfigure(after)
 		e.step(now, in.group, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
 	}
 	if !reflect.DeepEqual(oldAll, in.all) {
@@ -84,7 +86,7 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	switch {
 	case old.Name != conf.Name:
 		return fmt.Sprintf("instance %s is now called %s", old.Name, conf.Name)
-	case !sameMeaning(old, conf) || !sameMeaning(oldTrackers, in.trackers) || !sameMeaning(before, after):
+	case changed || !sameInstance(old, conf) || !sameTrackers(oldTrackers, in.trackers):
 		return fmt.Sprintf("instance %s changed", conf.Name)
 	}
 	return ""
@@ -136,10 +138,12 @@ func (e *elector) regroup(now time.Time, cfg *config.Config, list []*instance) {
 	}
 }
 
-// sameMeaning compares settings apart from where in a file they stand, which is
-// what their JSON form leaves out.
-func sameMeaning(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+// sameInstance compares apart from where in a file something stands.
+func sameInstance(a, b *config.Instance) bool {
+	return config.Equal(&config.Config{Instances: []*config.Instance{a}}, &config.Config{Instances: []*config.Instance{b}})
+}
+
+func sameTrackers(a, b desired.Trackers) bool {
+	return sameInstance(&config.Instance{TrackScripts: a.Scripts, TrackInterfaces: a.Interfaces},
+		&config.Instance{TrackScripts: b.Scripts, TrackInterfaces: b.Interfaces})
 }

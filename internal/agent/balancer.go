@@ -54,7 +54,7 @@ func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []
 		keys = append(keys, desired.ServiceKey(vs))
 		if was := old[vs.Name]; was == nil {
 			changes = append(changes, fmt.Sprintf("virtual server %s added", vs.Name))
-		} else if !sameMeaning(was, vs) {
+		} else if !sameService(was, vs) {
 			changes = append(changes, fmt.Sprintf("virtual server %s changed", vs.Name))
 		}
 	}
@@ -209,4 +209,10 @@ func (b *balancer) repaired(changes []ipvs.Change) {
 		b.journal.Add(journal.Event{Area: journal.Checks, Kind: "ipvs-repaired", Level: journal.Warning,
 			Text: fmt.Sprintf("IPVS was changed by somebody else; put right: %s", c)})
 	}
+}
+
+// sameService compares apart from where in a file something stands.
+func sameService(a, b *config.VirtualServer) bool {
+	return config.Equal(&config.Config{VirtualServers: []*config.VirtualServer{a}},
+		&config.Config{VirtualServers: []*config.VirtualServer{b}})
 }

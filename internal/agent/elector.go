@@ -51,6 +51,8 @@ type elector struct {
 
 	out []vrrp.GroupOutput
 	buf []byte
+	// advert is the one at hand; its slices serve again.
+	advert vrrp.Advert
 	// unused is set when the router found the advert at hand of no use.
 	unused bool
 }
@@ -179,7 +181,7 @@ func (e *elector) step(now time.Time, g *vrrp.Group, input vrrp.GroupInput) {
 func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 	switch o := out.(type) {
 	case vrrp.SendAdvert:
-		e.send(in, o.Packet)
+		e.send(now, in, o.Packet)
 	case vrrp.Acquire:
 		for _, a := range o.Addresses {
 			in.held[a] = true
@@ -281,11 +283,12 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 
 // send puts an advert on the wire, once for the group or once for each peer. An
 // advert that cannot be sent is counted; the next one is tried in its turn.
-func (e *elector) send(in *instance, p vrrp.Packet) {
+func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 	if in.socket == nil || in.socket.conn == nil || !in.link.Source.IsValid() {
 		in.counters.SendErrors++
 		return
 	}
+	in.auth.Stamp(now)
 	if len(in.conf.Peers) == 0 {
 		e.sendTo(in, p, in.conf.Group, 255)
 	}
@@ -302,7 +305,7 @@ func (e *elector) send(in *instance, p vrrp.Packet) {
 }
 
 func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
-	b, err := p.Append(e.buf[:0], in.link.Source, dst, in.conf.ChecksumV2Style)
+	b, err := in.auth.Append(e.buf[:0], &p, in.link.Source, dst)
 	if err == nil {
 		e.buf = b
 		err = in.socket.conn.Send(in.link.Source, dst, ttl, b)

@@ -20,6 +20,7 @@ type instance struct {
 	conf   *config.Instance
 	router *vrrp.Router
 	group  *vrrp.Group
+	auth   *vrrp.Authenticator
 
 	socket *socket
 	stamp  *host.Stamp
@@ -77,7 +78,8 @@ func (in *instance) configure(cfg *config.Config, conf *config.Instance) {
 	in.trackers = desired.TrackersOf(cfg, conf)
 }
 
-// byLink sorts addresses by the interface that they live on.
+// byLink sorts addresses by the interface that they live on. One that is no
+// virtual address is the source of the adverts, on the instance's own interface.
 func (in *instance) byLink(addrs []netip.Addr) map[string][]netip.Addr {
 	on := map[netip.Addr]string{}
 	for _, a := range in.all {
@@ -85,7 +87,11 @@ func (in *instance) byLink(addrs []netip.Addr) map[string][]netip.Addr {
 	}
 	out := map[string][]netip.Addr{}
 	for _, a := range addrs {
-		out[on[a]] = append(out[on[a]], a)
+		name, virtual := on[a]
+		if !virtual {
+			name = in.conf.Interface
+		}
+		out[name] = append(out[name], a)
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
@@ -22,9 +21,8 @@ type socket struct {
 	key  host.AdvertKey
 	conn advertConn
 	err  error
-	// checksumV2Style is set while one of the users accepts such checksums.
-	checksumV2Style atomic.Bool
-	users           map[uint8]*instance // by VRID
+	// users are the instances by VRID.
+	users map[uint8]*instance
 }
 
 // watch is the watch for a peer's announcements on one link.
@@ -36,11 +34,8 @@ type watch struct {
 // received is a packet on its way from a socket to the loop.
 type received struct {
 	socket  *socket
-	unicast bool
-	vrid    uint8
-	known   bool
-	advert  vrrp.Advert
-	err     error
+	meta    vrrp.Meta
+	payload []byte
 }
 
 // hostEvent follows the host's links and addresses.
@@ -143,7 +138,7 @@ func (e *elector) ours(a netip.Addr) bool { return len(e.index.byAddr[a]) > 0 }
 // what the router is to know of the link.
 func (e *elector) openSocket(in *instance) vrrp.LinkState {
 	link := e.linkOf(in.conf)
-	key := host.AdvertKey{Interface: in.conf.Interface, IPv6: in.conf.IPv6}
+	key := host.AdvertKey{Interface: in.conf.Interface, IPv6: in.conf.IPv6, AH: in.auth.AH()}
 	if link != nil && in.conf.Interface != "" {
 		key.Index = link.Index
 	}
@@ -192,9 +187,6 @@ func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
 		e.sockets[key] = s
 	}
 	s.users[uint8(in.conf.VRID)] = in
-	if in.conf.ChecksumV2Style {
-		s.checksumV2Style.Store(true)
-	}
 	in.socket = s
 }
 
@@ -229,67 +221,62 @@ func (e *elector) leaveSocket(in *instance) {
 	}
 }
 
-// arrived parses a packet on its socket's goroutine and queues it for the loop.
+// arrived queues a packet for the loop; the bytes are the socket's, and copied.
 func (e *elector) arrived(s *socket, r host.Received) {
 	p := e.pool.Get().(*received)
-	p.socket, p.unicast = s, r.Meta.Unicast
-	p.advert.Source, p.advert.Destination, p.advert.TTL = r.Meta.Source, r.Meta.Destination, r.Meta.TTL
-	r.Meta.ChecksumV2Style = s.checksumV2Style.Load()
-	p.vrid, p.known = vrrp.PeekVRID(r.Payload)
-	p.err = vrrp.ParseInto(&p.advert.Packet, r.Payload, r.Meta)
+	p.socket, p.meta, p.payload = s, r.Meta, append(p.payload[:0], r.Payload...)
 	select {
 	case e.adverts <- p:
 	case <-e.done:
 	}
 }
 
-// receive hands a packet to the router that it is for. One that Parse refused,
-// or that is for nobody here, is counted by its reason and changes nothing.
+// receive hands a packet to the router that it is for. One that is not valid, or
+// that is for nobody here, is counted by its reason and changes nothing.
 func (e *elector) receive(now time.Time, p *received) {
-	in := p.socket.users[p.vrid]
-	if !p.known {
-		in = nil
-	}
-	var reason vrrp.Reason
-	drop, bad := errors.AsType[*vrrp.DropError](p.err)
-	if bad {
-		reason = drop.Reason
-	}
-	switch {
-	case in == nil:
+	vrid, known := p.meta.PeekVRID(p.payload)
+	in := p.socket.users[vrid]
+	if !known || in == nil {
 		// A unicast packet reaches the group's socket of its link as well, and
 		// is counted once, where unicast is at home.
-		if p.unicast != p.socket.key.Group.IsValid() {
-			if !bad {
-				reason = vrrp.DropUnknownVRID
-			}
-			e.strange(p, reason, bad)
+		if p.meta.Unicast != p.socket.key.Group.IsValid() {
+			e.strange(p, vrid)
 		}
-	case bad:
-		if in.counters.Dropped[reason] == 0 {
-			e.journal.Add(journal.Event{Kind: "advert-dropped", Level: journal.Warning, Subject: in.conf.Name,
-				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, p.advert.Source, p.err)})
+		return
+	}
+	e.advert.Source, e.advert.Destination, e.advert.TTL = p.meta.Source, p.meta.Destination, p.meta.TTL
+	p.meta.ChecksumV2Style = in.conf.ChecksumV2Style
+	err := in.auth.Parse(&e.advert.Packet, p.payload, p.meta, now)
+	if drop, bad := errors.AsType[*vrrp.DropError](err); bad {
+		if in.counters.Dropped[drop.Reason] == 0 {
+			e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "advert-dropped", Level: journal.Warning, Subject: in.conf.Name,
+				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, p.meta.Source, err)})
 		}
-		in.dropped(reason)
-	default:
-		e.unused = false
-		e.feed(now, in, &p.advert)
-		if !e.unused {
-			in.counters.AdvertsReceived++
-			if p.advert.Packet.Priority == 0 {
-				in.counters.PriorityZeroRcvd++
-			}
+		in.dropped(drop.Reason)
+		return
+	}
+	e.unused = false
+	e.feed(now, in, &e.advert)
+	if !e.unused {
+		in.counters.AdvertsReceived++
+		if e.advert.Packet.Priority == 0 {
+			in.counters.PriorityZeroRcvd++
 		}
 	}
 }
 
-// strange counts a packet for no instance of ours.
-func (e *elector) strange(p *received, reason vrrp.Reason, bad bool) {
+// strange counts a packet for no instance of ours: by what is wrong with it or,
+// where nothing is, as one of an unknown VRID.
+func (e *elector) strange(p *received, vrid uint8) {
+	reason := vrrp.DropUnknownVRID
+	if drop, bad := errors.AsType[*vrrp.DropError](vrrp.ParseInto(&e.advert.Packet, p.payload, p.meta)); bad {
+		reason = drop.Reason
+	}
 	k := foreignKey{p.socket.key.Interface, reason}
 	e.foreign[k]++
-	if e.foreign[k] == 1 && !bad && e.conf.Global.LogUnknownVRIDs {
-		e.journal.Add(journal.Event{Kind: "unknown-vrid", Level: journal.Info, Subject: k.iface,
-			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", p.vrid, k.iface)})
+	if e.foreign[k] == 1 && reason == vrrp.DropUnknownVRID && e.conf.Global.LogUnknownVRIDs {
+		e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "unknown-vrid", Level: journal.Info, Subject: k.iface,
+			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, k.iface)})
 	}
 }
 

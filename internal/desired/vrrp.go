@@ -36,6 +36,8 @@ func Router(g config.Global, in *config.Instance) vrrp.Config {
 		OwnerIgnoreAdverts:   in.OwnerIgnoreAdverts,
 		SkipCheckAddresses:   in.SkipCheckAddresses,
 		ChecksumV2Style:      in.ChecksumV2Style,
+		OldUnicastChecksum:   vrrp.OldChecksumMode(in.OldUnicastChecksum),
+		TimerExpiredBackup:   uint8(in.TimerExpiredBackup),
 		Announcements: vrrp.Announcements{
 			Repeat:          in.GARP.Repeat,
 			Delay:           in.GARP.Delay,
@@ -50,6 +52,12 @@ func Router(g config.Global, in *config.Instance) vrrp.Config {
 		c.Auth = vrrp.Auth{Type: vrrp.AuthPassword, Password: []byte(in.AuthPass)}
 	case "AH":
 		c.Auth = vrrp.Auth{Type: vrrp.AuthAH, Password: []byte(in.AuthPass)}
+	}
+	if h := in.HMAC; h != nil {
+		c.HMAC = &vrrp.HMAC{Active: uint8(h.Active), Mode: vrrp.HMACMode(h.Mode), Monotonic: h.Monotonic, Window: h.Window}
+		for _, k := range h.Keys {
+			c.HMAC.Keys = append(c.HMAC.Keys, vrrp.HMACKey{ID: uint8(k.ID), Secret: k.Secret})
+		}
 	}
 	for _, p := range in.Peers {
 		c.Peers = append(c.Peers, vrrp.Peer{Addr: p.Addr, MinTTL: p.MinTTL, MaxTTL: p.MaxTTL})

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/vrrp"
 )
 
 const (
@@ -45,6 +47,17 @@ type AdvertKey struct {
 	// for its macvlan's, while all others come in on the base. With an ipvlan, From
 	// is its address too, and nothing comes in.
 	From MAC
+	// AH makes it the socket of adverts that have an IPsec authentication header
+	// (RFC 2402), which are of IP protocol 51; IPv4 only.
+	AH bool
+}
+
+// protocol is the number in the IP header.
+func (k AdvertKey) protocol() byte {
+	if k.AH {
+		return vrrp.ProtocolAH
+	}
+	return protocolVRRP
 }
 
 // String names the socket for people: "eth0 224.0.0.18", "eth0 unicast IPv6".
@@ -64,6 +77,8 @@ func (k AdvertKey) String() string {
 
 func (k AdvertKey) check() error {
 	switch {
+	case k.AH && k.IPv6:
+		return errors.New("the authentication header is for IPv4 alone")
 	case k.Index < 0 || (k.Index == 0) != (k.Interface == ""):
 		return errors.New("interface name and index do not go together")
 	case !k.Group.IsValid():
@@ -123,10 +138,11 @@ func OpenAdverts(key AdvertKey, handler func(Received)) (*AdvertConn, error) {
 	if err := key.check(); err != nil {
 		return nil, fmt.Errorf("adverts on %s: %w", key, err)
 	}
-	network, address := "ip4:112", "0.0.0.0"
+	network, address := "ip4", "0.0.0.0"
 	if key.IPv6 {
-		network, address = "ip6:112", "::"
+		network, address = "ip6", "::"
 	}
+	network = fmt.Sprintf("%s:%d", network, key.protocol())
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		cerr := raw.Control(func(fd uintptr) { err = advertOptions(int(fd), key) })
@@ -292,7 +308,7 @@ func (c *AdvertConn) Send(src, dst netip.Addr, ttl int, b []byte) error {
 		c.to6.ZoneId = uint32(c.key.Index)
 		c.to = &c.to6
 	} else {
-		c.out = append(appendHeader4(c.out, src, dst, ttl, len(b)), b...)
+		c.out = append(appendHeader4(c.out, c.key.protocol(), src, dst, ttl, len(b)), b...)
 		c.control = c.control[:0]
 		c.to4.Addr = dst.As4()
 		c.to = &c.to4
@@ -317,12 +333,18 @@ func (c *AdvertConn) sendOnce(fd uintptr) {
 	_, c.sendErr = unix.SendmsgN(int(fd), c.out, c.control, c.to, c.flags)
 }
 
-// appendHeader4 appends an IPv4 header; the kernel fills in identification and
-// checksum (raw(7)).
-func appendHeader4(b []byte, src, dst netip.Addr, ttl, payload int) []byte {
+// appendHeader4 appends an IPv4 header; the kernel fills in the checksum, and the
+// identification where that is 0 (raw(7)). An authentication header covers the
+// identification, so that there it has a value of its own.
+func appendHeader4(b []byte, protocol byte, src, dst netip.Addr, ttl, payload int) []byte {
 	b = append(b, 0x45, trafficClass)
 	b = binary.BigEndian.AppendUint16(b, uint16(20+payload))
-	b = append(b, 0, 0, 0, 0, byte(ttl), protocolVRRP, 0, 0)
+	id := uint16(0)
+	if protocol == vrrp.ProtocolAH {
+		id = vrrp.AHIdentification
+	}
+	b = binary.BigEndian.AppendUint16(b, id)
+	b = append(b, 0, 0, byte(ttl), protocol, 0, 0)
 	s, d := src.As4(), dst.As4()
 	b = append(b, s[:]...)
 	return append(b, d[:]...)

@@ -275,7 +275,7 @@ func TestKernelAdvertsOnALinkThatFails(t *testing.T) {
 		}
 	}
 	a.do(func() error {
-		if c, err := OpenAdverts(AdvertKey{"v0", 99, false, group4, MAC{}}, func(Received) {}); err == nil {
+		if c, err := OpenAdverts(AdvertKey{Interface: "v0", Index: 99, IPv6: false, Group: group4}, func(Received) {}); err == nil {
 			_ = c.Close()
 			return errors.New("opened a socket on a link that does not exist")
 		}

@@ -144,6 +144,8 @@ func (r *Received) read4(b, control []byte) bool {
 		Source:      netip.AddrFrom4([4]byte(b[12:16])),
 		Destination: netip.AddrFrom4([4]byte(b[16:20])),
 		TTL:         int(b[8]),
+		AH:          b[9] == vrrp.ProtocolAH,
+		ID:          binary.BigEndian.Uint16(b[4:]),
 	}
 	r.Payload = b[header:min(total, len(b))]
 	eachControl(control, func(level, typ int32, data []byte) {

@@ -10,7 +10,7 @@ import (
 
 func packet4(edit func(b []byte)) []byte {
 	src, dst := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("224.0.0.18")
-	b := append(appendHeader4(nil, src, dst, 254, 8), 0x31, 51, 100, 1, 0, 100, 0xab, 0xcd)
+	b := append(appendHeader4(nil, protocolVRRP, src, dst, 254, 8), 0x31, 51, 100, 1, 0, 100, 0xab, 0xcd)
 	if edit != nil {
 		edit(b)
 	}
@@ -96,13 +96,13 @@ func TestAdvertKeyCheck(t *testing.T) {
 		key AdvertKey
 		ok  bool
 	}{
-		{AdvertKey{"v0", 3, false, group4, MAC{}}, true},
-		{AdvertKey{"v0", 3, true, group6, MAC{}}, true},
+		{AdvertKey{Interface: "v0", Index: 3, IPv6: false, Group: group4}, true},
+		{AdvertKey{Interface: "v0", Index: 3, IPv6: true, Group: group6}, true},
 		{AdvertKey{Interface: "v0", Index: 3}, true},
 		{AdvertKey{IPv6: true}, true},
-		{AdvertKey{"v0", 3, true, group4, MAC{}}, false},
-		{AdvertKey{"v0", 3, false, group6, MAC{}}, false},
-		{AdvertKey{"v0", 3, false, netip.MustParseAddr("192.0.2.1"), MAC{}}, false},
+		{AdvertKey{Interface: "v0", Index: 3, IPv6: true, Group: group4}, false},
+		{AdvertKey{Interface: "v0", Index: 3, IPv6: false, Group: group6}, false},
+		{AdvertKey{Interface: "v0", Index: 3, IPv6: false, Group: netip.MustParseAddr("192.0.2.1")}, false},
 		{AdvertKey{Group: group4}, false},
 		{AdvertKey{Interface: "v0"}, false},
 		{AdvertKey{Index: 3}, false},
