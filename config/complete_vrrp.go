@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 )
@@ -15,6 +17,8 @@ func (d *decoder) completeVRRP() {
 		switch at := of(s.command.Words[1]); {
 		case s.fault == nil:
 			d.cfg.Scripts = append(d.cfg.Scripts, s.Script)
+		case errors.Is(s.fault, fs.ErrPermission):
+			d.notice("script-unusable", at, "What tracks it runs as if it did not.", "vrrp_script %s is not tracked: %v", s.Name, s.fault)
 		case s.used || len(d.instances) > 0:
 			d.fail("script-unusable", at, "What tracks it runs as if it did not.", "vrrp_script %s is not tracked: %v", s.Name, s.fault)
 		default:
@@ -154,7 +158,9 @@ func (d *decoder) completeAuth(i *instanceDraft) {
 
 func (d *decoder) completeUnicast(i *instanceDraft) {
 	unicast := len(i.Peers) > 0
-	if !unicast && i.unicast != nil {
+	if !unicast && i.FaultWithoutPeer && i.unicast != nil {
+		d.notice("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; it stays in FAULT", i.Name)
+	} else if !unicast && i.unicast != nil {
 		d.warn("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; multicast is used", i.Name)
 	}
 	if i.ttl == nil {
@@ -419,20 +425,26 @@ func (d *decoder) completeGroup(g *groupDraft) {
 
 // groupTracks settles what a member and its group track.
 func (d *decoder) groupTracks(g *groupDraft, i *instanceDraft) {
-	both := func(block string, of []Track) func(Track) bool {
+	// keepalived speaks of interfaces only.
+	both := func(report func(string, span, string, string, ...any), block string, of []Track) func(Track) bool {
 		return func(t Track) bool {
 			if !slices.ContainsFunc(of, func(o Track) bool { return o.Name == t.Name }) {
 				return false
 			}
-			d.warn("track-twice", d.line(i.node, block, t), "Remove one of the two.", "%s is tracked by vrrp_instance %s and by its group %s, whose weight counts", t.Name, i.Name, g.Name)
+			report("track-twice", d.line(i.node, block, t), "Remove one of the two.", "%s is tracked by vrrp_instance %s and by its group %s, whose weight counts", t.Name, i.Name, g.Name)
 			return true
 		}
 	}
-	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, both("track_script", g.TrackScripts))
-	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, both("track_interface", g.TrackInterfaces))
-	i.TrackFiles = slices.DeleteFunc(i.TrackFiles, both("track_file", g.TrackFiles))
-	i.TrackProcesses = slices.DeleteFunc(i.TrackProcesses, both("track_process", g.TrackProcesses))
-	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, both("track_bfd", g.TrackBFD))
+	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, both(d.warn, "track_interface", g.TrackInterfaces))
+	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, both(d.notice, "track_script", g.TrackScripts))
+	i.TrackFiles = slices.DeleteFunc(i.TrackFiles, both(d.notice, "track_file", g.TrackFiles))
+	i.TrackProcesses = slices.DeleteFunc(i.TrackProcesses, both(d.notice, "track_process", g.TrackProcesses))
+	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, both(d.notice, "track_bfd", g.TrackBFD))
+	for _, t := range g.TrackInterfaces {
+		if t.Name == i.Interface {
+			d.warn("track-own-interface", d.line(g.node, "track_interface", t), "An instance tracks its own interface anyway.", "%s, which vrrp_sync_group %s tracks, is the interface of its member %s", t.Name, g.Name, i.Name)
+		}
+	}
 	if g.weights {
 		return
 	}
@@ -448,9 +460,10 @@ func (d *decoder) groupTracks(g *groupDraft, i *instanceDraft) {
 	}
 	i.TrackScripts = slices.DeleteFunc(i.TrackScripts, weighted("track_script", "script"))
 	i.TrackBFD = slices.DeleteFunc(i.TrackBFD, weighted("track_bfd", "BFD session"))
-	// A file's own weight is 1 unless it says otherwise: that one is no wish.
+	// A file's own weight is 1 unless it says otherwise.
 	for k := range i.TrackFiles {
 		if t := &i.TrackFiles[k]; t.Weight == 1 && !t.Reverse {
+			d.warn("track-group-weight", d.line(i.node, "track_file", *t), help+" Or write weight 0.", "the file %s has a weight, which does not go with vrrp_sync_group %s; it is 0", t.Name, g.Name)
 			t.Weight = 0
 		}
 	}

@@ -152,8 +152,12 @@ func (d *decoder) known(n *Node, block string) *Keyword {
 	}
 	opens := k.Form == FormBlock || k.Form == FormLines
 	if opens && !n.HasBlock {
-		d.fail("missing-brace", of(n.Words[0]), "Write "+k.Name+" "+k.Args+".", "%s has no block: a '{' is missing", k.Name)
-		return nil
+		help := "Write " + k.Name + " " + k.Args + "."
+		if block != "" && k.Form == FormBlock {
+			d.fail("missing-brace", of(n.Words[0]), help, "%s has no block: a '{' is missing", k.Name)
+			return nil
+		}
+		d.notice("missing-brace", of(n.Words[0]), help, "%s has no block: a '{' is missing", k.Name)
 	}
 	if !opens && n.HasBlock {
 		d.fail("unexpected-brace", of(n.brace()), k.Name+" takes no block; it is passed over.", "Unexpected '{'")
@@ -163,7 +167,11 @@ func (d *decoder) known(n *Node, block string) *Keyword {
 		return nil
 	}
 	if opens && strings.HasPrefix(k.Args, "{") && len(n.Words) > 1 {
-		d.warn("extra-words", words(n, 1), "", "%s takes no parameter", k.Name)
+		report := d.notice
+		if k.Form == FormLines {
+			report = d.warn
+		}
+		report("extra-words", words(n, 1), "", "%s takes no parameter", k.Name)
 	}
 	if !opens {
 		d.swallowed(n, block)
@@ -230,6 +238,9 @@ func (d *decoder) duration(w Token, minimum, maximum time.Duration) (time.Durati
 	if !ok {
 		d.fail("invalid-number", of(w), "", "'%s' is not a number of seconds", w.Value)
 		return 0, false
+	}
+	if _, fraction, _ := strings.Cut(w.Value, "."); len(fraction) > 6 {
+		d.warn("decimals", of(w), "Six decimals count.", "'%s' has more decimals than microseconds", w.Value)
 	}
 	if v < minimum || v > maximum {
 		d.fail("out-of-range", of(w), "", "%s s is outside the range %s to %s s", w.Value, seconds(minimum), seconds(maximum))
@@ -354,7 +365,7 @@ func (d *decoder) runnable(c *Command, at span, what string) bool {
 	err := d.canRun(c, at)
 	switch {
 	case err == nil:
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		d.notice("script-unusable", at, "", "%s is not run: %v", what, err)
 	default:
 		d.fail("script-unusable", at, "", "%s is not run: %v", what, err)

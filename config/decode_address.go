@@ -192,6 +192,10 @@ func (d *decoder) addressBroadcast(a *addressLine, w Token, six bool) {
 	bits := a.Prefix.Bits()
 	switch w.Value {
 	case "+", "-":
+		if bits > 30 {
+			d.warn("broadcast-length", of(w), "Give the address the length of its network.", "a network of length %d has no broadcast address", bits)
+			return
+		}
 		for i := bits; i < 32; i++ {
 			mask := byte(0x80 >> (i % 8))
 			addr[i/8] &^= mask

@@ -89,12 +89,10 @@ func (d *decoder) usableCheck(c *checkDraft, n *Node) bool {
 // unusable.
 func miscUser(d *decoder, n *Node) {
 	u := userOf(n.Words[1:])
-	if env, ok := d.options.Environment.(UserEnvironment); ok {
-		if err := env.User(u); err != nil {
-			d.fail("script-user", words(n, 0), "", "the script of MISC_CHECK cannot be run: %v", err)
-			d.check.userFault = true
-			return
-		}
+	if err := d.noUser(u); err != nil {
+		d.fail("script-user", words(n, 0), "", "the script of MISC_CHECK cannot be run: %v", err)
+		d.check.userFault = true
+		return
 	}
 	d.check.misc.Command.User = u
 }
@@ -109,14 +107,14 @@ func miscPath(d *decoder, n *Node) {
 }
 
 func miscTimeout(d *decoder, n *Node) {
-	if v, ok := d.number(n.Words[1], 1, maxSeconds); ok {
+	if v, ok := d.number(n.Words[1], 0, maxTimerSeconds); ok {
 		d.check.misc.Timeout = time.Duration(v) * time.Second
 	}
 }
 
 func connectIP(d *decoder, n *Node) {
 	w := n.Words[1]
-	a, ok := parseAddr(w.Value)
+	a, ok := d.bareAddr(w)
 	if !ok {
 		d.fail("invalid-address", of(w), "", "%s is no IP address for connect_ip", w.Value)
 		return
@@ -126,7 +124,7 @@ func connectIP(d *decoder, n *Node) {
 
 func bindTo(d *decoder, n *Node) {
 	w := n.Words[1]
-	a, ok := parseAddr(w.Value)
+	a, ok := d.bareAddr(w)
 	if !ok {
 		d.fail("invalid-address", of(w), "", "%s is no IP address for bindto", w.Value)
 		return
@@ -190,6 +188,14 @@ func urlBlock(d *decoder, n *Node) {
 		u.Status = []StatusRange{{200, 299}}
 	}
 	d.check.HTTP.URLs = append(d.check.HTTP.URLs, *u)
+}
+
+func urlPath(d *decoder, n *Node) {
+	d.url.Path = n.Words[1].Value
+	if d.url.Path == "" {
+		d.notice("url-no-path", of(n.Words[1]), "Write path /.", "the path is empty; / is used")
+		d.url.Path = "/"
+	}
 }
 
 func urlDigest(d *decoder, n *Node) {

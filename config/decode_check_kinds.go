@@ -237,7 +237,7 @@ func (d *decoder) completeURL(u *URL, n *Node) {
 func tlsFile(place func(*TLS) *string) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if len(n.Words) < 2 {
-			d.notice("missing-value", of(n.Words[0]), "Write "+n.name()+" VALUE.", "%s names nothing", n.name())
+			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" VALUE.", "%s names nothing", n.name())
 			return
 		}
 		*place(d.cfg.TLS) = n.Words[1].Value

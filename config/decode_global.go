@@ -145,11 +145,9 @@ func globalScriptUser(d *decoder, n *Node) {
 		d.fail("invalid-value", words(n, 1), "", "script_user names no user")
 		return
 	}
-	if env, ok := d.options.Environment.(UserEnvironment); ok {
-		if err := env.User(u); err != nil {
-			d.fail("script-user", words(n, 1), "", "script_user does not count: %v", err)
-			return
-		}
+	if err := d.noUser(u); err != nil {
+		d.fail("script-user", words(n, 1), "", "script_user does not count: %v", err)
+		return
 	}
 	d.cfg.Global.ScriptUser = u
 }
@@ -166,7 +164,7 @@ func advertBuffer(d *decoder, n *Node) {
 	case "MTU", "ADVERT":
 		b.AdvertPolicy, b.Advert = v, 0
 	default:
-		size, ok := d.number(w, 1, maxUint)
+		size, ok := d.number(w, 0, maxUint)
 		if !ok {
 			return
 		}

@@ -66,6 +66,7 @@ func syncDaemon(d *decoder, n *Node) {
 		s.Instance, rest = rest[0].Value, rest[1:]
 		d.notice("deprecated", of(n.Words[2]), "Write lvs_sync_daemon IFNAME inst NAME id N.", "a name without inst is an old form of lvs_sync_daemon")
 		if len(rest) > 0 && d.table[syncBlock][rest[0].Value] == nil {
+			d.warn("deprecated", of(rest[0]), "Write id before it.", "a number without id is an old form of lvs_sync_daemon")
 			if v, ok := d.number(rest[0], 0, 255); ok {
 				s.ID, s.id = int(v), true
 			}

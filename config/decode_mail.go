@@ -24,6 +24,13 @@ func mailServer(d *decoder, n *Node) {
 	d.global.mailAt = words(n, 0)
 }
 
+func mailHELO(d *decoder, n *Node) {
+	d.cfg.Global.Mail.HELO = ""
+	if len(n.Words) > 1 {
+		d.cfg.Global.Mail.HELO = n.Words[1].Value
+	}
+}
+
 func mailTimeout(d *decoder, n *Node) {
 	v, ok := d.number(n.Words[1], 0, maxTimerSeconds)
 	if !ok {
@@ -94,7 +101,7 @@ func snmpSocket(d *decoder, n *Node) {
 func fifoTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if len(n.Words) < 2 {
-			d.notice("missing-value", of(n.Words[0]), "Write "+n.name()+" PATH.", "%s names no pipe", n.name())
+			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" PATH.", "%s names no pipe", n.name())
 			return
 		}
 		f := fifoAt(place(d))
@@ -113,20 +120,26 @@ func fifoTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
 // does not have is the default user.
 func (d *decoder) knownUser(n *Node) User {
 	u := userOf(n.Words[2:])
-	if env, ok := d.options.Environment.(UserEnvironment); ok {
-		if err := env.User(u); err != nil {
-			d.notice("script-user", words(n, 2), "", "the user of %s does not count: %v", n.name(), err)
-			return User{}
-		}
+	if err := d.noUser(u); err != nil {
+		d.notice("script-user", words(n, 2), "", "the user of %s does not count: %v", n.name(), err)
+		return User{}
 	}
 	return u
+}
+
+// noUser says why this host cannot run anything as u, or nil.
+func (d *decoder) noUser(u User) error {
+	if env, ok := d.options.Environment.(UserEnvironment); ok {
+		return env.User(u)
+	}
+	return nil
 }
 
 // fifoScriptTo takes the script that reads a pipe.
 func fifoScriptTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if len(n.Words) < 2 {
-			d.notice("missing-value", of(n.Words[0]), "Write "+n.name()+" SCRIPT.", "%s names no script", n.name())
+			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" SCRIPT.", "%s names no script", n.name())
 			return
 		}
 		f := fifoAt(place(d))
@@ -194,11 +207,9 @@ func timedScriptTo(place func(*Global) **TimedCommand) func(*decoder, *Node) {
 		}
 		if len(n.Words) > 2 {
 			c.User = userOf(n.Words[2:])
-			if env, known := d.options.Environment.(UserEnvironment); known {
-				if err := env.User(c.User); err != nil {
-					d.fail("script-user", words(n, 2), "", "%s does not count: %v", n.name(), err)
-					return
-				}
+			if err := d.noUser(c.User); err != nil {
+				d.fail("script-user", words(n, 2), "", "%s does not count: %v", n.name(), err)
+				return
 			}
 		}
 		d.global.commands = append(d.global.commands, of(n.Words[1]))

@@ -115,7 +115,7 @@ func (d *decoder) serviceHead(s *serviceDraft, n *Node) bool {
 
 // endpoint reads "IP [PORT]"; port 0 is none.
 func (d *decoder) endpoint(w []Token) (netip.Addr, uint16, bool) {
-	a, ok := parseAddr(w[0].Value)
+	a, ok := d.bareAddr(w[0])
 	if !ok {
 		d.fail("invalid-address", of(w[0]), "", "%s is no IP address; it does not count", w[0].Value)
 		return a, 0, false
@@ -271,6 +271,10 @@ func (d *decoder) method(n *Node) (Forwarding, bool) {
 	f := Forwarding{Method: w.Value}
 	switch w.Value {
 	case "NAT", "DR":
+		if len(n.Words) > 2 {
+			d.fail("unknown-option", words(n, 2), "", "%s is an option of TUN only", n.Words[2].Value)
+			return f, false
+		}
 		return f, true
 	case "TUN":
 	default:
@@ -318,8 +322,12 @@ func sorryServer(d *decoder, n *Node) {
 	if !ok {
 		return
 	}
+	if f := familyOfAddr(a); d.vs.family != 0 && d.vs.family != f && d.vs.forwarding.Method != "TUN" {
+		d.fail("address-family", of(n.Words[1]), "Only lvs_method TUN, named above, can mix families.", "%s is not of the family of its virtual_server; it does not count", a)
+		return
+	}
 	if d.vs.Sorry != nil {
-		d.warn("duplicate", of(n.Words[0]), "", "the service has a sorry_server already; this one takes its place")
+		d.notice("duplicate", of(n.Words[0]), "", "the service has a sorry_server already; this one takes its place")
 	}
 	d.vs.Sorry = &SorryServer{Pos: n.Words[0].pos(), Addr: a, Port: port, Forwarding: d.vs.forwarding}
 }

@@ -35,6 +35,10 @@ func serverGroupBlock(d *decoder, n *Node) {
 	}
 	set := &serverSet{name: name, node: n}
 	d.lines(n, func(l *Node) { d.setLine(set, l) })
+	if len(set.members) == 0 {
+		d.fail("group-empty", words(n, 0), "Write addresses or marks into it.", "virtual_server_group %s has no entry; it does not count", name)
+		return
+	}
 	d.sets[name] = set
 }
 

@@ -104,7 +104,7 @@ func (d *decoder) completeTrackGroups() {
 	for _, g := range d.trackGroups {
 		for _, w := range g.members {
 			if d.instanceNamed(w.Value) == nil {
-				d.fail("member-undefined", of(w), d.instanceHelp(w.Value), "track_group %s has the member %s, which is not defined", g.Name, w.Value)
+				d.notice("member-undefined", of(w), d.instanceHelp(w.Value), "track_group %s has the member %s, which is not defined", g.Name, w.Value)
 				continue
 			}
 			if slices.Contains(g.Instances, w.Value) {

@@ -66,7 +66,7 @@ func scriptCommand(d *decoder, n *Node) {
 // scriptSeconds takes a time of a script, to the millisecond; 0 is 1 s.
 func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
-		v, ok := d.duration(n.Words[1], 0, maxSeconds*time.Second)
+		v, ok := d.duration(n.Words[1], 0, maxTimer)
 		if !ok {
 			return
 		}
@@ -92,12 +92,10 @@ func scriptCount(place func(*Script) *int) func(*decoder, *Node) {
 // unusable.
 func scriptUser(d *decoder, n *Node) {
 	u := userOf(n.Words[1:])
-	if env, ok := d.options.Environment.(UserEnvironment); ok {
-		if err := env.User(u); err != nil {
-			d.fail("script-user", words(n, 1), "", "vrrp_script %s cannot be run: %v", d.script.Name, err)
-			d.script.fault = err
-			return
-		}
+	if err := d.noUser(u); err != nil {
+		d.fail("script-user", words(n, 1), "", "vrrp_script %s cannot be run: %v", d.script.Name, err)
+		d.script.fault = err
+		return
 	}
 	d.script.Command.User = u
 }

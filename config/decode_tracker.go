@@ -75,13 +75,13 @@ func fileInit(d *decoder, n *Node) {
 			d.file.Overwrite = true
 			continue
 		}
-		v, err := strconv.ParseInt(w.Value, 0, 64)
+		v, err := strconv.ParseInt(w.Value, 10, 32)
 		if err != nil {
 			d.fail("invalid-value", of(w), "Write init_file [NUMBER] [overwrite].", "'%s' is no number for init_file", w.Value)
 			return
 		}
-		if v < minInt || v > maxInt {
-			d.notice("out-of-range", of(w), "", "%d is outside of what a tracked file may hold", v)
+		if v < -254 || v > 254 {
+			d.warn("out-of-range", of(w), "", "%d is outside of -254 to 254, beyond which a number changes nothing more", v)
 		}
 		d.file.InitValue = v
 	}
@@ -261,6 +261,9 @@ func bfdMillis(place func(*BFDSession) *time.Duration, minimum int) func(*decode
 		if err != nil || strings.Trim(text+fraction, "0123456789") != "" {
 			d.fail("invalid-number", of(w), "", "'%s' is not a number of milliseconds", w.Value)
 			return
+		}
+		if len(fraction) > 3 {
+			d.warn("decimals", of(w), "Three decimals count.", "'%s' has more decimals than microseconds", w.Value)
 		}
 		const most = maxUint / 1000
 		if v < float64(minimum) || v > most {

@@ -274,10 +274,7 @@ func instanceGroup(d *decoder, n *Node) {
 	}
 }
 
-func instanceFaultNoPeer(d *decoder, n *Node) {
-	d.inst.FaultWithoutPeer = true
-	d.inst.unicast = &n.Words[0]
-}
+func instanceFaultNoPeer(d *decoder, _ *Node) { d.inst.FaultWithoutPeer = true }
 
 func instanceOldChecksum(d *decoder, n *Node) {
 	d.inst.unicast = &n.Words[0]

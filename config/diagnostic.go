@@ -36,8 +36,9 @@ type Diagnostic struct {
 type Environment interface {
 	// Interface reports whether a network interface of that name exists.
 	Interface(name string) bool
-	// Script says what keeps cmd from being run, or nil. Security is true where
-	// enable_script_security is set.
+	// Script says what keeps cmd from being run, or nil: an fs.ErrNotExist where
+	// it is not there, an fs.ErrPermission where it cannot be executed. Security
+	// is true where enable_script_security is set.
 	Script(cmd Command, security bool) error
 }
 

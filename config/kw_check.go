@@ -106,7 +106,7 @@ func serviceDefaults() []Keyword {
 		row("retry", "N", "1", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.vs.retry }, 1, maxUint))),
 		row("delay_before_retry", "SECS", "by check", "1.3.7", "Is the time to a check after a failure.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.beforeRetry }), 0))),
 		row("warmup", "SECS", "delay_loop", "1.3.7", "Is the most that a first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
-		row("connect_timeout", "SECS", "5", "2.0.13", "Is how long a connection may take.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.connect }), 1))),
+		row("connect_timeout", "SECS", "5", "2.0.13", "Is how long a connection may take.", does(timeoutTo(t(func(t *timing) **time.Duration { return &t.connect })))),
 		row("delay_loop", "SECS", "60", "<=0.6.6", "Is the time between checks.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.interval }), 1))),
 		row("inhibit_on_failure", "", "off", "1.3.7", "Keeps failed servers in the table, with weight 0.", does(flagTo(func(d *decoder) *bool { return &d.vs.inhibit }))),
 		row("alpha", "", "off", "1.1.16", "Counts servers as down until they have been checked.", does(flagTo(func(d *decoder) *bool { return &d.vs.alpha }))),
@@ -140,7 +140,7 @@ func serverRows() []Keyword {
 		row("retry", "N", "the service's", "1.3.7", "Is how many failures in a row are still tolerated.", does(optIntTo(func(d *decoder) **int { return &d.rs.retry }, 1, maxUint))),
 		row("delay_before_retry", "SECS", "the service's", "1.3.7", "Is the time to a check after a failure.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.beforeRetry }), 0))),
 		row("warmup", "SECS", "the service's", "1.3.7", "Is the most that a first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
-		row("connect_timeout", "SECS", "the service's", "2.0.13", "Is how long a connection may take.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.connect }), 1))),
+		row("connect_timeout", "SECS", "the service's", "2.0.13", "Is how long a connection may take.", does(timeoutTo(t(func(t *timing) **time.Duration { return &t.connect })))),
 		row("delay_loop", "SECS", "the service's", "1.3.7", "Is the time between checks.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.interval }), 1))),
 		row("smtp_alert", "[BOOL]", "true", "2.0.0", "Sends e-mail when the server changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.rs.alert }))),
 		row("virtualhost", "STRING", "the service's", "1.3.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.rs.virtualhost }))),
@@ -171,7 +171,7 @@ func connectRows() []Keyword {
 		row("bindto", "IP", "none", "1.1.2", "Is the address to connect from.", does(bindTo)),
 		row("bind_port", "1..65535", "none", "1.2.13", "Is the port to connect from.", does(portTo(func(c *Connect) *uint16 { return &c.BindPort }))),
 		row("bind_if", "IFNAME", "none", "1.3.7", "Is the interface to connect by.", does(bindInterface)),
-		row("connect_timeout", "SECS", "the server's", "<=0.6.6", "Is how long the connection may take.", does(optDurationTo(func(d *decoder) **time.Duration { return &d.check.timing.connect }, 1))),
+		row("connect_timeout", "SECS", "the server's", "<=0.6.6", "Is how long the connection may take.", does(timeoutTo(func(d *decoder) **time.Duration { return &d.check.timing.connect }))),
 		row("fwmark", "N", "0", "1.2.13", "Marks the packets of the check.", does(connectMark)),
 	}
 }
@@ -211,9 +211,9 @@ func httpRows(kind string) []Keyword {
 func urlRows() []Keyword {
 	noRegex := without("bodies are not searched yet")
 	return []Keyword{
-		row("path", "STRING", "required", "<=0.6.6", "Is the path to ask for.", does(func(d *decoder, n *Node) { d.url.Path = n.Words[1].Value })),
+		row("path", "STRING", "required", "<=0.6.6", "Is the path to ask for.", does(urlPath)),
 		row("digest", "MD5", "none", "<=0.6.6", "Is the MD5 of the body.", does(urlDigest)),
-		row("status_code", "N[-M] ...", "200-299", "0.7.6", "Is the status that is expected.", does(urlStatus)),
+		row("status_code", "N[-M] ...", "200-299", "0.7.6", "Is the status that is expected.", lenient, does(urlStatus)),
 		row("virtualhost", "STRING", "the check's", "1.3.6", "Is the Host header.", lenient, does(stringTo(func(d *decoder) *string { return &d.url.Host }))),
 		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, lenient, noRegex, reads(urlRegex)),
 		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", noRegex, reads(func(d *decoder, _ *Node) { d.regexAt().NoMatch = true })),

@@ -124,7 +124,7 @@ func globalMail() []Keyword {
 		row("router_id", "NAME", "host name", "1.1.8", "Names this node in messages.", lenient, does(globalRouterID)),
 		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", lenient, no, mail(func(m *Mail) *string { return &m.From })),
 		row("smtp_server", "HOST [PORT]", "none", "<=0.6.6", "Is the mail relay.", no, reads(mailServer)),
-		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", lenient, no, mail(func(m *Mail) *string { return &m.HELO })),
+		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", lenient, no, reads(mailHELO)),
 		row("smtp_connect_timeout", "SECS", "30", "<=0.6.6", "Bounds a connection to the mail relay.", no, reads(mailTimeout)),
 		row("notification_email", "{ lines }", "none", "<=0.6.6", "Lists who receives e-mail.", no, reads(mailRecipients)),
 		row("smtp_alert", "[BOOL]", "unset", "2.0.0", "Is the default of every smtp_alert.", no, alert(func(g *globalDraft) **bool { return &g.alert })),

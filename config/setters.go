@@ -36,7 +36,7 @@ func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *No
 // repeatTo takes how often something is repeated; 0 is once.
 func repeatTo(place func(*decoder) *int) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
-		v, ok := d.number(n.Words[1], 0, maxInt)
+		v, ok := d.number(n.Words[1], 0, maxUint)
 		if !ok {
 			return
 		}
@@ -75,7 +75,16 @@ func durationTo(place func(*decoder) *time.Duration, minimum, maximum time.Durat
 // optDurationTo takes seconds of at least minimum microseconds.
 func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
-		if v, ok := d.duration(n.Words[1], minimum*time.Microsecond, maxSeconds*time.Second); ok {
+		if v, ok := d.duration(n.Words[1], minimum*time.Microsecond, maxUint*time.Second); ok {
+			*place(d) = &v
+		}
+	}
+}
+
+// timeoutTo takes the seconds that a connection may take.
+func timeoutTo(place func(*decoder) **time.Duration) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		if v, ok := d.duration(n.Words[1], time.Microsecond, maxTimer); ok {
 			*place(d) = &v
 		}
 	}
@@ -86,7 +95,7 @@ func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) 
 func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		v, ok := parseSeconds(n.Words[1].Value)
-		if !ok || v < time.Microsecond || v > maxSeconds*time.Second {
+		if !ok || v < time.Microsecond || v > maxTimer {
 			d.fail("out-of-range", of(n.Words[1]), "Leave the line out for no spacing.", "%s '%s' is not valid", n.name(), n.Words[1].Value)
 			return
 		}
@@ -112,6 +121,10 @@ func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
 		}
 		if len(n.Words) > 2 {
 			c.User = userOf(n.Words[2:])
+			if err := d.noUser(c.User); err != nil {
+				d.notice("script-user", words(n, 2), "", "the script of %s is not run: %v", n.name(), err)
+				return
+			}
 		}
 		if !d.runnable(&c, of(n.Words[1]), "the script of "+n.name()) {
 			return
@@ -122,9 +135,11 @@ func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
 
 func stringTo(place func(*decoder) *string) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
-		if len(n.Words) > 1 {
-			*place(d) = n.Words[1].Value
+		if len(n.Words) < 2 {
+			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" VALUE.", "%s lacks its parameter", n.name())
+			return
 		}
+		*place(d) = n.Words[1].Value
 	}
 }
 
