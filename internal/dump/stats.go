@@ -26,10 +26,6 @@ func dropped(reasons ...vrrp.Reason) func(control.Counters) uint64 {
 	}
 }
 
-// never is the count of what tandem has no counter for, because it cannot
-// happen: the authentication extension is not spoken.
-func never(control.Counters) uint64 { return 0 }
-
 // statLines are the lines of one instance after its heading, in keepalived's
 // order and words.
 func statLines() []statLine {
@@ -48,14 +44,14 @@ func statLines() []statLine {
 		{2, "Authentication Errors", nil},
 		{4, "Invalid Type", dropped(vrrp.DropAuthType)},
 		{4, "Type Mismatch", dropped(vrrp.DropAuthMismatch)},
-		{4, "Failure", dropped(vrrp.DropAuthFailed)},
+		{4, "Failure", dropped(vrrp.DropAuthFailed, vrrp.DropAHReplayed)},
 		{2, "Authentication Extension Errors", nil},
-		{4, "Missing", never},
-		{4, "Malformed", never},
-		{4, "Unknown Key", never},
-		{4, "Invalid HMAC", never},
-		{4, "Stale", never},
-		{4, "Replay", never},
+		{4, "Missing", dropped(vrrp.DropHMACMissing)},
+		{4, "Malformed", dropped(vrrp.DropHMACMalformed)},
+		{4, "Unknown Key", dropped(vrrp.DropHMACUnknownKey)},
+		{4, "Invalid HMAC", dropped(vrrp.DropHMACInvalid)},
+		{4, "Stale", dropped(vrrp.DropHMACStale)},
+		{4, "Replay", dropped(vrrp.DropHMACReplayed)},
 		{2, "Priority Zero", nil},
 		{4, "Received", func(c control.Counters) uint64 { return c.PriorityZeroRcvd }},
 		{4, "Sent", func(c control.Counters) uint64 { return c.PriorityZeroSent }},
