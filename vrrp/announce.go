@@ -41,6 +41,34 @@ func (r *Router) announceLower() {
 	}
 }
 
+// A master that has been relieved may still announce what it has queued: 200
+// addresses of a keepalived for seconds. As long as reclaimWindow after becoming
+// master we answer, reclaimDelay later and so together for all addresses; what
+// goes on for longer is a second master, and no announcement ends that.
+const (
+	reclaimWindow = 10 * time.Second
+	reclaimDelay  = 100 * time.Millisecond
+)
+
+// reclaim takes note that another node has just announced an address of ours.
+func (r *Router) reclaim() {
+	if r.reclaimAt.IsZero() && r.now.Sub(r.since) < reclaimWindow {
+		r.reclaimAt = r.now.Add(reclaimDelay)
+	}
+}
+
+// taken are the addresses that were announced by others since reclaimAt was
+// set.
+func (r *Router) taken() []netip.Addr {
+	var out []netip.Addr
+	for _, a := range r.held {
+		if at, ok := r.peerAnnounced[a]; ok && !at.Before(r.reclaimAt.Add(-reclaimDelay)) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // announceDue sends the announcements whose time has come.
 func (r *Router) announceDue() {
 	c := r.cfg.Announcements
@@ -52,6 +80,11 @@ func (r *Router) announceDue() {
 		r.lowerBurstAt = time.Time{}
 		r.announce(r.held, c.LowerPrioRepeat)
 	}
+	if r.due(r.reclaimAt) {
+		again := r.taken()
+		r.reclaimAt = time.Time{}
+		r.announce(again, 1)
+	}
 	if r.due(r.refreshAt) {
 		r.refreshAt = r.now.Add(c.Refresh)
 		r.announce(r.held, max(c.RefreshRepeat, 1))
@@ -60,5 +93,5 @@ func (r *Router) announceDue() {
 
 // clearAnnouncements cancels what is still to come.
 func (r *Router) clearAnnouncements() {
-	r.burstAt, r.refreshAt, r.lowerBurstAt = time.Time{}, time.Time{}, time.Time{}
+	r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 }

@@ -106,6 +106,7 @@ func (r *Router) peerAnnouncedAddress(in PeerAnnounced) {
 		r.peerAnnounced = make(map[netip.Addr]time.Time)
 	}
 	r.peerAnnounced[addr] = r.now
+	r.reclaim()
 }
 
 // letGo releases addresses that the peer serves; with the last of them we leave.

@@ -174,7 +174,7 @@ func TestTwoPeersRace(t *testing.T) {
 func TestAnnouncementBeforeTheOffer(t *testing.T) {
 	play(t, plain(), asMaster(
 		step{"4.1s", PeerAnnounced{vip1}, ""},
-		step{"4.7s", fire, "advert 100"},
+		step{"4.7s", fire, "advert 100; announce 10 x1"},
 		step{"5s", PeerAnnounced{vip2}, ""},
 		step{"5.5s", from(low, 150), "release 11"},
 		step{"6.5s", from(low, 150), "release 10; MASTER>BACKUP higher-priority"},
@@ -496,5 +496,27 @@ func TestAddressesUnderDetectionGoWithTheOffer(t *testing.T) {
 		step{"5s", Command{Kind: Switchover}, "done; advert 0; offer; release 10,11"},
 		step{"6.5s", fire, "advert 100; acquire 10,11; offer-rolled-back"},
 		step{"6.6s", Acquired{}, "announce 10,11 x5"},
+	))
+}
+
+// What a relieved master still announces is answered for a while, all addresses
+// of a tenth of a second together; a second master that goes on is not.
+func TestAnnouncementsOfARelievedMasterAreAnswered(t *testing.T) {
+	play(t, plain(), asMaster(
+		step{"4.609375s", fire, "advert 100"},
+		step{"5s", PeerAnnounced{vip1}, ""},
+		step{"5.05s", PeerAnnounced{vip2}, ""},
+		step{"0s", nil, "5.1s"},
+		step{"5.1s", fire, "announce 10,11 x1"},
+		step{"5.2s", PeerAnnounced{vip2}, ""},
+		step{"5.3s", fire, "announce 11 x1"},
+		step{"5.35s", PeerAnnounced{vip2}, ""},
+		step{"5.4s", from(high, 150), "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"5.5s", fire, ""},
+	))
+	play(t, plain(), asMaster(
+		step{"14.1s", fire, "advert 100"},
+		step{"14.2s", PeerAnnounced{vip1}, ""},
+		step{"14.4s", fire, ""},
 	))
 }

@@ -72,6 +72,7 @@ type Router struct {
 	burstAt       time.Time // second burst of announcements
 	refreshAt     time.Time // next refreshing announcements
 	lowerBurstAt  time.Time // second burst after a worse master was heard
+	reclaimAt     time.Time // answer to announcements of others
 	peerAnnounced map[netip.Addr]time.Time
 	handover      handover
 	oldChecksum   bool // a peer uses Packet.OldChecksum

@@ -108,7 +108,7 @@ func (r *Router) Deadline() time.Time {
 	var first time.Time
 	for _, t := range [...]time.Time{
 		r.startupUntil, r.downAt(), r.advertAt, r.handover.until, r.retryAt,
-		r.reacquireAt, r.burstAt, r.refreshAt, r.lowerBurstAt,
+		r.reacquireAt, r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt,
 	} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
