@@ -74,3 +74,30 @@ func TestFakeLinkTable(t *testing.T) {
 		}
 	})
 }
+
+func TestFakeFirewall(t *testing.T) {
+	fake := hosttest.NewFirewall()
+	rules := host.FirewallRules{Quiet: []string{"vrrp.51"}}
+	if err := fake.Apply(rules); err != nil || len(fake.Rules().Quiet) != 1 {
+		t.Errorf("%v, %v", fake.Rules(), err)
+	}
+	fake.Refuse(host.ErrNoFirewall)
+	if err := fake.Remove(); !errors.Is(err, host.ErrNoFirewall) || len(fake.Rules().Quiet) != 1 {
+		t.Errorf("refused: %v, %v", fake.Rules(), err)
+	}
+	fake.Refuse(nil)
+	if err := fake.Remove(); err != nil || len(fake.Rules().Quiet) != 0 {
+		t.Errorf("removed: %v, %v", fake.Rules(), err)
+	}
+}
+
+func TestFakeSysctls(t *testing.T) {
+	fake := hosttest.NewSysctls(map[string]string{"a": "0"})
+	if err := fake.Write([]host.Sysctl{{Name: "a", Value: "1"}, {Name: "b", Value: "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := fake.Read([]string{"a", "b"})
+	if err != nil || len(got) != 1 || got["a"] != "1" || len(fake.All()) != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
