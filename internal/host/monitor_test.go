@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -257,6 +258,70 @@ func BenchmarkLinkTable(b *testing.B) {
 			if i%50 == 0 {
 				table.flush(func(Event) {})
 			}
+		}
+	}
+}
+
+// Of routes and rules, ours are told of and no others, after the links that they
+// name.
+func TestLinkTableRoutesAndRules(t *testing.T) {
+	table := newLinkTable()
+	table.told[3] = Link{Name: "v0", Index: 3}
+	foreign := on("10.2.0.0/24", "v0")
+	foreign.Protocol = 3
+	foreignRule := rule(1001, "10.2.0.0/24")
+	foreignRule.Protocol = 3
+	index := map[string]int{"v0": 3}
+	for _, b := range [][]byte{
+		appendRoute(nil, Add, 0, 1, on("10.1.0.0/24", "v0"), index), appendRoute(nil, Add, 0, 1, foreign, index),
+		appendRoute(nil, Remove, 0, 1, on("10.1.0.0/24", "v0"), index),
+		appendRule(nil, Add, 0, 1, rule(1000, "10.1.0.0/24")), appendRule(nil, Add, 0, 1, foreignRule),
+		appendRule(nil, Remove, 0, 1, rule(1000, "10.1.0.0/24")),
+	} {
+		m, _, _ := nextMessage(b)
+		if err := table.update(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	tell := func(e Event) {
+		switch e := e.(type) {
+		case RouteChanged:
+			got = append(got, fmt.Sprintf("%s %v", e.Route, e.Present))
+		case RuleChanged:
+			got = append(got, fmt.Sprintf("%s %v", e.Rule, e.Present))
+		}
+	}
+	table.flush(tell)
+	table.flush(tell)
+	want := []string{"10.1.0.0/24 on v0 true", "10.1.0.0/24 on v0 false", "1000: from 10.1.0.0/24 table 99 true", "1000: from 10.1.0.0/24 table 99 false"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// The routes of others do not reach the monitor at all.
+func TestMonitorFilter(t *testing.T) {
+	vm, err := bpf.NewVM(monitorFilter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := to("10.2.0.0/24")
+	foreign.Protocol = 186 // BGP
+	for _, tt := range []struct {
+		message []byte
+		passes  bool
+	}{
+		{appendRoute(nil, Add, 0, 1, to("10.1.0.0/24"), nil), true},
+		{appendRoute(nil, Remove, 0, 1, to("10.1.0.0/24"), nil), true},
+		{appendRoute(nil, Add, 0, 1, foreign, nil), false},
+		{appendRoute(nil, Remove, 0, 1, foreign, nil), false},
+		{appendRule(nil, Add, 0, 1, rule(1, "")), true},
+		{appendLinkUp(nil, 1, 3), true},
+		{appendAddress(nil, Add, 0, 1, 3, vip("192.0.2.10/32")), true},
+	} {
+		if n, err := vm.Run(tt.message); err != nil || (n > 0) != tt.passes {
+			t.Errorf("%x: %d, %v; passes should be %v", tt.message, n, err, tt.passes)
 		}
 	}
 }

@@ -41,6 +41,11 @@ func (n *testNS) rules() *Rules {
 func routed(t *testing.T) *testNS {
 	n, _ := pair(t, "v0", "w0", [2]string{"192.0.2.1/24", "192.0.2.2/24"}, [2]string{"2001:db8::1/64", "2001:db8::2/64"},
 		[2]string{"fe80::1/64", "fe80::2/64"})
+	// The kernel adds the routes of IPv6 addresses some time after these.
+	waitFor(t, "the addresses' own routes", func() bool {
+		out := n.run("ip", "-6", "route", "show", "table", "local")
+		return strings.Contains(out, "local fe80::1 ") && strings.Contains(out, "local 2001:db8::1 ")
+	})
 	n.run("ip", "route", "add", "10.9.0.0/24", "dev", "v0")
 	n.run("ip", "rule", "add", "pref", "900", "from", "10.9.0.0/24", "table", "9")
 	return n

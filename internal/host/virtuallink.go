@@ -127,6 +127,25 @@ func (l VirtualLink) shapeable(want VirtualLink) bool {
 	return want.Kind == Macvlan && l.same(want)
 }
 
+// carrier is the link that one upon parent will be on: the kernel puts a macvlan
+// upon a macvlan, and an ipvlan upon an ipvlan, beside it.
+func carrier(have []LinkState, kind LinkKind, parent string) string {
+	for range have {
+		i := slices.IndexFunc(have, func(h LinkState) bool { return h.Name == parent && h.Kind == kind && h.Parent != "" })
+		if i < 0 {
+			break
+		}
+		parent = have[i].Parent
+	}
+	return parent
+}
+
+// carried is the link with the parent that the kernel will tell of.
+func (l VirtualLink) carried(have []LinkState) VirtualLink {
+	l.Parent = carrier(have, l.Kind, l.Parent)
+	return l
+}
+
 // ErrForeignLink is why a link cannot be made: its name belongs to another.
 var ErrForeignLink = errors.New("a link of this name exists and is not ours")
 
@@ -140,12 +159,12 @@ var ErrForeignLink = errors.New("a link of this name exists and is not ours")
 func DiffLinks(have []LinkState, want, ours []VirtualLink) []LinkChange {
 	wanted := make(map[string]VirtualLink, len(want))
 	for _, w := range want {
-		wanted[w.Name] = w
+		wanted[w.Name] = w.carried(have)
 	}
 	var out []LinkChange
 	right := make(map[string]bool, len(want))
 	for _, h := range have {
-		made := slices.ContainsFunc(ours, func(o VirtualLink) bool { return o.Name == h.Name && h.same(o) })
+		made := slices.ContainsFunc(ours, func(o VirtualLink) bool { return o.Name == h.Name && h.same(o.carried(have)) })
 		w, ok := wanted[h.Name]
 		if ok && h.same(w) {
 			right[h.Name] = made && h.Up
@@ -182,7 +201,7 @@ func NameVMAC(link VirtualLink, prefix string, vrid uint8, host []LinkState, tak
 		}
 	}
 	for _, h := range host {
-		wanted := link
+		wanted := link.carried(host)
 		wanted.Name = h.Name
 		if link.Name == "" && !used[h.Name] && h.same(wanted) {
 			return h.Name

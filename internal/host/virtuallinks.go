@@ -120,7 +120,7 @@ func (v *VirtualLinks) Apply(changes []LinkChange) error {
 		}
 		h, there := at[c.Link.Name]
 		switch {
-		case there && !h.same(c.Link):
+		case there && !h.same(c.Link.carried(have)):
 			errs = append(errs, &LinkError{c, ErrForeignLink})
 			continue
 		case !there:

@@ -44,6 +44,31 @@ func TestKernelLinkTable(t *testing.T) {
 	testLinkTable(t, n.virtualLinks(), func(name string) { n.run("ip", "link", "del", name) })
 }
 
+// The kernel puts a VMAC upon a macvlan beside that, which is no reason to make it
+// again and again.
+func TestKernelVMACUponAMacvlan(t *testing.T) {
+	n, _ := pair(t, "v0", "w0")
+	n.run("ip", "link", "add", "link", "v0", "name", "mv0", "type", "macvlan", "mode", "bridge")
+	v := n.virtualLinks()
+	link := vmac("vrrp.51", 51)
+	link.Parent = "mv0"
+	for range 2 {
+		if err := v.Apply([]LinkChange{{Add, link}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := v.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := DiffLinks(have, []VirtualLink{link}, []VirtualLink{link}); len(d) != 0 {
+		t.Errorf("a second time: %v", d)
+	}
+	if d := DiffLinks(have, nil, []VirtualLink{link}); len(d) != 1 {
+		t.Errorf("at the end: %v", d)
+	}
+}
+
 // settings is all there is below net/ipv4/conf and net/ipv6/conf, but for what
 // no two namespaces share.
 func (n *testNS) settings() map[string]string {

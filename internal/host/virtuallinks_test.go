@@ -153,6 +153,8 @@ func TestDiffLinks(t *testing.T) {
 		{"another mode", []LinkState{up(bridge)}, []VirtualLink{one}, nil, []string{add}},
 		{"the wanted changed", []LinkState{up(kernel)}, []VirtualLink{alter(one, func(l *VirtualLink) { l.Parent = "v1" })}, []VirtualLink{one},
 			[]string{remove, "add macvlan vrrp.51 (00:00:5e:00:01:33) on v1"}},
+		{"upon a macvlan", []LinkState{up(VirtualLink{Name: "v1", Parent: "v0", Kind: Macvlan, Mode: Bridge}), up(kernel)},
+			[]VirtualLink{alter(one, func(l *VirtualLink) { l.Parent = "v1" })}, []VirtualLink{alter(one, func(l *VirtualLink) { l.Parent = "v1" })}, nil},
 		{"ipvlan", []LinkState{up(VirtualLink{Name: "i", Parent: "v0", Kind: Ipvlan, Mode: Bridge, MAC: MAC{2}})},
 			[]VirtualLink{{Name: "i", Parent: "v0", Kind: Ipvlan, Mode: Bridge}}, []VirtualLink{{Name: "i", Parent: "v0", Kind: Ipvlan, Mode: Bridge}}, nil},
 	}
