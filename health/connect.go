@@ -140,13 +140,18 @@ func (c Connect) dialError(err error) error {
 	if !errors.As(err, &call) {
 		return fmt.Errorf("connect %s: %w", c.remote(), unwrapOp(err))
 	}
+	return c.callError(call.Syscall, call.Err)
+}
+
+// callError says what a failed system call means.
+func (c Connect) callError(call string, err error) error {
 	switch {
-	case call.Syscall == "bind":
-		return fmt.Errorf("bind %s: %w: %w", c.local(), call.Err, ErrNotAttempted)
-	case call.Syscall == "connect" && !localFault(call.Err):
-		return fmt.Errorf("connect %s: %w", c.remote(), call.Err)
+	case call == "bind":
+		return fmt.Errorf("bind %s: %w: %w", c.local(), err, ErrNotAttempted)
+	case call == "connect" && !localFault(err):
+		return fmt.Errorf("connect %s: %w", c.remote(), err)
 	}
-	return fmt.Errorf("%s for %s: %w: %w", call.Syscall, c.remote(), call.Err, ErrNotAttempted)
+	return fmt.Errorf("%s for %s: %w: %w", call, c.remote(), err, ErrNotAttempted)
 }
 
 // localFault tells a lack of ports or memory here from a fault of the server.

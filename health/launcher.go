@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// A launcher runs attempts. It is the seam where something cheaper than a
-// goroutine for each can take over the checks that only connect.
+// A launcher runs attempts: in a goroutine for each, or in something cheaper.
 type launcher interface {
-	// launch begins an attempt of one step and returns at once. done is called
+	// launch begins an attempt of one step and returns at once. ctx ends by the
+	// check's own limit at the latest. done is called
 	// once, from any goroutine but the caller's, soon after ctx is done at the
 	// latest; by then nothing of the attempt is left.
 	launch(ctx context.Context, c Check, step int, done func(Result))
+	// close gives back what the launcher holds once no attempt is left.
+	close()
 }
 
 // goroutines launches every attempt in a goroutine of its own.
@@ -32,6 +34,8 @@ func (goroutines) launch(ctx context.Context, c Check, step int, done func(Resul
 		done(r)
 	}()
 }
+
+func (goroutines) close() {}
 
 // longestAttempt bounds an attempt of a check that names no bound of its own.
 const longestAttempt = 5 * time.Minute

@@ -70,7 +70,7 @@ func closedPort(t *testing.T) Connect {
 // fullBacklog is a loopback port that answers no SYN: its queue is full.
 func fullBacklog(t *testing.T) Connect {
 	t.Helper()
-	fd := backlogSocket(t)
+	fd := backlogSocket(t, 0)
 	c := Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: fd, Timeout: 200 * time.Millisecond}
 	// Fill the queue; what does not fit times out and shows that it is full.
 	for range 8 {

@@ -100,7 +100,7 @@ func WithSeed(seed func() uint64) Option {
 // must not block: while it does, no check starts.
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
-		handler: handler, launch: goroutines{}, seed: rand.Uint64, limit: defaultConcurrency,
+		handler: handler, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
 		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{},
 	}
 	for _, o := range opts {
@@ -188,6 +188,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 	s.deliver(s.end(time.Now()))
 	cancel()
 	s.attempts.Wait()
+	s.launch.close()
 }
 
 func (s *Scheduler) deliver(events []event) bool {

@@ -16,12 +16,20 @@ type tcpCheck struct{ cfg Connect }
 func (t tcpCheck) Run(ctx context.Context) Result {
 	start := time.Now()
 	conn, err := t.cfg.dial(ctx)
-	r := Result{Err: err, Took: time.Since(start)}
+	r := t.result(err)
+	r.Took = time.Since(start)
 	if err == nil {
-		r.Transcript = "connected to " + t.cfg.remote().String()
 		_ = conn.Close()
 	}
 	return r
+}
+
+// result is what an attempt found that ended so.
+func (t tcpCheck) result(err error) Result {
+	if err != nil {
+		return Result{Err: err}
+	}
+	return Result{Transcript: "connected to " + t.cfg.remote().String()}
 }
 
 // Target is the address that is connected to.
