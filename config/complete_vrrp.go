@@ -40,6 +40,7 @@ func (d *decoder) completeVRRP() {
 	d.dropBadTracks()
 	d.completeTrackGroups()
 	d.completeSync()
+	d.advise()
 }
 
 // complete resolves one instance; false where it cannot be used at all.

@@ -386,5 +386,6 @@ func (d *decoder) canRun(c *Command, at span) error {
 	if d.used == nil {
 		d.used = &at
 	}
+	d.adviseScript(*c, at)
 	return nil
 }

@@ -44,6 +44,7 @@ func hmacKey(d *decoder, n *Node) {
 		}
 	}
 	w := n.Words[2]
+	d.adviseCut(w)
 	secret, ok := d.secret(w)
 	if !ok {
 		return

@@ -212,6 +212,7 @@ func authType(d *decoder, n *Node) {
 
 func authPass(d *decoder, n *Node) {
 	w := n.Words[1]
+	d.adviseCut(w)
 	d.inst.AuthPass = w.Value
 	if len(w.Value) > 8 {
 		d.inst.AuthPass = w.Value[:8]

@@ -2,19 +2,110 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"path/filepath"
-	"slices"
 	"strings"
 )
 
 // maxExpansion is the longest text that a line may become by its definitions.
 const maxExpansion = 64 << 10
 
-// definition is the value of "$NAME=VALUE".
+// definition is the value of "$NAME=VALUE", or of the variable of a repetition.
 type definition struct {
+	name  string
 	value string
 	at    Token
+}
+
+// origin says where a byte of an expanded text is from: the definition that it
+// stood in, and where that was used.
+type origin struct {
+	def *definition
+	// within is where the reference to def stood, nil for the line itself.
+	within *origin
+}
+
+// fragment is a text to be read as a line, with the places that its bytes are
+// from.
+type fragment struct {
+	// first is a token of the line that the text is from.
+	first Token
+	text  string
+	// offsets are, for each byte of text, the offset in the source that it is
+	// from, and from the definitions around it. Both are nil for a text that
+	// stands in the source as it is, from first on.
+	offsets []int
+	from    []*origin
+}
+
+// offset is where byte i is from.
+func (f *fragment) offset(i int) int {
+	if f.offsets == nil {
+		return f.first.Offset + i
+	}
+	return f.offsets[i]
+}
+
+// origin is the definition that byte i is from.
+func (f *fragment) origin(i int) *origin {
+	if f.from == nil {
+		return nil
+	}
+	return f.from[i]
+}
+
+// cut is the bytes from start to end.
+func (f *fragment) cut(start, end int) *fragment {
+	out := &fragment{first: f.first, text: f.text[start:end]}
+	if f.offsets == nil {
+		if start == 0 {
+			return out
+		}
+		out.offsets = make([]int, end-start)
+		out.from = make([]*origin, end-start)
+		for i := range out.offsets {
+			out.offsets[i] = f.first.Offset + start + i
+		}
+		return out
+	}
+	out.offsets, out.from = f.offsets[start:end], f.from[start:end]
+	return out
+}
+
+// trim is the fragment without blanks at its ends.
+func (f *fragment) trim() *fragment {
+	const blanks = " \t\r\v\f"
+	start := len(f.text) - len(strings.TrimLeft(f.text, blanks))
+	end := len(strings.TrimRight(f.text, blanks))
+	return f.cut(min(start, end), end)
+}
+
+// span is the place of the whole fragment.
+func (f *fragment) span() span {
+	if f.text == "" {
+		return of(f.first)
+	}
+	return of(f.token(0, len(f.text)))
+}
+
+// token is a token of the line that stands for the bytes from start to end.
+func (f *fragment) token(start, end int) Token {
+	t := f.first
+	low := f.offset(start)
+	high := max(f.offset(end-1)+1, low)
+	// The bytes of a definition all have the place of the reference to it, which
+	// is what is meant then.
+	for _, i := range []int{start, end - 1} {
+		if f.origin(i) == nil {
+			continue
+		}
+		at := f.offset(i)
+		if _, _, length := reference(t.src.text[at:]); length > 0 {
+			high = max(high, at+length)
+		}
+	}
+	t.Text = t.src.text[low:high]
+	t.Column = f.first.Column + low - f.first.Offset
+	t.Offset, t.via = low, f.origin(start)
+	return t
 }
 
 // define takes the lines of one definition.
@@ -36,36 +127,15 @@ func (l *loader) define(lines []Token) {
 			parts = append(parts, text)
 		}
 	}
-	if l.vars == nil {
-		l.vars = map[string]definition{}
-	}
-	l.vars[name] = definition{value: strings.Join(parts, "\n"), at: lines[0]}
+	l.set(name, strings.Join(parts, "\n"), lines[0])
 }
 
-// substitute puts the definitions into the words of a line and gives the lines
-// that this makes.
-func (l *loader) substitute(words []Token) [][]Token {
-	if !refers(words) {
-		return [][]Token{words}
+// set gives a name its value.
+func (l *loader) set(name, value string, at Token) {
+	if l.vars == nil {
+		l.vars = map[string]*definition{}
 	}
-	src := words[0].src
-	start := words[0].Offset
-	last := words[len(words)-1]
-	e := expansion{loader: l, dir: filepath.Dir(src.name)}
-	err := e.text(src.text[start:last.Offset+len(last.Text)], start, nil)
-	if err != nil {
-		l.fail("definition", span{words[0], last}, "", "%v", err)
-		return nil
-	}
-	if !l.shell[words[0].Value] {
-		for _, name := range e.missing {
-			l.notice("undefined", span{words[0], last}, "Define it above by $"+name+"=VALUE.", "$%s is not defined and stays as it is", name)
-		}
-	}
-	if !e.changed {
-		return [][]Token{words}
-	}
-	return e.lines(words[0])
+	l.vars[name] = &definition{name: name, value: value, at: at}
 }
 
 // refers is true where a word may refer to a definition.
@@ -81,148 +151,37 @@ func refers(words []Token) bool {
 	return false
 }
 
-// expansion is the text of a line while definitions are put in.
-type expansion struct {
-	loader *loader
-	dir    string
-	out    strings.Builder
-	// origin is, for each byte of out, the offset in the source that it is from.
-	origin  []int
-	changed bool
-	// missing are the names that stand for nothing.
-	missing []string
-}
-
 var (
 	errSelfReference = errors.New("the definition refers to itself")
 	errTooLong       = errors.New("the definitions make the line too long")
 )
 
-// text adds s, which begins at offset in the source. Inside a definition, whose
-// names are in nested, every byte is from that offset.
-func (e *expansion) text(s string, offset int, nested []string) error {
-	for i := 0; i < len(s); {
-		at := offset
-		if len(nested) == 0 {
-			at += i
-		}
-		if !strings.HasPrefix(s[i:], "$") {
-			e.byte(s[i], at)
-			i++
-			continue
-		}
-		name, length := reference(s[i:])
-		if value, ok := e.builtIn(name); ok && length > 0 {
-			e.changed = true
-			for k := range len(value) {
-				e.byte(value[k], at)
-			}
-			i += length
-			continue
-		}
-		value, ok := e.loader.vars[name]
-		if !ok {
-			e.undefined(name, len(nested))
-			e.byte(s[i], at)
-			i++
-			continue
-		}
-		if slices.Contains(nested, name) {
-			return fmt.Errorf("$%s: %w", name, errSelfReference)
-		}
-		if len(nested) > maxIncludeDepth || len(e.origin) > maxExpansion {
-			return errTooLong
-		}
-		e.changed = true
-		if err := e.text(value.value, at, append(nested, name)); err != nil {
-			return err
-		}
-		i += length
-	}
-	return nil
-}
-
-// byte adds one byte of the source.
-func (e *expansion) byte(c byte, origin int) {
-	e.out.WriteByte(c)
-	e.origin = append(e.origin, origin)
-}
-
-// undefined notes a name in the line itself that stands for nothing.
-func (e *expansion) undefined(name string, depth int) {
-	if name != "" && depth == 0 {
-		e.missing = append(e.missing, name)
-	}
-}
-
-// reference reads "$NAME" or "${NAME}" at the start of s; length is 0 for none.
-func reference(s string) (name string, length int) {
+// reference reads "$NAME", "${NAME}" or "${NAME ARGUMENT ...}" at the start of
+// s; length is 0 for none. What belongs to no name is left to the line.
+func reference(s string) (name, arguments string, length int) {
 	if len(s) < 2 || s[0] != '$' {
-		return "", 0
+		return "", "", 0
 	}
 	if s[1] == '{' {
 		end := strings.IndexByte(s, '}')
-		if end < 0 || !isName(s[2:end]) {
-			return "", 0
+		if end < 0 {
+			return "", "", 0
 		}
-		return s[2:end], end + 1
+		name, arguments, _ = strings.Cut(s[2:end], " ")
+		if !isName(name) || arguments != "" && !strings.HasPrefix(name, "_") {
+			return "", "", 0
+		}
+		return name, strings.TrimSpace(arguments), end + 1
 	}
 	end := 1
 	for end < len(s) && isName("_"+s[end:end+1]) {
 		end++
 	}
 	if !isName(s[1:end]) {
-		return "", 0
+		return "", "", 0
 	}
 	if end < len(s) && !isBlank(s[end]) && s[end] != ',' && s[end] != ')' && s[end] != '\n' {
-		return "", 0
+		return "", "", 0
 	}
-	return s[1:end], end
-}
-
-// builtIn is what a name stands for that no file has defined.
-func (e *expansion) builtIn(name string) (string, bool) {
-	if _, ok := e.loader.vars[name]; ok {
-		return "", false
-	}
-	switch name {
-	case "_PWD":
-		return e.dir, true
-	case "_INSTANCE":
-		return e.loader.options.ID, true
-	case "_HASH":
-		return "#", true
-	case "_BANG":
-		return "!", true
-	}
-	return "", false
-}
-
-// lines lexes the expanded text; the tokens keep the places of what they are
-// made from.
-func (e *expansion) lines(first Token) [][]Token {
-	text := newSource(first.src.name, e.out.String(), nil)
-	lx := &lexer{src: text, shell: e.loader.shell, expanded: true}
-	var out [][]Token
-	var line []Token
-	skip := false
-	for _, t := range lx.run() {
-		switch t.Kind {
-		case TokenNewline:
-			out, line, skip = append(out, line), nil, false
-		case TokenCondition:
-			skip = !e.loader.holds(t.Value)
-		case TokenWord, TokenOpen, TokenClose:
-			from := e.origin[t.Offset]
-			to := max(e.origin[t.Offset+len(t.Text)-1]+1, from)
-			t.Text = first.src.text[from:to]
-			t.Offset, t.Line, t.src = from, first.Line, first.src
-			t.Column = first.Column + from - first.Offset
-			if !skip {
-				line = append(line, t)
-			}
-		default:
-		}
-	}
-	return append(out, line)
+	return s[1:end], "", end
 }

@@ -1,5 +1,7 @@
 package config
 
+import "net/netip"
+
 // Severity orders diagnostics by what they mean for running the file.
 type Severity string
 
@@ -29,6 +31,16 @@ type Diagnostic struct {
 	Line string `json:"line,omitempty"`
 	// Includes are the include lines that led to the file, outermost first.
 	Includes []Pos `json:"includes,omitempty"`
+	// Definitions are what the text is from where it does not stand in the line
+	// itself, the innermost first.
+	Definitions []Definition `json:"definitions,omitempty"`
+}
+
+// Definition is a definition, or the variable of a repetition, and where it got
+// its value.
+type Definition struct {
+	Name string `json:"name"`
+	Pos  Pos    `json:"pos"`
 }
 
 // Environment answers what a configuration asks about its host, so that the
@@ -48,6 +60,23 @@ type UserEnvironment interface {
 	Environment
 	// User says why scripts cannot be run as u, or nil.
 	User(u User) error
+}
+
+// SubnetEnvironment is an Environment that knows the networks of the host's
+// interfaces.
+type SubnetEnvironment interface {
+	Environment
+	// Subnets are the addresses of an interface with their lengths, those that
+	// a VRRP program has put there left out as far as they can be told.
+	Subnets(name string) []netip.Prefix
+}
+
+// RiskEnvironment is an Environment that knows who may change a script.
+type RiskEnvironment interface {
+	Environment
+	// ScriptRisk says how another user than root could change what cmd runs as
+	// root, or nil.
+	ScriptRisk(cmd Command) error
 }
 
 // Options are what Load needs to know beside the file.

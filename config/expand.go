@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,9 +9,12 @@ import (
 )
 
 const (
-	// maxIncludeDepth and maxTokens keep a file that includes or defines
-	// without end from taking all memory.
+	// These keep a file that includes or defines without end from taking all
+	// memory: how deep includes go, how many files and bytes are read, and how
+	// many words come of it.
 	maxIncludeDepth = 64
+	maxFiles        = 1 << 14
+	maxBytes        = 256 << 20
 	maxTokens       = 4 << 20
 )
 
@@ -21,7 +25,14 @@ type loader struct {
 	options Options
 	shell   map[string]bool
 	out     []Token
-	vars    map[string]definition
+	vars    map[string]*definition
+	// ids are those of conditions for other nodes.
+	ids map[string]bool
+	// random gives the numbers of ${_RANDOM} once random_seed has been read.
+	random *rand.Rand
+	// repeats, opened and size count what is bounded: lines by repetitions,
+	// files and bytes.
+	repeats, opened, size int
 	// files are those being read, outermost first.
 	files []string
 	// check says which missing includes are reported (include_check).
@@ -63,7 +74,7 @@ func lineLength(tokens []Token) int {
 
 // line adds one line to the stream.
 func (l *loader) line(tokens []Token) {
-	words, end := make([]Token, 0, len(tokens)), Token{}
+	words := make([]Token, 0, len(tokens))
 	var defined []Token
 	for _, t := range tokens {
 		switch t.Kind {
@@ -77,9 +88,7 @@ func (l *loader) line(tokens []Token) {
 			defined = append(defined, t)
 		case TokenWord, TokenOpen, TokenClose:
 			words = append(words, t)
-		case TokenNewline:
-			end = t
-		case TokenSpace, TokenComment:
+		case TokenNewline, TokenSpace, TokenComment:
 		}
 	}
 	if len(defined) > 0 {
@@ -90,21 +99,18 @@ func (l *loader) line(tokens []Token) {
 		return
 	}
 	for _, t := range words {
-		if t.Fault != "" {
+		if t.Fault != "" && !refers(words) && !isRepetition(words[0].Text) {
 			l.fail("unterminated-quote", of(t), "Close the quote on the same line.", "%s", t.Fault)
 		}
 	}
-	if first := words[0].Value; strings.HasPrefix(first, "~SEQ") || strings.HasPrefix(first, "~LST") {
-		l.notice("not-honoured", span{words[0], words[len(words)-1]}, "Write the lines out.", "the repetition %s is known, not honoured yet: the line does not count", first[:4])
+	last := words[len(words)-1]
+	if isRepetition(words[0].Text) || refers(words) {
+		first := words[0]
+		f := &fragment{first: first, text: first.src.text[first.Offset : last.Offset+len(last.Text)]}
+		l.fragment(f)
 		return
 	}
-	for _, w := range l.substitute(words) {
-		l.words(w)
-	}
-	if end.Kind == "" {
-		end = Token{Kind: TokenNewline, src: words[0].src, Line: words[0].Line}
-	}
-	l.emit(end)
+	l.words(words)
 }
 
 // words adds the words of one line, definitions put in.
@@ -117,8 +123,12 @@ func (l *loader) words(words []Token) {
 		l.include(words)
 		return
 	}
-	if first.Value == "include_check" && first.Kind == TokenWord {
+	switch {
+	case first.Kind != TokenWord:
+	case first.Value == "include_check":
 		l.setCheck(words)
+	case first.Value == "random_seed":
+		l.seed(words)
 	}
 	for _, t := range words {
 		l.emit(t)
@@ -132,15 +142,26 @@ func (l *loader) emit(t Token) {
 		l.out = append(l.out, t)
 		return
 	}
+	l.overflow(t, "the configuration has more than %d words; the rest does not count", maxTokens)
+}
+
+// overflow reports, once, that the configuration is larger than it can be.
+func (l *loader) overflow(t Token, format string, most int) {
 	if !l.full {
 		l.full = true
-		l.fatal("too-large", of(t), "", "the configuration has more than %d words; the rest does not count", maxTokens)
+		l.fatal("too-large", of(t), "", format, most)
 	}
 }
 
 // holds is true where a line with that condition counts: "@ID" where the
 // configuration's id is ID, "@^ID" where it is not. A tandem is always tandem.
 func (l *loader) holds(condition string) bool {
+	if id := idOf(condition); id != "" && id != l.options.ID {
+		if l.ids == nil {
+			l.ids = map[string]bool{}
+		}
+		l.ids[id] = true
+	}
 	id, not := strings.CutPrefix(strings.TrimPrefix(condition, "@"), "^")
 	return (id == "tandem" || id == l.options.ID && id != "") != not
 }
@@ -245,7 +266,17 @@ func (l *loader) open(name string, at Token, level includeCheck) bool {
 		l.fail("include-loop", of(at), "", "%s includes itself: %s", name, strings.Join(append(slices.Clone(l.files), absolute(name)), " -> "))
 		return true
 	}
+	l.opened++
+	if l.opened > maxFiles {
+		l.overflow(at, "the configuration includes more than %d files; the rest does not count", maxFiles)
+		return true
+	}
+	if err == nil && info.Size() > int64(maxBytes-l.size) {
+		l.overflow(at, "the configuration has more than %d bytes; the rest does not count", maxBytes)
+		return true
+	}
 	text, err := os.ReadFile(name)
+	l.size += len(text)
 	if err != nil {
 		if level.read {
 			l.fail("include-unreadable", of(at), "", "cannot read the included file: %v", err)

@@ -2,8 +2,10 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -34,7 +36,7 @@ func Load(path string, o Options) (*Config, []Diagnostic) {
 	if err != nil {
 		return missing(path, err)
 	}
-	return l.decode()
+	return l.decode(func(o Options) (*loader, error) { return readAll(path, o) })
 }
 
 // readAll reads the files that path is a pattern for.
@@ -67,7 +69,7 @@ func readRegular(name string) ([]byte, error) {
 
 // missing is the answer where there is no file to read.
 func missing(path string, err error) (*Config, []Diagnostic) {
-	cfg, _ := newLoader(Options{}).decode()
+	cfg := newLoader(Options{}).decodeTree(&Tree{}).cfg
 	return cfg, []Diagnostic{{
 		Severity: Fatal, Code: "no-file", Pos: Pos{File: path, Line: 1, Column: 1},
 		Message: "cannot read the configuration: " + err.Error(),
@@ -77,18 +79,29 @@ func missing(path string, err error) (*Config, []Diagnostic) {
 // Parse reads a configuration from memory. Name stands for it in diagnostics, and
 // files that it includes are looked for in name's folder.
 func Parse(name string, src []byte, o Options) (*Config, []Diagnostic) {
-	l := newLoader(o)
-	l.file(newSource(name, string(src), nil))
-	return l.decode()
+	read := func(o Options) (*loader, error) {
+		l := newLoader(o)
+		l.file(newSource(name, string(src), nil))
+		return l, nil
+	}
+	l, _ := read(o)
+	return l.decode(read)
 }
 
 func newLoader(o Options) *loader {
 	return &loader{options: o, shell: shellKeywords()}
 }
 
-// decode makes the Config of what has been read.
-func (l *loader) decode() (*Config, []Diagnostic) {
+// decode makes the Config of what has been read; again reads it for another id.
+func (l *loader) decode(again func(Options) (*loader, error)) (*Config, []Diagnostic) {
 	d := l.decodeTree(buildTree(l.out))
+	d.advisePeers(slices.Collect(maps.Keys(l.ids)), func(id string) *Config {
+		other, err := again(Options{ID: id})
+		if err != nil {
+			return &Config{}
+		}
+		return other.decodeTree(buildTree(other.out)).cfg
+	})
 	return d.cfg, l.sorted()
 }
 

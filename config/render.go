@@ -14,8 +14,8 @@ func (d Diagnostic) String() string {
 }
 
 // WriteTo writes the diagnostic for people: the line of String, the source line
-// with a caret below what is meant, the help, and the include lines that led
-// there.
+// with a caret below what is meant, the help, and the definitions and include
+// lines that led there.
 func (d Diagnostic) WriteTo(w io.Writer) (int64, error) {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, d)
@@ -27,6 +27,9 @@ func (d Diagnostic) WriteTo(w io.Writer) (int64, error) {
 	}
 	if d.Help != "" {
 		fmt.Fprintf(&b, "   = help: %s\n", d.Help)
+	}
+	for _, def := range d.Definitions {
+		fmt.Fprintf(&b, "   = from $%s, defined at %s:%d:%d\n", def.Name, def.Pos.File, def.Pos.Line, def.Pos.Column)
 	}
 	for i := len(d.Includes) - 1; i >= 0; i-- {
 		p := d.Includes[i]

@@ -32,6 +32,9 @@ func (r *reporter) add(sev Severity, code string, s span, help, format string, a
 		d.Line = src.line(s.first.Line)
 		d.Includes = src.includes
 	}
+	for o := s.first.via; o != nil; o = o.within {
+		d.Definitions = append(d.Definitions, Definition{o.def.name, o.def.at.pos()})
+	}
 	r.list = append(r.list, d)
 }
 
@@ -67,6 +70,10 @@ func (r *reporter) sorted() []Diagnostic {
 			cmp.Compare(a.Pos.Line, b.Pos.Line),
 			cmp.Compare(a.Pos.Column, b.Pos.Column),
 		)
+	})
+	// A line that is repeated says the same again and again.
+	r.list = slices.CompactFunc(r.list, func(a, b Diagnostic) bool {
+		return a.Pos == b.Pos && a.Code == b.Code && a.Message == b.Message && a.End == b.End
 	})
 	return r.list
 }

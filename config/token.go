@@ -46,6 +46,8 @@ type Token struct {
 	More bool
 
 	src *source
+	// via is the definition that the token is from, nil for the source itself.
+	via *origin
 }
 
 // End is the column after the token's last byte.
