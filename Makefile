@@ -17,7 +17,7 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
+.PHONY: docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -38,6 +38,7 @@ test-pair: build setup
 
 test-ipvs: build setup
 	@mkdir -p $(TESTS)
+	go test -tags 'kernel vm' -c -o $(TESTS)/host.test ./internal/host
 	go test -tags kernel -c -o $(TESTS)/ipvs.test ./ipvs
 	go test -tags kernel -c -o $(TESTS)/integration.test ./integration
 	integration/vm integration/in-vm $(TESTS)
@@ -47,15 +48,19 @@ demo: build setup
 	@go build -trimpath -buildvcs=false -o $(TESTS)/demo ./integration/demo
 	@TANDEM_COLOUR=$$(test -t 1 && echo yes || echo no) integration/vm $(TESTS)/demo -peer $(or $(PEER),tandem)
 
+# docs/keywords.md is made from the table of keywords.
+docs:
+	go generate ./cmd/tandem
+
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
 lint:
 	@unformatted=$$(gofmt -s -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -s:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
-	go vet -tags kernel ./...
+	go vet -tags 'kernel vm' ./...
 	go tool staticcheck -checks all ./...
-	go tool staticcheck -checks all -tags kernel ./...
+	go tool staticcheck -checks all -tags 'kernel vm' ./...
 
 # FUZZTIME is for each target.
 FUZZTIME ?= 1m

@@ -284,7 +284,10 @@ func (n *Notifier) forget(q *queue, d *detached) {
 // report logs the end of a job that did not go well.
 func (n *Notifier) report(j Job, status int, err error, took time.Duration) {
 	took = took.Round(time.Millisecond)
+	killed, bySignal := errors.AsType[*health.SignalError](err)
 	switch {
+	case bySignal:
+		n.log.Warn("notify script died", "script", j.Name, "cause", killed, "took", took, "command", j.Script.Args)
 	case errors.Is(err, context.Canceled):
 		n.log.Warn("notify script was ended", "script", j.Name, "after", took)
 	case err != nil:
