@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -20,6 +21,8 @@ type mode struct {
 	version int
 	v6      bool
 	unicast bool
+	// auth is the authentication of version 2, PASS where it is empty.
+	auth string
 	// advert is the advert interval.
 	advert time.Duration
 	// vips is how many virtual addresses there are, the others but one excluded.
@@ -80,7 +83,7 @@ func (m mode) instance(b *strings.Builder, i int, self, other *lab.Host, priorit
 	fmt.Fprintf(b, "vrrp_instance VI_%d {\n  state BACKUP\n  interface %s\n  virtual_router_id %d\n", i+1, lab.NIC, 51+i)
 	fmt.Fprintf(b, "  priority %d\n  advert_int %g\n", priority, m.advert.Seconds())
 	if m.version == 2 {
-		b.WriteString("  authentication {\n    auth_type PASS\n    auth_pass secret12\n  }\n")
+		fmt.Fprintf(b, "  authentication {\n    auth_type %s\n    auth_pass secret12\n  }\n", cmp.Or(m.auth, "PASS"))
 	}
 	if m.unicast {
 		from, to := self.IPv4(), other.IPv4()

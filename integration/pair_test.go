@@ -18,6 +18,8 @@ const slack = 8 * time.Second
 var modes = []mode{
 	{name: "v2-pass-multicast", version: 2, advert: time.Second},
 	{name: "v2-pass-unicast", version: 2, advert: time.Second, unicast: true},
+	{name: "v2-ah-multicast", version: 2, auth: "AH", advert: time.Second},
+	{name: "v2-ah-unicast", version: 2, auth: "AH", advert: time.Second, unicast: true},
 	{name: "v3-multicast", version: 3, advert: 200 * time.Millisecond},
 	{name: "v3-unicast", version: 3, advert: 200 * time.Millisecond, unicast: true},
 	{name: "v3-ipv6-multicast", version: 3, advert: 200 * time.Millisecond, v6: true},

@@ -298,3 +298,36 @@ func TestLeftOverAddressesGoAtTheStart(t *testing.T) {
 		expect(t, n, vrrp.Backup)
 	})
 }
+
+// signed is an instance whose adverts are signed with the key.
+func signed(priority int, key string) *config.Instance {
+	in := conf("VI_1", priority)
+	in.HMAC = &config.HMAC{
+		Keys: []config.HMACKey{{ID: 1, Secret: []byte(strings.Repeat(key, 32))}}, Active: 1, Window: 5 * time.Second, Mode: "enforce",
+	}
+	return in
+}
+
+func TestSignedAdvertsElect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &segment{}
+		better, worse := newNode(t, s, "192.0.2.1"), newNode(t, s, "192.0.2.2")
+		better.apply(signed(150, "a"))
+		worse.apply(signed(100, "a"))
+		time.Sleep(settled)
+		expect(t, better, vrrp.Master)
+		expect(t, worse, vrrp.Backup)
+
+		// Another key on one side: nobody believes the other any more.
+		if c := worse.apply(signed(100, "b")); len(c) != 1 {
+			t.Fatalf("another key changed %q", c)
+		}
+		time.Sleep(settled)
+		expect(t, worse, vrrp.Master)
+		var report control.Status
+		worse.do(func(time.Time) { worse.elector.report(&report) })
+		if n := report.Instances[0].Counters.Dropped[vrrp.DropHMACInvalid]; n == 0 {
+			t.Fatalf("dropped %v, want those of the other key counted", report.Instances[0].Counters.Dropped)
+		}
+	})
+}
