@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// maxExpansion is the longest text that a line may become by its definitions.
-const maxExpansion = 64 << 10
-
 // definition is the value of "$NAME=VALUE", or of the variable of a repetition.
 type definition struct {
 	name  string

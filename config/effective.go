@@ -75,7 +75,7 @@ func ParseEffective(name string, src []byte, o Options) *Effective {
 }
 
 func newEffective(l *loader) *Effective {
-	tree := buildTree(l.out)
+	tree := l.tree()
 	d := l.decodeTree(tree)
 	e := &Effective{Config: d.cfg, Diagnostics: l.sorted(), tree: tree, table: d.table, scopes: map[any]*scope{}}
 	e.globals = &scope{path: "global_defs", settings: globalSettings(&d.cfg.Global)}

@@ -8,31 +8,44 @@ import (
 	"strings"
 )
 
-const (
-	// These keep a file that includes or defines without end from taking all
-	// memory: how deep includes go, how many files and bytes are read, and how
-	// many words come of it.
-	maxIncludeDepth = 64
-	maxFiles        = 1 << 14
-	maxBytes        = 256 << 20
-	maxTokens       = 4 << 20
-)
+// limits keep a file that includes, defines or repeats without end from taking
+// all memory and all time.
+type limits struct {
+	// depth is how deep includes and definitions go, files how many files are
+	// included, bytes how many they have together.
+	depth, files, bytes int
+	// line is the longest text that a line becomes by its definitions, expanded
+	// how many bytes all such lines have together.
+	line, expanded int
+	// repeats is how many lines repetitions make, tokens how many words and
+	// braces there are in all.
+	repeats, tokens int
+}
 
-// loader turns files into one stream of words and braces: conditions decided,
+// defaultLimits are far above what anybody writes.
+func defaultLimits() limits {
+	return limits{
+		depth: 64, files: 1 << 14, bytes: 256 << 20,
+		line: 64 << 10, expanded: 64 << 20,
+		repeats: 1 << 18, tokens: 4 << 20,
+	}
+}
+
+// loader turns files into one tree of words and braces: conditions decided,
 // definitions put in, included files in the place of their include line.
 type loader struct {
 	reporter
 	options Options
 	shell   map[string]bool
-	out     []Token
+	grown   growing
+	scratch []Token
 	vars    map[string]*definition
 	// ids are those of conditions for other nodes.
 	ids map[string]bool
 	// random gives the numbers of ${_RANDOM} once random_seed has been read.
 	random *rand.Rand
-	// repeats, opened and size count what is bounded: lines by repetitions,
-	// files and bytes.
-	repeats, opened, size int
+	// used is how much of the limits has been used.
+	limits, used limits
 	// files are those being read, outermost first.
 	files []string
 	// check says which missing includes are reported (include_check).
@@ -40,41 +53,25 @@ type loader struct {
 	full  bool
 }
 
-// file adds the content of a source to the stream.
+// file adds the content of a source to the tree.
 func (l *loader) file(src *source) {
 	l.files = append(l.files, absolute(src.name))
-	tokens := lexSource(src, l.shell)
 	check := l.check
-	for len(tokens) > 0 {
-		n := lineLength(tokens)
-		l.line(tokens[:n])
-		tokens = tokens[n:]
-	}
+	(&lexer{src: src, shell: l.shell}).groups(l.line)
 	l.check = check
 	l.files = l.files[:len(l.files)-1]
 }
 
-// lineLength is how many of tokens make the first line, its end included. The
-// lines of one definition count as one.
-func lineLength(tokens []Token) int {
-	continued := false
-	for i, t := range tokens {
-		if t.Kind == TokenDefinition {
-			continued = t.More
-		}
-		if t.Kind == TokenNewline {
-			if !continued {
-				return i + 1
-			}
-			continued = false
-		}
-	}
-	return len(tokens)
-}
-
-// line adds one line to the stream.
+// line adds one line to the tree.
 func (l *loader) line(tokens []Token) {
-	words := make([]Token, 0, len(tokens))
+	if l.full {
+		return
+	}
+	// The slice is used again for the next line, but not by the files that this
+	// one includes.
+	words := l.scratch[:0]
+	l.scratch = nil
+	defer func() { l.scratch = words[:0] }()
 	var defined []Token
 	for _, t := range tokens {
 		switch t.Kind {
@@ -130,20 +127,15 @@ func (l *loader) words(words []Token) {
 	case first.Value == "random_seed":
 		l.seed(words)
 	}
-	for _, t := range words {
-		l.emit(t)
-	}
-	l.emit(Token{Kind: TokenNewline, src: first.src, Line: first.Line})
-}
-
-// emit adds one token to the stream.
-func (l *loader) emit(t Token) {
-	if len(l.out) < maxTokens {
-		l.out = append(l.out, t)
+	if l.used.tokens += len(words); l.used.tokens > l.limits.tokens {
+		l.overflow(first, "the configuration has more than %d words; the rest does not count", l.limits.tokens)
 		return
 	}
-	l.overflow(t, "the configuration has more than %d words; the rest does not count", maxTokens)
+	l.grown.line(words)
 }
+
+// tree is what has been read so far.
+func (l *loader) tree() *Tree { return &l.grown.root }
 
 // overflow reports, once, that the configuration is larger than it can be.
 func (l *loader) overflow(t Token, format string, most int) {
@@ -231,8 +223,8 @@ func (l *loader) include(words []Token) {
 		return
 	}
 	target, level := words[1], l.levelOf(words[0].Value)
-	if len(l.files) >= maxIncludeDepth {
-		l.fail("include-depth", of(target), "", "includes are nested more than %d deep", maxIncludeDepth)
+	if len(l.files) >= l.limits.depth {
+		l.fail("include-depth", of(target), "", "includes are nested more than %d deep", l.limits.depth)
 		return
 	}
 	found := 0
@@ -245,6 +237,9 @@ func (l *loader) include(words []Token) {
 			l.fail("include-missing", of(target), "", "no file matches %s", alternative)
 		}
 		for _, name := range names {
+			if l.full {
+				return
+			}
 			if l.open(name, words[0], level) {
 				found++
 			}
@@ -266,17 +261,16 @@ func (l *loader) open(name string, at Token, level includeCheck) bool {
 		l.fail("include-loop", of(at), "", "%s includes itself: %s", name, strings.Join(append(slices.Clone(l.files), absolute(name)), " -> "))
 		return true
 	}
-	l.opened++
-	if l.opened > maxFiles {
-		l.overflow(at, "the configuration includes more than %d files; the rest does not count", maxFiles)
+	if l.used.files++; l.used.files > l.limits.files {
+		l.overflow(at, "the configuration includes more than %d files; the rest does not count", l.limits.files)
 		return true
 	}
-	if err == nil && info.Size() > int64(maxBytes-l.size) {
-		l.overflow(at, "the configuration has more than %d bytes; the rest does not count", maxBytes)
+	if err == nil && info.Size() > int64(l.limits.bytes-l.used.bytes) {
+		l.overflow(at, "the configuration has more than %d bytes; the rest does not count", l.limits.bytes)
 		return true
 	}
 	text, err := os.ReadFile(name)
-	l.size += len(text)
+	l.used.bytes += len(text)
 	if err != nil {
 		if level.read {
 			l.fail("include-unreadable", of(at), "", "cannot read the included file: %v", err)

@@ -19,6 +19,8 @@ type lexer struct {
 	src    *source
 	shell  map[string]bool
 	tokens []Token
+	// number is that of the line, from 1.
+	number int
 	// shellLine is true behind a keyword whose arguments are quoted as a shell's.
 	shellLine bool
 	// includeLine is true right behind an include, whose braces are a pattern's.
@@ -40,34 +42,49 @@ func lexSource(src *source, shell map[string]bool) []Token {
 
 // run lexes the whole source.
 func (lx *lexer) run() []Token {
-	src := lx.src
-	for n, start := range src.lines {
-		end := len(src.text)
-		newline := n+1 < len(src.lines)
-		if newline {
-			end = src.lines[n+1] - 1
-		}
-		lx.line(start, end)
-		if newline {
-			lx.add(TokenNewline, end, end+1)
-		}
+	for n := range lx.src.lines {
+		lx.lineWithEnd(n)
 	}
 	return lx.tokens
 }
 
-// add appends the token that spans the bytes from start to end.
-func (lx *lexer) add(kind TokenKind, start, end int) *Token {
-	line := 1
-	if n := len(lx.tokens); n > 0 {
-		line = lx.tokens[n-1].Line
-		if lx.tokens[n-1].Kind == TokenNewline {
-			line++
+// groups lexes the source line by line and gives each line, its end included, to
+// f; the lines of one definition are given as one. The tokens last as long as
+// the call.
+func (lx *lexer) groups(f func([]Token)) {
+	for n := range lx.src.lines {
+		lx.lineWithEnd(n)
+		if !lx.inDefinition {
+			f(lx.tokens)
+			lx.tokens = lx.tokens[:0]
 		}
 	}
+	if len(lx.tokens) > 0 {
+		f(lx.tokens)
+	}
+}
+
+// lineWithEnd lexes line n, counted from 0, with its end.
+func (lx *lexer) lineWithEnd(n int) {
+	src := lx.src
+	start, end := src.lines[n], len(src.text)
+	newline := n+1 < len(src.lines)
+	if newline {
+		end = src.lines[n+1] - 1
+	}
+	lx.number = n + 1
+	lx.line(start, end)
+	if newline {
+		lx.add(TokenNewline, end, end+1)
+	}
+}
+
+// add appends the token that spans the bytes from start to end.
+func (lx *lexer) add(kind TokenKind, start, end int) *Token {
 	text := lx.src.text[start:end]
 	lx.tokens = append(lx.tokens, Token{
 		Kind: kind, Text: text, Value: text, Offset: start,
-		Line: line, Column: start - lx.src.lines[line-1] + 1, src: lx.src,
+		Line: lx.number, Column: start - lx.src.lines[lx.number-1] + 1, src: lx.src,
 	})
 	return &lx.tokens[len(lx.tokens)-1]
 }
@@ -195,6 +212,9 @@ func scanQuoted(s string) scanned {
 
 // scanPlain reads a word without quotes, up to a blank, a brace or a quote.
 func scanPlain(s string) scanned {
+	if i := plainLength(s); i > 0 {
+		return scanned{value: s[:i], length: i}
+	}
 	var b strings.Builder
 	i := 0
 	for i < len(s) && !isBlank(s[i]) && s[i] != '{' && s[i] != '}' && (s[i] != '"' || i == 0) {
@@ -210,6 +230,20 @@ func scanPlain(s string) scanned {
 		i++
 	}
 	return scanned{value: b.String(), length: i}
+}
+
+// plainLength is the length of the word at the start of s where it means what it
+// says, with neither a reference nor an escape in it; else 0.
+func plainLength(s string) int {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '$' || c == '\\':
+			return 0
+		case isBlank(c) || c == '{' || c == '}' || c == '"' && i > 0:
+			return i
+		}
+	}
+	return len(s)
 }
 
 // scanPath reads the pattern of an include line, up to a blank.

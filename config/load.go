@@ -89,18 +89,18 @@ func Parse(name string, src []byte, o Options) (*Config, []Diagnostic) {
 }
 
 func newLoader(o Options) *loader {
-	return &loader{options: o, shell: shellKeywords()}
+	return &loader{options: o, shell: shellKeywords(), limits: defaultLimits()}
 }
 
 // decode makes the Config of what has been read; again reads it for another id.
 func (l *loader) decode(again func(Options) (*loader, error)) (*Config, []Diagnostic) {
-	d := l.decodeTree(buildTree(l.out))
+	d := l.decodeTree(l.tree())
 	d.advisePeers(slices.Collect(maps.Keys(l.ids)), func(id string) *Config {
 		other, err := again(Options{ID: id})
 		if err != nil {
 			return &Config{}
 		}
-		return other.decodeTree(buildTree(other.out)).cfg
+		return other.decodeTree(other.tree()).cfg
 	})
 	return d.cfg, l.sorted()
 }

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// maxRepeats is how many lines repetitions may make in all.
-const maxRepeats = 1 << 18
-
 var errRepetition = errors.New("write ~SEQ(NAME, [START, [STEP,]] END) TEXT or ~LST(NAME, VALUE, ...) TEXT")
 
 // isRepetition is true for a text that begins with ~SEQ, ~SEQx or ~LST.
@@ -96,7 +93,7 @@ func (l *loader) leading(f *fragment) {
 				line.from = append(line.from, rest.origin(k))
 			}
 		}
-		if len(line.text) > maxExpansion {
+		if len(line.text) > l.limits.line {
 			l.fail("definition", f.span(), "", "%v", errTooLong)
 			return
 		}
@@ -149,8 +146,11 @@ func (l *loader) repeat(f *fragment) {
 	}
 	at := f.token(0, end+1)
 	for _, row := range rows {
-		if l.repeats++; l.repeats > maxRepeats {
-			l.overflow(at, "repetitions make more than %d lines; the rest does not count", maxRepeats)
+		if l.full {
+			return
+		}
+		if l.used.repeats++; l.used.repeats > l.limits.repeats {
+			l.overflow(at, "repetitions make more than %d lines; the rest does not count", l.limits.repeats)
 			return
 		}
 		for variable, value := range row {
@@ -205,7 +205,7 @@ func (l *loader) sequence(f *fragment, arguments string, hex bool) ([]map[string
 	}
 	var rows []map[string]string
 	for v := start; step > 0 && v <= end || step < 0 && v >= end; v += step {
-		if len(rows) > maxRepeats {
+		if len(rows) > l.limits.repeats {
 			break
 		}
 		rows = append(rows, map[string]string{parts[0]: strconv.FormatInt(v, base)})

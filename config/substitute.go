@@ -43,6 +43,10 @@ func (l *loader) substitute(f *fragment, shell bool) ([]*fragment, bool) {
 	if !e.changed {
 		return []*fragment{f}, true
 	}
+	if l.used.expanded += len(e.offsets); l.used.expanded > l.limits.expanded {
+		l.overflow(f.first, "definitions make more than %d bytes; the rest does not count", l.limits.expanded)
+		return nil, false
+	}
 	whole := &fragment{first: f.first, text: e.out.String(), offsets: e.offsets, from: e.from}
 	var out []*fragment
 	start := 0
@@ -108,7 +112,7 @@ func (e *expansion) reference(s string, at int, from *origin) (int, error) {
 		}
 		depth++
 	}
-	if depth > maxIncludeDepth {
+	if depth > e.loader.limits.depth {
 		return 0, errTooLong
 	}
 	e.changed = true
@@ -122,7 +126,7 @@ func (e *expansion) reference(s string, at int, from *origin) (int, error) {
 			i += n
 			continue
 		}
-		if len(e.offsets) > maxExpansion {
+		if len(e.offsets) > e.loader.limits.line {
 			return 0, errTooLong
 		}
 		e.byte(def.value[i], at, within)

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // TokenKind says what a token is.
 type TokenKind string
 
@@ -64,13 +66,16 @@ type source struct {
 }
 
 func newSource(name, text string, includes []Pos) *source {
-	s := &source{name: name, text: text, includes: includes, lines: []int{0}}
-	for i := range len(text) {
-		if text[i] == '\n' {
-			s.lines = append(s.lines, i+1)
+	s := &source{name: name, text: text, includes: includes}
+	s.lines = make([]int, 1, strings.Count(text, "\n")+1)
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return s
 		}
+		at += i + 1
+		s.lines = append(s.lines, at)
 	}
-	return s
 }
 
 // line is the text of line n, counted from 1, without its end.

@@ -77,10 +77,14 @@ func FuzzParse(f *testing.F) {
 		if strings.Contains(in, "include") {
 			return
 		}
-		cfg, ds := Parse("f", []byte(in), Options{ID: "east", Environment: host{}})
-		if cfg == nil {
-			t.Fatal("no configuration")
+		read := func(o Options) (*loader, error) {
+			l := newLoader(o)
+			l.limits.repeats = 1000
+			l.file(newSource("f", in, nil))
+			return l, nil
 		}
+		l, _ := read(Options{ID: "east", Environment: host{}})
+		cfg, ds := l.decode(read)
 		checkPlaces(t, in, ds)
 		if !Equal(cfg, cfg) {
 			t.Error("a configuration differs from itself")

@@ -1,0 +1,87 @@
+package config
+
+// growing is the tree of what has been loaded: words and braces, with nothing
+// between them. Its tokens and nodes come from larger pieces of memory, as there
+// are many of them.
+type growing struct {
+	root  Tree
+	stack []*Node
+	// last is the statement that an open brace may still follow.
+	last  *Node
+	arena []Token
+	nodes []Node
+}
+
+// line adds the words and braces of one line.
+func (g *growing) line(words []Token) {
+	for i := 0; i < len(words); i++ {
+		switch words[i].Kind {
+		case TokenWord:
+			end := i + 1
+			for end < len(words) && words[end].Kind == TokenWord {
+				end++
+			}
+			g.last = g.node()
+			g.last.Words = g.keep(words[i:end])
+			g.add(g.last)
+			i = end - 1
+		case TokenOpen:
+			n := g.last
+			if n == nil {
+				n = g.node()
+				g.add(n)
+			}
+			n.Tokens, n.HasBlock = g.keep(words[i:i+1]), true
+			g.stack, g.last = append(g.stack, n), nil
+		case TokenClose:
+			g.close(words[i : i+1])
+		default:
+		}
+	}
+}
+
+// close ends the innermost block.
+func (g *growing) close(brace []Token) {
+	g.last = nil
+	if len(g.stack) == 0 {
+		n := g.node()
+		n.Tokens = g.keep(brace)
+		g.add(n)
+		return
+	}
+	top := g.stack[len(g.stack)-1]
+	top.Tail = g.keep(brace)
+	g.stack = g.stack[:len(g.stack)-1]
+}
+
+// keep copies tokens to where they last.
+func (g *growing) keep(tokens []Token) []Token {
+	const piece = 256
+	if len(g.arena)+len(tokens) > cap(g.arena) {
+		g.arena = make([]Token, 0, max(piece, len(tokens)))
+	}
+	start := len(g.arena)
+	g.arena = append(g.arena, tokens...)
+	return g.arena[start:len(g.arena):len(g.arena)]
+}
+
+// node is a new node.
+func (g *growing) node() *Node {
+	const piece = 128
+	if len(g.nodes) == 0 {
+		g.nodes = make([]Node, piece)
+	}
+	n := &g.nodes[0]
+	g.nodes = g.nodes[1:]
+	return n
+}
+
+// add puts a node into the innermost block.
+func (g *growing) add(n *Node) {
+	if len(g.stack) == 0 {
+		g.root.Nodes = append(g.root.Nodes, n)
+		return
+	}
+	top := g.stack[len(g.stack)-1]
+	top.Body = append(top.Body, n)
+}
