@@ -50,13 +50,19 @@ type Capture struct {
 	ended  sync.WaitGroup
 }
 
-// filter passes ARP, IPv4 and IPv6 VRRP, and ICMPv6.
+// protocolAH is the IP protocol of the authentication header, which VRRP packets
+// of version 2 may be in.
+const protocolAH = 51
+
+// filter passes ARP, IPv4 and IPv6 VRRP, with an authentication header too, and
+// ICMPv6.
 var filter = []bpf.Instruction{
 	bpf.LoadAbsolute{Off: 12, Size: 2},
-	bpf.JumpIf{Val: 0x0806, SkipTrue: 7},
-	bpf.JumpIf{Val: 0x0800, SkipFalse: 2},
+	bpf.JumpIf{Val: 0x0806, SkipTrue: 8},
+	bpf.JumpIf{Val: 0x0800, SkipFalse: 3},
 	bpf.LoadAbsolute{Off: 23, Size: 1},
-	bpf.JumpIf{Val: 112, SkipTrue: 4, SkipFalse: 5},
+	bpf.JumpIf{Val: 112, SkipTrue: 5},
+	bpf.JumpIf{Val: protocolAH, SkipTrue: 4, SkipFalse: 5},
 	bpf.JumpIf{Val: 0x86dd, SkipFalse: 4},
 	bpf.LoadAbsolute{Off: 20, Size: 1},
 	bpf.JumpIf{Val: 112, SkipTrue: 1},
@@ -223,6 +229,10 @@ func readAdvert(f Frame) (Advert, bool) {
 	case kind == 0x0800 && len(b) >= 20 && b[9] == 112 && len(b) >= int(b[0]&15)*4+8:
 		a.Source, a.Destination = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 		b = b[int(b[0]&15)*4:]
+	case kind == 0x0800 && len(b) >= 20+24+8 && b[9] == protocolAH && b[0] == 0x45:
+		a.Source, a.Destination = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		// HMAC-MD5-96 makes the header 24 bytes long.
+		b = b[20+24:]
 	case kind == 0x86dd && len(b) >= 48 && b[6] == 112:
 		a.Source, a.Destination = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
 		b = b[40:]

@@ -58,6 +58,13 @@ func frame4(first byte) []byte {
 	return b
 }
 
+// frameAH is an advert with an authentication header.
+func frameAH() []byte {
+	b := frame4(0x21)
+	b[23] = protocolAH
+	return slices.Insert(b, 34, make([]byte, 24)...)
+}
+
 func frame6() []byte {
 	b := make([]byte, 14+40+24)
 	b[12], b[13] = 0x86, 0xdd
@@ -79,6 +86,7 @@ func TestReadAdvert(t *testing.T) {
 	}{
 		{"version 2", frame4(0x21), Advert{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("224.0.0.18"), Version: 2, VRID: 51, Priority: 150}, true},
 		{"version 3, IPv6", frame6(), Advert{Source: netip.MustParseAddr("fe80::1"), Destination: netip.MustParseAddr("ff02::12"), Version: 3, VRID: 66, Priority: 100}, true},
+		{"version 2 with AH", frameAH(), Advert{Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("224.0.0.18"), Version: 2, VRID: 51, Priority: 150}, true},
 		{"another type", frame4(0x32), Advert{}, false},
 		{"cut short", frame4(0x31)[:40], Advert{}, false},
 		{"ARP", arp, Advert{}, false},
