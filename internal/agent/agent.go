@@ -4,8 +4,9 @@
 // vrrp and health, what to hold by internal/desired.
 //
 // The parts are the elector (VRRP machines and their sockets), the keeper
-// (addresses on the host), the balancer (health checks and the table of IPVS)
-// and the herald (notify scripts); the journal ties them together for people.
+// (addresses on the host), the balancer (health checks and the table of IPVS),
+// the herald (notify scripts) and the scribe (files); the journal ties them
+// together for people.
 package agent
 
 import (
