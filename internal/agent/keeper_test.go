@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/host/hosttest"
+)
+
+// served is a report of the keeper.
+type served struct {
+	instance string
+	serial   uint64
+	err      error
+}
+
+// keeperOf is a keeper of a host with eth0, and what it reported; its queue is
+// served by serveAll.
+func keeperOf(t *testing.T) (*keeper, *hosttest.Addresses, *[]served) {
+	t.Helper()
+	record, err := host.OpenRecord(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = record.Close() })
+	table := hosttest.NewAddresses("eth0")
+	var reports []served
+	k := newKeeper(table, &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
+	k.report = func(instance string, serial uint64, err error) {
+		reports = append(reports, served{instance, serial, err})
+	}
+	k.lost = func(instance string, _ host.Address) { reports = append(reports, served{instance: "lost " + instance}) }
+	return k, table, &reports
+}
+
+func onEth0(list ...string) []host.Address {
+	var out []host.Address
+	for _, p := range list {
+		out = append(out, host.Address{Prefix: netip.MustParsePrefix(p), Interface: "eth0"})
+	}
+	return out
+}
+
+func have(table *hosttest.Addresses) []string {
+	var out []string
+	for _, a := range table.All() {
+		out = append(out, a.Prefix.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestOvertakenWishesAreNeverServed(t *testing.T) {
+	k, table, reports := keeperOf(t)
+	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
+	k.set("a", 1, all, all)
+	k.set("a", 2, all[:1], all)
+	k.serveAll()
+	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
+		t.Errorf("addresses %v", got)
+	}
+	if len(*reports) != 1 || (*reports)[0].serial != 2 {
+		t.Errorf("reports %+v, want one for the last wish", *reports)
+	}
+	if n := len(table.Batches()); n != 1 {
+		t.Errorf("%d batches", n)
+	}
+}
+
+func TestAnAddressThatAnotherInstanceHasStays(t *testing.T) {
+	k, table, _ := keeperOf(t)
+	shared := onEth0("192.0.2.1/32")
+	k.set("a", 1, shared, shared)
+	k.set("b", 1, shared, shared)
+	k.serveAll()
+	k.set("a", 2, nil, shared)
+	k.serveAll()
+	if got := have(table); len(got) != 1 {
+		t.Fatalf("addresses %v after one of two let go", got)
+	}
+	k.set("b", 2, nil, shared)
+	k.serveAll()
+	if got := have(table); len(got) != 0 {
+		t.Fatalf("addresses %v after both let go", got)
+	}
+}
+
+func TestWhatIsThereAlreadyIsAdopted(t *testing.T) {
+	k, table, _ := keeperOf(t)
+	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
+	for _, a := range all {
+		if err := table.Apply([]host.AddressChange{{Op: host.AddAddress, Address: a}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := len(table.Batches())
+	k.set("a", 1, all[:1], all)
+	k.serveAll()
+	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
+		t.Errorf("addresses %v", got)
+	}
+	for _, b := range table.Batches()[before:] {
+		for _, c := range b {
+			if c.Address.Prefix == all[0].Prefix {
+				t.Errorf("the address that stays was touched: %s", c)
+			}
+		}
+	}
+}
+
+func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
+	k, table, reports := keeperOf(t)
+	table.Refuse("192.0.2.2/32", unix.EPERM)
+	k.set("a", 1, onEth0("192.0.2.1/32"), onEth0("192.0.2.1/32"))
+	k.set("b", 1, onEth0("192.0.2.2/32"), onEth0("192.0.2.2/32"))
+	k.serveAll()
+	for _, r := range *reports {
+		if failed := errors.Is(r.err, unix.EPERM); failed != (r.instance == "b") {
+			t.Errorf("%s: %v", r.instance, r.err)
+		}
+	}
+	if len(*reports) != 2 {
+		t.Errorf("reports %+v", *reports)
+	}
+}
+
+func TestALossIsReportedOnceAndOnlyIfItIsOne(t *testing.T) {
+	k, table, reports := keeperOf(t)
+	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
+	k.set("a", 1, all, all)
+	k.serveAll()
+	*reports = nil
+	k.check("a", all[0])
+	k.serveAll()
+	if len(*reports) != 0 {
+		t.Fatalf("reports %+v of an address that is there", *reports)
+	}
+	table.Lose(all[0])
+	k.check("a", all[0])
+	k.check("a", all[0])
+	k.serveAll()
+	if len(*reports) != 1 || (*reports)[0].instance != "lost a" {
+		t.Fatalf("reports %+v, want one loss", *reports)
+	}
+	k.set("a", 2, all, all)
+	k.serveAll()
+	if got := have(table); len(got) != 2 {
+		t.Errorf("addresses %v after the loss was made good", got)
+	}
+}
