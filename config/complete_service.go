@@ -372,6 +372,10 @@ func completeHTTP(s *serviceDraft, r *serverDraft, c *checkDraft) {
 		if c.HTTP.EnableSNI {
 			u.ServerName = orElse(c.sniName, orElse(u.Host, c.HTTP.SNIName))
 		}
+		u.Compliant = c.HTTP.Compliant
+		if own := c.compliant[i]; own != nil {
+			u.Compliant = *own
+		}
 		u.Host = orElse(u.Host, orElse(c.virtualhost, orElse(r.virtualhost, s.virtualhost)))
 	}
 	if !c.HTTP.EnableSNI {

@@ -210,22 +210,6 @@ var (
 	timeProbes   = []string{"5", "5ms", "5s", "5.5s", "lock 5", "5x", "lock", ""}
 )
 
-// deviations are the probes on which tandem and keepalived 2.2.7 differ on
-// purpose, by block, name and arguments, and why.
-var deviations = map[string]string{
-	"vrrp_script interval 0.5":                                      "decimals are newer than 2.2.7",
-	"vrrp_script interval 1.25":                                     "decimals are newer than 2.2.7",
-	"vrrp_script timeout 0.5":                                       "decimals are newer than 2.2.7",
-	"vrrp_script timeout 1.25":                                      "decimals are newer than 2.2.7",
-	"vrrp_instance strict_mode on\nunicast_peer {\n192.0.2.3\n}":    "newer versions refuse unicast in strict mode",
-	serverB + "/SMTP_CHECK bindto 2001:db8::7":                      "keepalived judges the family of all checks but this one",
-	addressBlock + " peer 192.0.2.13/24":                            "2.2.7 takes no length behind peer, which its manual has",
-	routeBlock + " inet ~inet 10.1.0.0/16 dev eth0":                 "keepalived swallows the word behind inet",
-	ruleBlock + " inet ~inet from 10.1.0.0/16 table 5 preference 7": "keepalived swallows the word behind inet",
-	ruleBlock + " ipproto 254 preference 7":                         "2.2.7 has protocols up to 127 only",
-	setBlock + " fwmark 5 inet6":                                    "keepalived says nothing of a mark whose family no server has",
-}
-
 // otherBuild are the rows that a keepalived without iptables or ipsets does not
 // have.
 var otherBuild = []string{"vrrp_iptables", "vrrp_ipsets"}

@@ -65,6 +65,8 @@ type decoder struct {
 	rs        *serverDraft
 	check     *checkDraft
 	url       *URL
+	// urlCompliant is tls_compliant of the url being read.
+	urlCompliant *bool
 }
 
 // root decodes the whole tree: the global settings first, whatever their place.

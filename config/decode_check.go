@@ -22,7 +22,8 @@ type checkDraft struct {
 	// host blocks of SMTP_CHECK.
 	weightSet bool
 	hosts     []*checkDraft
-	compliant bool
+	// compliant are the tls_compliant of its urls.
+	compliant []*bool
 	// userFault is true where nobody is there to run the script.
 	userFault bool
 }
@@ -175,7 +176,7 @@ func sniName(d *decoder, n *Node) {
 }
 
 func urlBlock(d *decoder, n *Node) {
-	d.url = &URL{Pos: n.Words[0].pos()}
+	d.url, d.urlCompliant = &URL{Pos: n.Words[0].pos()}, nil
 	d.body(n, serverB+"/"+d.check.Kind+"/url")
 	u := d.url
 	d.url = nil
@@ -188,6 +189,7 @@ func urlBlock(d *decoder, n *Node) {
 		u.Status = []StatusRange{{200, 299}}
 	}
 	d.check.HTTP.URLs = append(d.check.HTTP.URLs, *u)
+	d.check.compliant = append(d.check.compliant, d.urlCompliant)
 }
 
 func urlPath(d *decoder, n *Node) {

@@ -161,7 +161,26 @@ func urlRegex(d *decoder, n *Node) {
 		d.notice("missing-value", of(n.Words[0]), "Write regex \"PATTERN\".", "regex has no pattern")
 		return
 	}
-	d.regexAt().Pattern = n.Words[1].Value
+	w := n.Words[1]
+	d.regexAt().Pattern = w.Value
+	if lone := loneEscape(w.Text); lone != "" {
+		d.notice("regex-escape", of(w), "Write \\"+lone+" for "+lone+" in the pattern.", "%s means %s here: the line takes the backslash away before the pattern is read", lone, lone[1:])
+	}
+}
+
+// loneEscape is the first backslash of a text that the quoting of its line takes
+// away, with the letter behind it, unless a shell would want it there.
+func loneEscape(text string) string {
+	for i := 0; i+1 < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if c := text[i+1]; strings.IndexByte("\\\"'# !xcabEfnrtv01234567", c) < 0 {
+			return text[i : i+2]
+		}
+		i++
+	}
+	return ""
 }
 
 func urlRegexOptions(d *decoder, n *Node) {

@@ -17,7 +17,6 @@ type fileDraft struct {
 type processDraft struct {
 	*TrackProcess
 	node *Node
-	bad  bool
 }
 
 // bfdDraft is a bfd_instance being read.

@@ -14,15 +14,6 @@ type groupDraft struct {
 	members                      []Token
 	weights                      bool
 	notifyPriorityChanges, alert *bool
-	said                         map[string]*Node
-}
-
-// at is where the keyword name is in the group, else the block's head.
-func (g *groupDraft) at(name string) span {
-	if n := g.said[name]; n != nil {
-		return words(n, 0)
-	}
-	return words(g.node, 0)
 }
 
 func groupBlock(d *decoder, n *Node) {
@@ -37,7 +28,6 @@ func groupBlock(d *decoder, n *Node) {
 		}
 	}
 	d.group = &groupDraft{node: n, SyncGroup: &SyncGroup{Pos: n.Words[0].pos(), Name: name}}
-	d.group.said = saidBy(n)
 	d.groups = append(d.groups, d.group)
 	d.body(n, "vrrp_sync_group")
 	d.group = nil

@@ -45,6 +45,9 @@ func TestKeywordTable(t *testing.T) {
 		if inLine == (k.decode != nil) {
 			t.Errorf("%s: decoder %t", id, k.decode != nil)
 		}
+		if !k.Honoured && k.Reason == "" && !hasDeadBlock(k) {
+			t.Errorf("%s: not honoured, and why?", id)
+		}
 		if k.Honoured && k.Reason != "" && blocks[k.Block] {
 			t.Errorf("%s: honoured, yet %q", id, k.Reason)
 		}

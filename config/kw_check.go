@@ -3,8 +3,9 @@ package config
 import "time"
 
 const (
-	noCheck = "this kind of check is not there yet"
-	serverB = "virtual_server/real_server"
+	noCheck  = "this kind of check is not there yet"
+	noSearch = "bodies are not searched yet"
+	serverB  = "virtual_server/real_server"
 )
 
 // checkerKeywords are virtual_server and all that is in it.
@@ -86,7 +87,7 @@ func serviceRows() []Keyword {
 		row("persistence_timeout", "[SECS]", "off, 360 without a value", "<=0.6.6", "Keeps a client on its server for that long.", does(persistenceTimeout)),
 		row("persistence_granularity", "NETMASK", "one address", "<=0.6.6", "Counts a whole network as one client.", does(persistenceGranularity)),
 		row("protocol", "TCP|UDP|SCTP", "UDP", "<=0.6.6", "Is the service's protocol.", does(serviceProtocol)),
-		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", reads(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
+		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", without("checks always run"), reads(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
 		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.vs.alert }))),
 		row("virtualhost", "STRING", "none", "<=0.6.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.vs.virtualhost }))),
 		row("snmp_name", "STRING", "none", "2.2.3", "Names the service in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.vs.SNMPName })))),
@@ -209,7 +210,7 @@ func httpRows(kind string) []Keyword {
 }
 
 func urlRows() []Keyword {
-	noRegex := without("bodies are not searched yet")
+	noRegex := without(noSearch)
 	return []Keyword{
 		row("path", "STRING", "required", "<=0.6.6", "Is the path to ask for.", does(urlPath)),
 		row("digest", "MD5", "none", "<=0.6.6", "Is the MD5 of the body.", does(urlDigest)),
@@ -221,6 +222,6 @@ func urlRows() []Keyword {
 		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MinOffset }))),
 		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MaxOffset }))),
 		row("regex_stack", "START MAX", "", "2.0.7", "Sizes the stack of the search.", lenient, noRegex, reads(urlRegexStack)),
-		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", without("connections are closed the quiet way"), reads(boolTo(func(d *decoder) *bool { return &d.url.Compliant }))),
+		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", without("connections are closed the quiet way"), reads(optBoolTo(func(d *decoder) **bool { return &d.urlCompliant }))),
 	}
 }

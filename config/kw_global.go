@@ -12,6 +12,11 @@ const (
 	noVMAC         = "virtual MAC interfaces are not made yet"
 	goScheduling   = "process scheduling is left to the service manager"
 	noBuffers      = "tandem's buffers have sizes of their own"
+	atCommandLine  = "it is said on the command line: -s NAME, -p FILE"
+	noOuterScripts = "no script is run around the program yet"
+	noTimeouts     = "the kernel's time-outs are left alone"
+	noSync         = "the kernel's sync daemon is not run yet"
+	noLateness     = "lateness of the process is not watched for yet"
 )
 
 // maxUint is the greatest number that keepalived reads.
@@ -25,11 +30,11 @@ func rootKeywords() []Keyword {
 	}
 	return in("", []Keyword{
 		row("linkbeat_use_polling", "", "off", "1.1.18", "Polls every interface for its link instead of listening to the kernel.", without("links are followed by netlink"), process(func(p *Process) *bool { return &p.PollLinks })),
-		row("net_namespace", "NAME", "none", "1.2.24", "Runs the whole program in the network namespace NAME.", lenient, reads(processNamespace)),
-		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used.", reads(processNamespaceIPVS)),
+		row("net_namespace", "NAME", "none", "1.2.24", "Runs the whole program in the network namespace NAME.", lenient, without(atCommandLine), reads(processNamespace)),
+		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used.", without(atCommandLine), reads(processNamespaceIPVS)),
 		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without(noFirewall), process(func(p *Process) *bool { return &p.IPSetsInNamespace })),
-		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", process(func(p *Process) *bool { return &p.PIDFolder })),
-		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, reads(processInstance)),
+		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", without(atCommandLine), process(func(p *Process) *bool { return &p.PIDFolder })),
+		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, without(atCommandLine), reads(processInstance)),
 		row("child_wait_time", "SECS", "5", "2.0.0", "Bounds the wait for child processes at the end.", without(onlyOneProcess), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.cfg.Process.ChildWait }, 0, maxUint))),
 		row("global_defs", "{ }", "", "<=0.6.6", "Holds the settings of the program and the defaults of all instances.", does(func(*decoder, *Node) {})),
 	})
@@ -72,7 +77,7 @@ func globalProcess() []Keyword {
 		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", one, name(func(p *Process) *string { return &p.BFD.Name })),
 		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", without(goScheduling), reads(maxAutoPriority)),
 		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", without(goScheduling), reads(autoPriorityDelay)),
-		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", reads(processUmask)),
+		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", without("files are made for their owner only"), reads(processUmask)),
 		row("random_seed", "N", "time", "2.0.15", "Seeds the ${_RANDOM} numbers.", does(func(d *decoder, n *Node) { d.number(n.Words[1], 0, maxUint) })),
 	)
 }
@@ -94,12 +99,12 @@ func globalScripts() []Keyword {
 	return []Keyword{
 		row("script_user", "USER [GROUP]", "keepalived_script, else our own", "1.3.0", "Runs every script as that user where it names no other.", does(globalScriptUser)),
 		row("enable_script_security", "", "off", "1.3.0", "Refuses scripts that run as root where another user could change them.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.ScriptSecurity }))),
-		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
-		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", reads(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
-		row("startup_script", "SCRIPT", "none", "2.1.0", "Is run before anything else starts.", shell, reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Startup }))),
-		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
-		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),
-		row("shutdown_script_timeout", "1..1000", "10", "2.1.0", "Bounds shutdown_script.", reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.shutdownTimeout }, 1, 1000))),
+		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", without("scripts are run by the name given anyway"), reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
+		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", without("scripts have the group of their user alone"), reads(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
+		row("startup_script", "SCRIPT", "none", "2.1.0", "Is run before anything else starts.", shell, without(noOuterScripts), reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Startup }))),
+		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
+		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, without(noOuterScripts), reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),
+		row("shutdown_script_timeout", "1..1000", "10", "2.1.0", "Bounds shutdown_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.shutdownTimeout }, 1, 1000))),
 		row("notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event.", lenient, no, fifo(all)),
 		row("notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of notify_fifo, to read it.", shell, lenient, no, reader(all)),
 		row("vrrp_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each VRRP event.", lenient, no, fifo(vrrp)),

@@ -8,8 +8,8 @@ func globalVRRP() []Keyword {
 	}
 	return []Keyword{
 		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(globalDynamic)),
-		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
-		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
+		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", without("static addresses are not made yet"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
+		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", without("the kernel's setting is left alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
 		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *Node) { d.global.checksumV2 = true })),
 		row("vrrp_mcast_group4", "IPV4", "224.0.0.18", "1.2.10", "Is the group that IPv4 adverts go to.", does(globalGroup)),
 		row("vrrp_mcast_group6", "IPV6", "ff02::12", "1.2.10", "Is the group that IPv6 adverts go to.", does(globalGroup)),
@@ -33,7 +33,7 @@ func globalVRRP() []Keyword {
 		row("vrrp_strict", "[BOOL]", "false", "1.2.20", "Is the default of strict_mode.", does(anyBoolTo(func(d *decoder) *bool { return &d.global.strict }))),
 		row("vrrp_owner_ignore_adverts", "[BOOL]", "false", "2.3.3", "Is the default of owner_ignore_adverts.", does(boolTo(func(d *decoder) *bool { return &d.global.ownerIgnoreAdverts }))),
 		row("vrrp_startup_delay", "SECS", "0", "2.0.14", "Waits before the instances start.", does(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.StartupDelay }, time.Millisecond, maxTimer))),
-		row("vrrp_delay_after_boot", "SECS", "0", "2.4.0", "Waits until the host has been up for that long.", reads(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.DelayAfterBoot }, time.Millisecond, maxTimer))),
+		row("vrrp_delay_after_boot", "SECS", "0", "2.4.0", "Waits until the host has been up for that long.", without("only vrrp_startup_delay is there yet"), reads(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.DelayAfterBoot }, time.Millisecond, maxTimer))),
 		row("log_unknown_vrids", "", "off", "2.0.16", "Logs adverts of virtual routers that are not configured.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LogUnknownVRIDs }))),
 		row("vmac_prefix", "STRING", "vrrp", "2.2.0", "Begins the names of virtual MAC interfaces.", without(noVMAC), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.VMACPrefix }))),
 		row("vmac_addr_prefix", "STRING", "vmac_prefix", "2.2.0", "Begins the names of virtual MAC interfaces of single addresses.", without(noVMAC), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.VMACAddressPrefix }))),
@@ -81,28 +81,28 @@ func globalFirewall() []Keyword {
 func globalIPVS() []Keyword {
 	return []Keyword{
 		row("checker_log_all_failures", "[BOOL]", "false", "2.0.11", "Is the default of log_all_failures.", does(boolTo(func(d *decoder) *bool { return &d.global.logAllFailures }))),
-		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs.", reads(lvsTimeouts)),
+		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs.", without(noTimeouts), reads(lvsTimeouts)),
 		row("lvs_flush", "", "off", "1.2.23", "Empties the IPVS table at the start.", without("tandem leaves services of others alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LVS.FlushAtStart }))),
 		row("lvs_flush_on_stop", "[VS]", "off", "2.2.0", "Empties the IPVS table at the end.", without("tandem leaves services of others alone"), reads(lvsFlush)),
 		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", without("tandem leaves services of others alone"), instead("lvs_flush_on_stop"), silent, reads(lvsFlush)),
-		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel.", reads(syncDaemon)),
+		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel.", without(noSync), reads(syncDaemon)),
 	}
 }
 
 func globalFiles() []Keyword {
 	return []Keyword{
 		row("reload_check_config", "[LOGFILE]", "off", "2.2.0", "Tests a new configuration before a reload.", without("tandem tests every configuration before a reload"), reads(reloadCheck)),
-		row("reload_time_file", "PATH", "none", "2.1.0", "Names a file with the time of the next reload.", reads(alone(stringTo(func(d *decoder) *string { return &d.cfg.Global.Reload.TimeFile })))),
-		row("reload_repeat", "", "off", "2.1.0", "Reloads at that time every day.", reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Reload.Repeat }))),
-		row("reload_file", "[PATH]", "off", "2.2.0", "Names a file that exists while the configuration is read.", reads(reloadFile)),
+		row("reload_time_file", "PATH", "none", "2.1.0", "Names a file with the time of the next reload.", without("a reload is asked for by signal or command"), reads(alone(stringTo(func(d *decoder) *string { return &d.cfg.Global.Reload.TimeFile })))),
+		row("reload_repeat", "", "off", "2.1.0", "Reloads at that time every day.", without("a reload is asked for by signal or command"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Reload.Repeat }))),
+		row("reload_file", "[PATH]", "off", "2.2.0", "Names a file that exists while the configuration is read.", without("a reload is asked for by signal or command"), reads(reloadFile)),
 		row("include_check", "[[+|-]read|match|wildcard_match|brace_match ...]", "none", "2.2.0", "Says which missing include files are reported.", does(includeCheckWords)),
-		row("config_save_dir", "DIR", "none", "2.2.3", "Keeps a copy of each configuration that was read.", reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.SaveFolder }))),
+		row("config_save_dir", "DIR", "none", "2.2.3", "Keeps a copy of each configuration that was read.", without("no copies are kept"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.SaveFolder }))),
 		row("tmp_config_directory", "DIR", "memory", "2.2.0", "Holds the joined copy of the configuration.", without("tandem makes no such copy"), lenient, reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.TemporaryFolder }))),
-		row("data_use_instance", "[BOOL]", "false", "2.2.3", "Puts the instance's name into the names of dump files.", reads(boolTo(func(d *decoder) *bool { return &d.cfg.Global.Files.DumpInstance }))),
-		row("json_version", "1|2", "1", "2.2.8", "Is the format of the JSON dump.", reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Files.JSONVersion }, 1, 2))),
-		row("iproute_usr_dir", "PATH", "system", "2.3.2", "Is where iproute2's tables of names are.", reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.RouteNames }))),
-		row("iproute_etc_dir", "PATH", "system", "2.3.2", "Is where iproute2's own tables of names are.", reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.RouteNamesEtc }))),
-		row("state_dump_file", "PATH", "in /tmp", "2.3.3", "Is where SIGUSR1 dumps go.", reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.StateDump }))),
+		row("data_use_instance", "[BOOL]", "false", "2.2.3", "Puts the instance's name into the names of dump files.", without("dump files have their default names"), reads(boolTo(func(d *decoder) *bool { return &d.cfg.Global.Files.DumpInstance }))),
+		row("json_version", "1|2", "1", "2.2.8", "Is the format of the JSON dump.", without("the JSON dump has one format"), reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Files.JSONVersion }, 1, 2))),
+		row("iproute_usr_dir", "PATH", "system", "2.3.2", "Is where iproute2's tables of names are.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.RouteNames }))),
+		row("iproute_etc_dir", "PATH", "system", "2.3.2", "Is where iproute2's own tables of names are.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.RouteNamesEtc }))),
+		row("state_dump_file", "PATH", "in /tmp", "2.3.3", "Is where SIGUSR1 dumps go.", without("dump files have their default names"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.StateDump }))),
 		row("stats_dump_file", "PATH", "", "2.3.3", "Is where statistics should go.", without("keepalived does not use it either"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.StatsDump }))),
 		row("json_dump_file", "PATH", "", "2.3.3", "Is where the JSON dump should go.", without("keepalived does not use it either"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.JSONDump }))),
 	}

@@ -27,9 +27,20 @@ func honoured(k *Keyword) { k.Honoured = true }
 func lineKeywords() []Keyword {
 	var out []Keyword
 	out = append(out, in(addressBlock, addressWords())...)
-	out = append(out, in(routeBlock, routeWords())...)
-	out = append(out, in(ruleBlock, ruleWords())...)
+	out = append(out, because(noRoutes, in(routeBlock, routeWords()))...)
+	out = append(out, because(noRoutes, in(ruleBlock, ruleWords()))...)
 	return append(out, otherWords()...)
+}
+
+// because gives the reason why none of the rows is honoured; those that are keep
+// none.
+func because(reason string, rows []Keyword) []Keyword {
+	for i := range rows {
+		if !rows[i].Honoured {
+			rows[i].Reason = reason
+		}
+	}
+	return rows
 }
 
 // addressWords are the options of an address.
@@ -48,8 +59,8 @@ func addressWords() []Keyword {
 		word("autojoin", "", "off", "Joins the multicast group.", honoured),
 		word("no_track", "", "off", "Tracks neither the address nor its interface.", honoured),
 		word("preferred_lft", "SECS", "forever, /128 0", "Is how long an IPv6 address is preferred.", honoured),
-		word("track_group", "NAME", "none", "Is the group of instances that a static address follows."),
-		word("use_vmac", "", "off", "Puts the address on an interface with the virtual MAC."),
+		word("track_group", "NAME", "none", "Is the group of instances that a static address follows.", without("static addresses are not made yet")),
+		word("use_vmac", "", "off", "Puts the address on an interface with the virtual MAC.", without(noVMAC)),
 	}
 }
 
@@ -162,21 +173,21 @@ func otherWords() []Keyword {
 	out = append(out, in(setBlock, []Keyword{
 		word("fwmark", "N [inet|inet6]", "", "Is a firewall mark.", honoured),
 	})...)
-	out = append(out, in(syncBlock, []Keyword{
+	out = append(out, because(noSync, in(syncBlock, []Keyword{
 		word("inst", "NAME", "", "Is the instance that it follows."),
 		word("id", "0..255", "the VRID", "Tells several daemons apart."),
 		word("maxlen", "N", "kernel", "Is the greatest packet."),
 		word("port", "N", "8848", "Is the UDP port."),
 		word("ttl", "1..255", "1", "Is the TTL of multicast."),
 		word("group", "IP", "224.0.0.81", "Is the multicast group."),
-	})...)
-	out = append(out, in(timeoutBlock, []Keyword{
+	}))...)
+	out = append(out, because(noTimeouts, in(timeoutBlock, []Keyword{
 		word("tcp", "SECS", "kernel", "Is how long an idle TCP connection is kept."),
 		word("tcpfin", "SECS", "kernel", "Is how long a closing TCP connection is kept."),
 		word("udp", "SECS", "kernel", "Is how long UDP packets count as one connection."),
-	})...)
+	}))...)
 	for _, name := range regexOptions() {
-		out = append(out, in(regexBlock, []Keyword{word(name, "", "off", "Is an option of PCRE2 by that name.")})...)
+		out = append(out, because(noSearch, in(regexBlock, []Keyword{word(name, "", "off", "Is an option of PCRE2 by that name.")}))...)
 	}
 	return out
 }

@@ -16,9 +16,9 @@ func vrrpKeywords() []Keyword {
 		row("static_ipaddress", "{ lines }", "", "1.1.0", "Lists addresses that are there as long as the program runs.", without("static addresses are not made yet"), reads(staticAddresses)),
 		row("static_routes", "{ lines }", "", "1.0.1", "Lists routes that are there as long as the program runs.", without(noRoutes), reads(staticRoutes)),
 		row("static_rules", "{ lines }", "", "1.2.20", "Lists rules that are there as long as the program runs.", without(noRoutes), reads(staticRules)),
-		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", reads(garpGroupBlock)),
+		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", without("announcements are spaced for each interface alone"), reads(garpGroupBlock)),
 		row("linkbeat_interfaces", "{ lines }", "", "2.0.13", "Lists interfaces whose link is polled.", without("links are followed by netlink"), reads(linkPolls)),
-		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", reads(linkDelays)),
+		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", without("a change of a link counts at once"), reads(linkDelays)),
 	})...)
 	out = append(out, in("garp_group", []Keyword{
 		row("garp_interval", "SECS", "unset", "1.2.21", "Is the least time between gratuitous ARPs of the group.", reads(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.ARP }))),
@@ -99,12 +99,12 @@ func instanceAddresses() []Keyword {
 		row("unicast_src_ip", "IP", "the interface's", "1.2.10", "Is the source address of unicast adverts.", does(instanceSource)),
 		row("mcast_dst_ip", "IP", "vrrp_mcast_group", "2.2.5", "Is the group that the instance's adverts go to.", does(instanceGroup)),
 		row("unicast_peer", "{ lines }", "multicast", "1.2.8", "Lists peers to send adverts to, instead of multicast.", does(instancePeers)),
-		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", reads(instanceFaultNoPeer)),
+		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", without("multicast is used then"), reads(instanceFaultNoPeer)),
 		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *Node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
-		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", reads(instanceOldChecksum)),
+		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", without("checksums are those of RFC 5798"), reads(instanceOldChecksum)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
-		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", reads(instanceVRF)),
+		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", without("there are no VRFs yet"), reads(instanceVRF)),
 	}
 }
 
@@ -132,8 +132,8 @@ func instanceTiming() []Keyword {
 		row("garp_lower_prio_delay", "SECS", "vrrp_garp_lower_prio_delay", "1.2.20", "Is the time to the second round after an advert of lower priority.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerDelay }), 0, maxTimerSeconds))),
 		row("garp_lower_prio_repeat", "N", "vrrp_garp_lower_prio_repeat", "1.2.20", "Is how many announcements of an address follow such an advert.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerRepeat }), 0, maxInt))),
 		row("down_timer_adverts", "1..100", "vrrp_down_timer_adverts", "2.2.3", "Is how many adverts may be missing before the master counts as down.", does(intTo(g(func(i *instanceDraft) *int { return &i.downTimer }), 1, 100))),
-		row("timer_expired_backup", "[PRIO]", "off", "2.2.8", "Gives up mastership after the program has been stopped for too long.", reads(instanceTimerExpired)),
-		row("thread_timer_expired", "[PRIO]", "off", "2.3.2", "Is another name of timer_expired_backup.", instead("timer_expired_backup"), reads(instanceTimerExpired)),
+		row("timer_expired_backup", "[PRIO]", "off", "2.2.8", "Gives up mastership after the program has been stopped for too long.", without(noLateness), reads(instanceTimerExpired)),
+		row("thread_timer_expired", "[PRIO]", "off", "2.3.2", "Is another name of timer_expired_backup.", instead("timer_expired_backup"), without(noLateness), reads(instanceTimerExpired)),
 		row("garp_extra_if", "[all] SECS", "vrrp_garp_extra_if", "2.2.3", "Announces addresses of a virtual MAC on other interfaces too.", without(noVMAC), reads(extraGARPTo(func(d *decoder) *ExtraGARP { return &d.inst.extraGARP }, 0))),
 		row("vmac_garp_intvl", "[all] SECS", "vrrp_garp_extra_if", "2.2.0", "Is the old name of garp_extra_if.", without(noVMAC), instead("garp_extra_if"), reads(extraGARPTo(func(d *decoder) *ExtraGARP { return &d.inst.extraGARP }, 0))),
 		row("lower_prio_no_advert", "[BOOL]", "vrrp_lower_prio_no_advert", "1.2.20", "Sends no advert in answer to one of lower priority.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.lowerPrioNoAdvert }))),
@@ -168,7 +168,7 @@ func instanceOther() []Keyword {
 		row("vmac_xmit_base", "", "off", "1.2.10", "Sends adverts by the base interface in spite of a virtual MAC.", without(noVMAC), reads(flagTo(func(d *decoder) *bool { return &d.inst.XmitBase }))),
 		row("use_ipvlan", "[[name] IFNAME] [IP] [bridge|private|vepa] [group GROUP]", "off", "2.0.17", "Uses an ipvlan interface.", without("ipvlan interfaces are not made yet"), reads(instanceIPVLAN)),
 		row("debug", "0..4", "0", "<=0.6.6", "Has no effect.", without("keepalived does not use it either"), reads(intTo(func(d *decoder) *int { return &d.inst.Debug }, 0, 4))),
-		row("lvs_sync_daemon_interface", "IFNAME", "", "<=0.6.6", "Copies IPVS connections to the peer's kernel.", instead("lvs_sync_daemon in global_defs"), reads(instanceSyncDaemon)),
+		row("lvs_sync_daemon_interface", "IFNAME", "", "<=0.6.6", "Copies IPVS connections to the peer's kernel.", instead("lvs_sync_daemon in global_defs"), without(noSync), reads(instanceSyncDaemon)),
 		row("kernel_rx_buf_size", "BYTES", "system", "2.0.3", "Sizes the receive buffer of the instance.", without(noBuffers), reads(alone(intTo(func(d *decoder) *int { return &d.inst.ReceiveBuffer }, 0, maxUint)))),
 	}
 }

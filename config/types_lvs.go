@@ -87,15 +87,15 @@ type DNSCheck struct {
 // UDPCheck is the part of UDP_CHECK above the socket.
 type UDPCheck struct {
 	// Payload is what is sent; nil is an empty datagram.
-	Payload []byte `json:"payload,omitempty"`
+	Payload HexBytes `json:"payload,omitempty"`
 	// RequireReply fails the check where no answer comes. Otherwise it fails
 	// only where the kernel is told that the port is unreachable.
 	RequireReply bool `json:"require_reply,omitempty"`
 	// Reply is what the answer has to begin with, in the bits that are set in
 	// ReplyMask, which is as long; both are nil for any answer. The lengths are
 	// compared only where there is a Reply.
-	Reply     []byte `json:"reply,omitempty"`
-	ReplyMask []byte `json:"reply_mask,omitempty"`
+	Reply     HexBytes `json:"reply,omitempty"`
+	ReplyMask HexBytes `json:"reply_mask,omitempty"`
 	// MinReply and MaxReply bound the length of an answer in bytes, 0 and 255
 	// unless given.
 	MinReply int `json:"min_reply,omitempty"`

@@ -13,7 +13,7 @@ type VMAC struct {
 	Name string `json:"name,omitempty"`
 	// MAC stands in the place of the virtual MAC, in 6 bytes; nil is that of
 	// the RFC.
-	MAC []byte `json:"mac,omitempty"`
+	MAC HexBytes `json:"mac,omitempty"`
 	// Group is the name or number of the interface's group.
 	Group string `json:"group,omitempty"`
 	// NetlinkNotify is netlink_notify_msg.
