@@ -162,18 +162,6 @@ func TestGroupFollowsOneAnswer(t *testing.T) {
 	))
 }
 
-// A member that left on its peer's announcements alone counts as answered, too.
-func TestGroupSignsOfLeaving(t *testing.T) {
-	g := pair(nil)
-	begin := groupMaster(
-		groupStep{"5s", "", Command{Kind: Switchover}, "A done; A advert 0; A offer; B done; B advert 0; B offer"},
-	)
-	playGroup(t, g, append(begin[:len(begin):len(begin)],
-		groupStep{"5.6s", "A", PeerAnnounced{vip1}, "A release 10; A MASTER>BACKUP offer; A offer-taken; A hold"},
-		groupStep{"6.5s", "", fire, "B release 11; B MASTER>BACKUP offer; B offer-taken; B hold; G MASTER>BACKUP offer"},
-	))
-}
-
 // A peer that gives up again, or falls silent, before any member has left to it:
 // the whole group stays. One that does so after another member has left does not
 // split the group.

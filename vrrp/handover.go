@@ -62,23 +62,15 @@ func (r *Router) yield(p *Packet, from netip.Addr) {
 	r.handOver(handover{kind: yielding, until: r.now.Add(r.patience(interval(p))), peer: from, peerPriority: p.Priority, first: r.now})
 }
 
-// handOver begins: no adverts, no announcements. Addresses that the peer announced
-// a moment ago go at once, for packets of two sockets may overtake each other. So
-// do those whose duplicate detection is on: a peer that finds us answering for
-// such an address would never use it.
+// handOver begins: no adverts, no announcements. Addresses whose duplicate
+// detection is on go at once: a peer that finds us answering for such an address
+// would never use it.
 func (r *Router) handOver(h handover) {
 	r.handover = h
 	r.advertAt = time.Time{}
 	r.clearAnnouncements()
-	r.release(r.cfg.Detecting)
-	var gone []netip.Addr
-	for _, a := range r.held {
-		if at, ok := r.peerAnnounced[a]; ok && r.now.Sub(at) <= r.cfg.AdvertInterval {
-			gone = append(gone, a)
-		}
-	}
 	clear(r.peerAnnounced)
-	r.letGo(gone)
+	r.release(r.cfg.Detecting)
 	r.leaveEmpty()
 }
 
@@ -90,14 +82,16 @@ func (r *Router) leaveEmpty() {
 	}
 }
 
-// peerAnnouncedAddress takes note that a peer answers for one of our addresses.
+// peerAnnouncedAddress takes note that a peer answers for one of our addresses. It
+// does not before its first advert: what is announced earlier is what a master
+// that we have relieved had still queued.
 func (r *Router) peerAnnouncedAddress(in PeerAnnounced) {
 	addr := in.Addr.Unmap()
 	if r.state != Master || !slices.Contains(r.held, addr) {
 		return
 	}
 	if r.handover.kind != notHandingOver {
-		if !r.handover.contested {
+		if r.handover.peer.IsValid() && !r.handover.contested {
 			r.letGo([]netip.Addr{addr})
 		}
 		return
@@ -272,7 +266,7 @@ func (h handover) cause() Cause {
 // taken says who took an offer, and by which sign.
 func (h handover) taken() string {
 	if !h.peer.IsValid() {
-		return "a peer announced every address"
+		return "the rest of the group has left"
 	}
 	return fmt.Sprintf("%v priority %d has taken over", h.peer, h.peerPriority)
 }

@@ -169,33 +169,36 @@ func TestTwoPeersRace(t *testing.T) {
 	}
 }
 
-// A packet socket may be faster than the advert's, or faster than the order: what
-// the peer announced up to one interval before counts, what is older does not.
-func TestAnnouncementBeforeTheOffer(t *testing.T) {
+// What is announced before the peer's first advert is what a master that we have
+// relieved had still queued: the peer does not serve yet.
+func TestAnnouncementsBeforeThePeersAdvertDoNotCount(t *testing.T) {
 	play(t, plain(), asMaster(
 		step{"4.1s", PeerAnnounced{vip1}, ""},
 		step{"4.7s", fire, "advert 100; announce 10 x1"},
 		step{"5s", PeerAnnounced{vip2}, ""},
-		step{"5.5s", from(low, 150), "release 11"},
-		step{"6.5s", from(low, 150), "release 10; MASTER>BACKUP higher-priority"},
+		step{"5.05s", from(low, 150), ""},
+		step{"5.06s", PeerAnnounced{vip2}, "release 11"},
+		step{"6.05s", from(low, 150), "release 10; MASTER>BACKUP higher-priority"},
 	))
 	play(t, plain(), offered(
-		step{"5.2s", PeerAnnounced{vip1}, "release 10"},
-		step{"5.3s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
+		step{"5.2s", PeerAnnounced{vip1}, ""},
+		step{"5.3s", PeerAnnounced{vip2}, ""},
+		step{"5.6s", from(low, 50), ""},
+		step{"5.61s", PeerAnnounced{vip1}, "release 10"},
+		step{"5.62s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
 	))
 }
 
 // Nobody takes over within the window: advert and a full burst at once, master as
-// before, and what was let go comes back.
+// before.
 func TestOfferRolledBack(t *testing.T) {
 	cfg := with(func(c *Config) { c.Announcements.Refresh = 30 * time.Second })
 	play(t, cfg, offered(
-		step{"5.2s", PeerAnnounced{vip1}, "release 10"},
+		step{"5.2s", PeerAnnounced{vip1}, ""},
 		step{"6.4s", fire, ""},
-		step{"6.5s", fire, "advert 100; announce 11 x5; acquire 10; offer-rolled-back"},
-		step{"6.6s", Acquired{Serial: 2}, "announce 10 x5"},
+		step{"6.5s", fire, "advert 100; announce 10,11 x5; offer-rolled-back"},
 		step{"7.5s", fire, "advert 100"},
-		step{"36.5s", fire, "advert 100; announce 11,10 x1"},
+		step{"36.5s", fire, "advert 100; announce 10,11 x1"},
 	))
 }
 
@@ -511,8 +514,8 @@ func TestAnnouncementsOfARelievedMasterAreAnswered(t *testing.T) {
 		step{"5.2s", PeerAnnounced{vip2}, ""},
 		step{"5.3s", fire, "announce 11 x1"},
 		step{"5.35s", PeerAnnounced{vip2}, ""},
-		step{"5.4s", from(high, 150), "release 10,11; MASTER>BACKUP higher-priority"},
-		step{"5.5s", fire, ""},
+		step{"5.4s", from(high, 150), ""},
+		step{"5.45s", fire, ""},
 	))
 	play(t, plain(), asMaster(
 		step{"14.1s", fire, "advert 100"},

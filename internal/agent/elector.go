@@ -110,11 +110,22 @@ func (e *elector) run(ctx context.Context) {
 			e.receive(time.Now(), r)
 			e.pool.Put(r)
 		case call := <-e.calls:
+			e.catchUp()
 			call(time.Now())
 		case <-timer.C:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// catchUp takes the adverts that have come already. A peer's announcements mean
+// something only after its advert, which was sent before them.
+func (e *elector) catchUp() {
+	for range len(e.adverts) {
+		r := <-e.adverts
+		e.receive(time.Now(), r)
+		e.pool.Put(r)
 	}
 }
 
