@@ -149,7 +149,6 @@ func (d *decoder) completeAuth(i *instanceDraft) {
 	case i.AuthType == "AH" && i.IPv6:
 		drop("auth-ah-ipv6", "", "AH authentication is for IPv4 only; that of vrrp_instance %s does not count", i.Name)
 	case i.AuthType == "AH":
-		d.notice("not-honoured", of(i.auth.Words[0]), "Use auth_type PASS, or none.", "auth_type AH is known, not honoured yet")
 		if i.StateMaster && i.Priority != 255 {
 			i.StateMaster = false
 			d.warn("auth-ah-master", i.at("state"), "", "state MASTER does not go with AH; BACKUP is used")

@@ -165,7 +165,7 @@ func (d *decoder) known(n *Node, block string) *Keyword {
 		d.fail("unexpected-brace", of(n.brace()), k.Name+" takes no block; it is passed over.", "Unexpected '{'")
 	}
 	if k.Form == FormValue && len(n.Words) < 2 {
-		d.fail("missing-parameter", of(n.Words[0]), "Write "+k.Name+" "+k.Args+".", "%s lacks its parameter", k.Name)
+		d.fatal("missing-parameter", of(n.Words[0]), "Write "+k.Name+" "+k.Args+".", "%s lacks its parameter", k.Name)
 		return nil
 	}
 	if opens && strings.HasPrefix(k.Args, "{") && len(n.Words) > 1 {

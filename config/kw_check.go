@@ -3,9 +3,8 @@ package config
 import "time"
 
 const (
-	noCheck  = "this kind of check is not there yet"
-	noSearch = "bodies are not searched yet"
-	serverB  = "virtual_server/real_server"
+	noCheck = "this kind of check is not there yet"
+	serverB = "virtual_server/real_server"
 )
 
 // checkerKeywords are virtual_server and all that is in it.
@@ -28,19 +27,19 @@ func checkerKeywords() []Keyword {
 		out = append(out, in(serverB+"/"+kind, connectRows(), timingRows())...)
 	}
 	out = append(out, in(serverB+"/SMTP_CHECK", []Keyword{
-		row("helo_name", "NAME", "smtpchecker.keepalived.org", "1.1.8", "Is how the check greets.", reads(stringTo(func(d *decoder) *string { return &d.check.SMTP.HELO }))),
-		row("host", "{ }", "", "1.1.8", "Is an old way to check several hosts.", instead("connect_ip"), silent, reads(smtpHost)),
+		row("helo_name", "NAME", "smtpchecker.keepalived.org", "1.1.8", "Is how the check greets.", does(stringTo(func(d *decoder) *string { return &d.check.SMTP.HELO }))),
+		row("host", "{ }", "", "1.1.8", "Is an old way to check several hosts.", instead("connect_ip"), silent, without("only the connection of the check itself is used"), reads(smtpHost)),
 	})...)
 	out = append(out, in(serverB+"/SMTP_CHECK/host", connectRows(), timingRows())...)
 	out = append(out, in(serverB+"/UDP_CHECK", []Keyword{
-		row("payload", "HEX ...", "none", "2.2.0", "Is what is sent.", reads(udpPayload)),
-		row("require_reply", "[HEX ...]", "off", "2.1.0", "Asks for an answer, one like that.", reads(udpReply)),
-		row("min_reply_length", "0..65535", "0", "2.2.0", "Is the least length of an answer.", reads(intTo(func(d *decoder) *int { return &d.check.UDP.MinReply }, 0, 65535))),
-		row("max_reply_length", "0..65535", "255", "2.2.0", "Is the greatest length of an answer.", reads(intTo(func(d *decoder) *int { return &d.check.UDP.MaxReply }, 0, 65535))),
+		row("payload", "HEX ...", "none", "2.2.0", "Is what is sent.", does(udpPayload)),
+		row("require_reply", "[HEX ...]", "off", "2.1.0", "Asks for an answer, one like that.", does(udpReply)),
+		row("min_reply_length", "0..65535", "0", "2.2.0", "Is the least length of an answer.", does(intTo(func(d *decoder) *int { return &d.check.UDP.MinReply }, 0, 65535))),
+		row("max_reply_length", "0..65535", "255", "2.2.0", "Is the greatest length of an answer.", does(intTo(func(d *decoder) *int { return &d.check.UDP.MaxReply }, 0, 65535))),
 	})...)
 	out = append(out, in(serverB+"/DNS_CHECK", []Keyword{
-		row("type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "1.3.0", "Is what is asked for.", reads(dnsType)),
-		row("name", "NAME", ".", "1.3.0", "Is the name that is asked for.", reads(dnsName)),
+		row("type", "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "1.3.0", "Is what is asked for.", does(dnsType)),
+		row("name", "NAME", ".", "1.3.0", "Is the name that is asked for.", does(dnsName)),
 	})...)
 	out = append(out, in(serverB+"/FILE_CHECK", []Keyword{
 		row("track_file", "NAME", "required", "2.1.0", "Is the file.", reads(fileCheckName)),
@@ -155,10 +154,10 @@ func checkBlocks() []Keyword {
 		row("HTTP_GET", "{ }", "", "<=0.6.6", "Fetches pages by HTTP.", does(checkBlock)),
 		row("SSL_GET", "{ }", "", "<=0.6.6", "Fetches pages by HTTPS.", does(checkBlock)),
 		row("MISC_CHECK", "{ }", "", "<=0.6.6", "Runs a script.", does(checkBlock)),
-		row("SMTP_CHECK", "{ }", "", "1.1.8", "Greets a mail server.", without(noCheck), reads(checkBlock)),
-		row("DNS_CHECK", "{ }", "", "1.3.0", "Asks a name server.", without(noCheck), reads(checkBlock)),
-		row("PING_CHECK", "{ }", "", "2.1.0", "Sends an ICMP echo.", without(noCheck), reads(checkBlock)),
-		row("UDP_CHECK", "{ }", "", "2.1.0", "Sends a datagram.", without(noCheck), reads(checkBlock)),
+		row("SMTP_CHECK", "{ }", "", "1.1.8", "Greets a mail server.", does(checkBlock)),
+		row("DNS_CHECK", "{ }", "", "1.3.0", "Asks a name server.", does(checkBlock)),
+		row("PING_CHECK", "{ }", "", "2.1.0", "Sends an ICMP echo.", does(checkBlock)),
+		row("UDP_CHECK", "{ }", "", "2.1.0", "Sends a datagram.", does(checkBlock)),
 		row("FILE_CHECK", "{ }", "", "2.1.0", "Follows the number in a file.", without(noCheck), reads(checkBlock)),
 		row("BFD_CHECK", "{ }", "", "2.0.0", "Follows a BFD session.", without(noCheck), reads(checkBlock)),
 	}
@@ -210,18 +209,17 @@ func httpRows(kind string) []Keyword {
 }
 
 func urlRows() []Keyword {
-	noRegex := without(noSearch)
 	return []Keyword{
 		row("path", "STRING", "required", "<=0.6.6", "Is the path to ask for.", does(urlPath)),
 		row("digest", "MD5", "none", "<=0.6.6", "Is the MD5 of the body.", does(urlDigest)),
 		row("status_code", "N[-M] ...", "200-299", "0.7.6", "Is the status that is expected.", lenient, does(urlStatus)),
 		row("virtualhost", "STRING", "the check's", "1.3.6", "Is the Host header.", lenient, does(stringTo(func(d *decoder) *string { return &d.url.Host }))),
-		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, lenient, noRegex, reads(urlRegex)),
-		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", noRegex, reads(func(d *decoder, _ *Node) { d.regexAt().NoMatch = true })),
-		row("regex_options", "OPTION ...", "none", "2.0.7", "Changes how regex is read.", lenient, noRegex, reads(urlRegexOptions)),
-		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MinOffset }))),
-		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", lenient, noRegex, reads(urlRegexNumber(func(r *Regex) *int { return &r.MaxOffset }))),
-		row("regex_stack", "START MAX", "", "2.0.7", "Sizes the stack of the search.", lenient, noRegex, reads(urlRegexStack)),
-		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", without("connections are closed the quiet way"), reads(optBoolTo(func(d *decoder) **bool { return &d.urlCompliant }))),
+		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, lenient, does(urlRegex)),
+		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", does(func(d *decoder, _ *Node) { d.regexAt().NoMatch = true })),
+		row("regex_options", "OPTION ...", "none", "2.0.7", "Changes how regex is read.", lenient, does(urlRegexOptions)),
+		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", lenient, does(urlRegexNumber(func(r *Regex) *int { return &r.MinOffset }))),
+		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", lenient, does(urlRegexNumber(func(r *Regex) *int { return &r.MaxOffset }))),
+		row("regex_stack", "START MAX", "", "2.0.7", "Sizes the stack of the search.", lenient, without("the library sizes its stack itself"), reads(urlRegexStack)),
+		row("tls_compliant", "[BOOL]", "the check's", "2.2.8", "Ends TLS in both directions.", does(optBoolTo(func(d *decoder) **bool { return &d.urlCompliant }))),
 	}
 }

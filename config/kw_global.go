@@ -14,9 +14,6 @@ const (
 	noBuffers      = "tandem's buffers have sizes of their own"
 	atCommandLine  = "it is said on the command line: -s NAME, -p FILE"
 	noOuterScripts = "no script is run around the program yet"
-	noTimeouts     = "the kernel's time-outs are left alone"
-	noSync         = "the kernel's sync daemon is not run yet"
-	noLateness     = "lateness of the process is not watched for yet"
 )
 
 // maxUint is the greatest number that keepalived reads.

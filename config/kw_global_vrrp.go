@@ -81,11 +81,11 @@ func globalFirewall() []Keyword {
 func globalIPVS() []Keyword {
 	return []Keyword{
 		row("checker_log_all_failures", "[BOOL]", "false", "2.0.11", "Is the default of log_all_failures.", does(boolTo(func(d *decoder) *bool { return &d.global.logAllFailures }))),
-		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs.", without(noTimeouts), reads(lvsTimeouts)),
+		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs.", does(lvsTimeouts)),
 		row("lvs_flush", "", "off", "1.2.23", "Empties the IPVS table at the start.", without("tandem leaves services of others alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LVS.FlushAtStart }))),
 		row("lvs_flush_on_stop", "[VS]", "off", "2.2.0", "Empties the IPVS table at the end.", without("tandem leaves services of others alone"), reads(lvsFlush)),
 		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", without("tandem leaves services of others alone"), instead("lvs_flush_on_stop"), silent, reads(lvsFlush)),
-		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel.", without(noSync), reads(syncDaemon)),
+		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel.", does(syncDaemon)),
 	}
 }
 

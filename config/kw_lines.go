@@ -173,21 +173,21 @@ func otherWords() []Keyword {
 	out = append(out, in(setBlock, []Keyword{
 		word("fwmark", "N [inet|inet6]", "", "Is a firewall mark.", honoured),
 	})...)
-	out = append(out, because(noSync, in(syncBlock, []Keyword{
-		word("inst", "NAME", "", "Is the instance that it follows."),
-		word("id", "0..255", "the VRID", "Tells several daemons apart."),
-		word("maxlen", "N", "kernel", "Is the greatest packet."),
-		word("port", "N", "8848", "Is the UDP port."),
-		word("ttl", "1..255", "1", "Is the TTL of multicast."),
-		word("group", "IP", "224.0.0.81", "Is the multicast group."),
-	}))...)
-	out = append(out, because(noTimeouts, in(timeoutBlock, []Keyword{
-		word("tcp", "SECS", "kernel", "Is how long an idle TCP connection is kept."),
-		word("tcpfin", "SECS", "kernel", "Is how long a closing TCP connection is kept."),
-		word("udp", "SECS", "kernel", "Is how long UDP packets count as one connection."),
-	}))...)
+	out = append(out, in(syncBlock, []Keyword{
+		word("inst", "NAME", "", "Is the instance that it follows.", honoured),
+		word("id", "0..255", "the VRID", "Tells several daemons apart.", honoured),
+		word("maxlen", "N", "kernel", "Is the greatest packet.", honoured),
+		word("port", "N", "8848", "Is the UDP port.", honoured),
+		word("ttl", "1..255", "1", "Is the TTL of multicast.", honoured),
+		word("group", "IP", "224.0.0.81", "Is the multicast group.", honoured),
+	})...)
+	out = append(out, in(timeoutBlock, []Keyword{
+		word("tcp", "SECS", "kernel", "Is how long an idle TCP connection is kept.", honoured),
+		word("tcpfin", "SECS", "kernel", "Is how long a closing TCP connection is kept.", honoured),
+		word("udp", "SECS", "kernel", "Is how long UDP packets count as one connection.", honoured),
+	})...)
 	for _, name := range regexOptions() {
-		out = append(out, because(noSearch, in(regexBlock, []Keyword{word(name, "", "off", "Is an option of PCRE2 by that name.")}))...)
+		out = append(out, in(regexBlock, []Keyword{word(name, "", "off", "Is an option of PCRE2 by that name.", honoured)})...)
 	}
 	return out
 }

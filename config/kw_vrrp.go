@@ -36,11 +36,11 @@ func vrrpKeywords() []Keyword {
 		row("auth_pass", "STRING", "none", "<=0.6.6", "Is the password, of which eight bytes count.", does(authPass)),
 	})...)
 	return append(out, in("vrrp_instance/auth_hmac", []Keyword{
-		row("key", "ID VALUE", "", "2.4.0", "Is a key of 32 to 64 bytes and its number.", reads(hmacKey)),
-		row("active_key", "1..255", "none", "2.4.0", "Is the key to sign with.", reads(intTo(func(d *decoder) *int { return &d.hmac.Active }, 1, 255))),
-		row("time_window", "1..300", "3 * advert_int, at least 5", "2.4.0", "Is how far a sender's clock may be away.", reads(hmacWindow)),
-		row("anti_replay", "time|monotonic", "time", "2.4.0", "Is how old adverts are told from new ones.", reads(hmacReplay)),
-		row("mode", "enforce|permissive|receive-only", "enforce", "2.4.0", "Is what happens to adverts without a signature.", reads(hmacMode)),
+		row("key", "ID VALUE", "", "2.4.0", "Is a key of 32 to 64 bytes and its number.", does(hmacKey)),
+		row("active_key", "1..255", "none", "2.4.0", "Is the key to sign with.", does(intTo(func(d *decoder) *int { return &d.hmac.Active }, 1, 255))),
+		row("time_window", "1..300", "3 * advert_int, at least 5", "2.4.0", "Is how far a sender's clock may be away.", does(hmacWindow)),
+		row("anti_replay", "time|monotonic", "time", "2.4.0", "Is how old adverts are told from new ones.", does(hmacReplay)),
+		row("mode", "enforce|permissive|receive-only", "enforce", "2.4.0", "Is what happens to adverts without a signature.", does(hmacMode)),
 	})...)
 }
 
@@ -83,7 +83,7 @@ func instanceBasics() []Keyword {
 		row("preempt_delay", "0..1000", "0", "1.1.8", "Waits that long before it takes over from a master of lower priority.", does(durationTo(func(d *decoder) *time.Duration { return &d.inst.PreemptDelay }, 0, 1000*time.Second))),
 		row("strict_mode", "[BOOL]", "vrrp_strict", "1.2.20", "Keeps to the letter of the RFC.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.strict }))),
 		row("authentication", "{ }", "", "<=0.6.6", "Authenticates adverts of version 2.", does(authBlock)),
-		row("auth_hmac", "{ }", "", "2.4.0", "Signs adverts by HMAC-SHA256, an extension of keepalived.", without("signed adverts are not there yet"), reads(hmacBlock)),
+		row("auth_hmac", "{ }", "", "2.4.0", "Signs adverts by HMAC-SHA256, an extension of keepalived.", does(hmacBlock)),
 	}
 }
 
@@ -102,7 +102,7 @@ func instanceAddresses() []Keyword {
 		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", without("multicast is used then"), reads(instanceFaultNoPeer)),
 		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *Node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
-		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", without("checksums are those of RFC 5798"), reads(instanceOldChecksum)),
+		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", does(instanceOldChecksum)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
 		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", without("there are no VRFs yet"), reads(instanceVRF)),
 	}
@@ -132,8 +132,8 @@ func instanceTiming() []Keyword {
 		row("garp_lower_prio_delay", "SECS", "vrrp_garp_lower_prio_delay", "1.2.20", "Is the time to the second round after an advert of lower priority.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerDelay }), 0, maxTimerSeconds))),
 		row("garp_lower_prio_repeat", "N", "vrrp_garp_lower_prio_repeat", "1.2.20", "Is how many announcements of an address follow such an advert.", does(intTo(g(func(i *instanceDraft) *int { return &i.garpLowerRepeat }), 0, maxInt))),
 		row("down_timer_adverts", "1..100", "vrrp_down_timer_adverts", "2.2.3", "Is how many adverts may be missing before the master counts as down.", does(intTo(g(func(i *instanceDraft) *int { return &i.downTimer }), 1, 100))),
-		row("timer_expired_backup", "[PRIO]", "off", "2.2.8", "Gives up mastership after the program has been stopped for too long.", without(noLateness), reads(instanceTimerExpired)),
-		row("thread_timer_expired", "[PRIO]", "off", "2.3.2", "Is another name of timer_expired_backup.", instead("timer_expired_backup"), without(noLateness), reads(instanceTimerExpired)),
+		row("timer_expired_backup", "[PRIO]", "off", "2.2.8", "Gives up mastership after the program has been stopped for too long.", does(instanceTimerExpired)),
+		row("thread_timer_expired", "[PRIO]", "off", "2.3.2", "Is another name of timer_expired_backup.", instead("timer_expired_backup"), does(instanceTimerExpired)),
 		row("garp_extra_if", "[all] SECS", "vrrp_garp_extra_if", "2.2.3", "Announces addresses of a virtual MAC on other interfaces too.", without(noVMAC), reads(extraGARPTo(func(d *decoder) *ExtraGARP { return &d.inst.extraGARP }, 0))),
 		row("vmac_garp_intvl", "[all] SECS", "vrrp_garp_extra_if", "2.2.0", "Is the old name of garp_extra_if.", without(noVMAC), instead("garp_extra_if"), reads(extraGARPTo(func(d *decoder) *ExtraGARP { return &d.inst.extraGARP }, 0))),
 		row("lower_prio_no_advert", "[BOOL]", "vrrp_lower_prio_no_advert", "1.2.20", "Sends no advert in answer to one of lower priority.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.lowerPrioNoAdvert }))),
@@ -168,7 +168,7 @@ func instanceOther() []Keyword {
 		row("vmac_xmit_base", "", "off", "1.2.10", "Sends adverts by the base interface in spite of a virtual MAC.", without(noVMAC), reads(flagTo(func(d *decoder) *bool { return &d.inst.XmitBase }))),
 		row("use_ipvlan", "[[name] IFNAME] [IP] [bridge|private|vepa] [group GROUP]", "off", "2.0.17", "Uses an ipvlan interface.", without("ipvlan interfaces are not made yet"), reads(instanceIPVLAN)),
 		row("debug", "0..4", "0", "<=0.6.6", "Has no effect.", without("keepalived does not use it either"), reads(intTo(func(d *decoder) *int { return &d.inst.Debug }, 0, 4))),
-		row("lvs_sync_daemon_interface", "IFNAME", "", "<=0.6.6", "Copies IPVS connections to the peer's kernel.", instead("lvs_sync_daemon in global_defs"), without(noSync), reads(instanceSyncDaemon)),
+		row("lvs_sync_daemon_interface", "IFNAME", "", "<=0.6.6", "Copies IPVS connections to the peer's kernel.", instead("lvs_sync_daemon in global_defs"), does(instanceSyncDaemon)),
 		row("kernel_rx_buf_size", "BYTES", "system", "2.0.3", "Sizes the receive buffer of the instance.", without(noBuffers), reads(alone(intTo(func(d *decoder) *int { return &d.inst.ReceiveBuffer }, 0, maxUint)))),
 	}
 }
