@@ -315,14 +315,14 @@ func instanceTimerExpired(d *decoder, n *Node) {
 }
 
 // instanceSyncDaemon takes lvs_sync_daemon_interface, an old way to write
-// lvs_sync_daemon for this instance.
+// lvs_sync_daemon for this instance. Its daemon has the number 0, not the VRID.
 func instanceSyncDaemon(d *decoder, n *Node) {
 	if d.global.sync != nil {
 		d.notice("duplicate", words(n, 0), "", "there is a lvs_sync_daemon already; this one does not count")
 		return
 	}
 	w := n.Words[1]
-	d.global.sync = &syncDraft{node: n, SyncDaemon: &SyncDaemon{Pos: w.pos(), Interface: w.Value, Instance: d.inst.Name}}
+	d.global.sync = &syncDraft{node: n, id: true, SyncDaemon: &SyncDaemon{Pos: w.pos(), Interface: w.Value, Instance: d.inst.Name}}
 }
 
 func instanceUnicastTTL(d *decoder, n *Node) {

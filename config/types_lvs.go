@@ -39,7 +39,8 @@ type SyncDaemon struct {
 	// while that is master and receives otherwise. Where it is empty, one
 	// daemon of each kind runs.
 	Instance string `json:"instance,omitempty"`
-	// ID tells daemons apart, 0 to 255: the instance's VRID unless given.
+	// ID tells daemons apart, 0 to 255: the instance's VRID unless given, and 0
+	// for the old lvs_sync_daemon_interface.
 	ID int `json:"id"`
 	// MaxLength is the most bytes of a packet, Port the UDP port and TTL that
 	// of packets to Group.
