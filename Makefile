@@ -17,7 +17,7 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
+.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -52,6 +52,10 @@ demo: build setup
 docs:
 	go generate ./cmd/tandem
 
+# How many rows of the table of keywords keepalived judges as tandem does.
+conformance: setup
+	go test -count=1 -v -tags kernel -run '^TestConformance$$' ./config
+
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
@@ -73,7 +77,7 @@ fuzz:
 	done
 
 # What is long: the whole with the race detector, losses measured more often, fuzzing.
-verify: lint test
+verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
 	$(MAKE) fuzz FUZZTIME=10m
@@ -84,6 +88,8 @@ clean:
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
 	@echo 'make bench   benchmarks'
+	@echo 'make docs    docs/keywords.md, from the table of keywords'
+	@echo 'make conformance  how many keyword rows keepalived judges alike'
 	@echo 'make lint    gofmt, go vet, staticcheck with every check'
 	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
 	@echo 'make verify  what takes long: lint, test, race detector, repeated loss measurements, fuzzing'
