@@ -59,9 +59,9 @@ func (r *Router) accepts(priority uint8) bool {
 }
 
 // preempts is Preempt_Mode (RFC 9568 6.1) with the operator's overrides: a held
-// router takes any master, one forced by a failover none that is worse.
+// router, or a damped one, takes any master, one forced by a failover none that is worse.
 func (r *Router) preempts() bool {
-	return !r.hold && (r.cfg.Preempt || r.forced)
+	return !r.standsBack() && (r.cfg.Preempt || r.forced)
 }
 
 // runPreemptDelay starts PreemptDelay's clock at the first worse advert and stops
@@ -78,6 +78,9 @@ func (r *Router) runPreemptDelay(priority uint8) {
 // downExpired is "If the Active_Down_Timer fires" of RFC 9568 6.4.2. The timer is
 // set again, for a sync group in which the others are not ready to follow.
 func (r *Router) downExpired() {
+	if r.withhold() {
+		return
+	}
 	cause := r.whyMasterDown()
 	r.wantMastership(cause, cause.Kind != CauseMasterDown)
 	r.setDown(r.now, r.cfg.DownTimerAdverts)

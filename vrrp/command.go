@@ -53,6 +53,9 @@ func (r *Router) refuseFailover(force bool) string {
 		}
 		return "master here: a failover is ordered on a standby node; use switchover to hand over, or force to give up at once"
 	}
+	if err := r.refuseIneligible(force); err != "" {
+		return err
+	}
 	if r.acquiring.on || r.heard.at.IsZero() || r.now.Sub(r.heard.at) >= r.masterDown() {
 		return ""
 	}
@@ -76,6 +79,7 @@ func (r *Router) obey(in Command) {
 	switch {
 	case in.Kind == Resume:
 		r.endHold("by order")
+		r.endDamping("by order")
 		r.endForce()
 	case in.Kind == Switchover:
 		r.offer(offering, "switchover")
@@ -97,6 +101,7 @@ func (r *Router) giveUp() {
 // so the addresses come first.
 func (r *Router) force() {
 	r.endHold("by a failover")
+	r.endDamping("by a failover")
 	if !r.forced {
 		r.changePriority("failover", func() { r.forced = true })
 		r.emit(Noticed{Kind: NoticeForced, Detail: fmt.Sprintf("priority %d until a resume", r.priority())})

@@ -47,6 +47,9 @@ type Config struct {
 
 	// Peers, if any, makes the router unicast: one copy of each advert a peer.
 	Peers []Peer `json:"peers,omitempty"`
+	// Unicast makes the router unicast while it has no Peers too, where they are
+	// found out while it runs.
+	Unicast bool `json:"unicast,omitempty"`
 	// CheckSource drops unicast adverts that come from no configured peer.
 	CheckSource bool `json:"check_source,omitempty"`
 	// Group is the multicast destination of a router without Peers.
@@ -74,8 +77,28 @@ type Config struct {
 	// the checksum and accepts any checksum in them.
 	ChecksumV2Style bool `json:"checksum_v2_style,omitempty"`
 
+	// Conditional makes becoming master depend on a condition, of which Eligibility
+	// inputs tell; until the first one it counts as not met.
+	Conditional bool `json:"conditional,omitempty"`
+	// OfferIneligible has a master that loses the condition offer to its peers;
+	// without it, it stays.
+	OfferIneligible bool `json:"offer_ineligible,omitempty"`
+	// Damping has a router that keeps losing its mastership stand back.
+	Damping Damping `json:"damping,omitzero"`
+
 	// Announcements are the repeats of gratuitous ARP and Neighbour Advertisement.
 	Announcements Announcements `json:"announcements"`
+}
+
+// unicast is whether adverts go to peers and not to the group.
+func (c *Config) unicast() bool { return c.Unicast || len(c.Peers) > 0 }
+
+// Damping says when a router has lost its mastership too often: Flaps times within
+// Window. It then takes any master for as long as Hold. Zero Flaps is never.
+type Damping struct {
+	Flaps  int           `json:"flaps"`
+	Window time.Duration `json:"window"`
+	Hold   time.Duration `json:"hold"`
 }
 
 // Peer is one unicast peer.

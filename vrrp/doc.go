@@ -14,7 +14,8 @@
 // come, and handover.go, where they go without a packet lost. receive.go has the
 // checks of 7.1; parse.go, append.go and checksum.go are the packet (5). Between
 // the packet and the wire stands authenticator.go, with ah.go and authhmac.go. What
-// the RFC does not have is apart: fault.go, command.go, reconfigure.go, group.go.
+// the RFC does not have is apart: fault.go, command.go, reconfigure.go, group.go, and
+// what pairs in the field want beside it: eligible.go, condition.go, damping.go.
 //
 // References in comments are to RFC 9568 (VRRPv3, which replaces RFC 5798) and
 // RFC 3768 (VRRPv2, with the authentication of RFC 2338).

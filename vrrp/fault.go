@@ -84,11 +84,11 @@ func (r *Router) enterFault(cause Cause) {
 // owner allows one advert and its skew instead of being master at once.
 func (r *Router) recover(cause Cause) {
 	adverts := r.cfg.DownTimerAdverts
-	if r.cfg.Priority == ownerPriority && !r.hold {
+	if r.cfg.Priority == ownerPriority && !r.standsBack() {
 		adverts = 1
 	}
 	r.enterBackup(cause, r.now, adverts)
-	if len(r.cfg.Peers) > 0 {
+	if r.cfg.unicast() {
 		// Unicast peers send to our own address, which may have been elsewhere.
 		r.announce([]netip.Addr{r.link.Source}, 1)
 	}

@@ -185,6 +185,7 @@ func (g *Group) settle(now time.Time, out []GroupOutput) []GroupOutput {
 		before := len(out)
 		out = g.shareFaults(now, out)
 		out = g.grant(now, out)
+		out = g.offerTogether(now, out)
 		out = g.leaveTogether(now, out)
 		out = g.stayTogether(now, out)
 		if len(out) == before {
@@ -239,6 +240,35 @@ func (g *Group) grant(now time.Time, out []GroupOutput) []GroupOutput {
 			m.setDown(now, m.cfg.DownTimerAdverts)
 			out = g.collect(m, out)
 		}
+	}
+	return out
+}
+
+// offerTogether makes the offer of a member that lost the condition for taking over
+// the whole group's: a part of it could not move.
+func (g *Group) offerTogether(now time.Time, out []GroupOutput) []GroupOutput {
+	var first *Router
+	for _, m := range g.members {
+		if m.condition.wanted {
+			first = m
+			break
+		}
+	}
+	if first == nil {
+		return out
+	}
+	why := first.ineligible()
+	for _, m := range g.members {
+		if m.state != Master || m.handover.kind != notHandingOver {
+			continue
+		}
+		m.begin(now, g.outs[:0])
+		if m.condition.wanted {
+			m.offerIneligible()
+		} else {
+			m.offer(following, first.cfg.Name+": "+why)
+		}
+		out = g.collect(m, out)
 	}
 	return out
 }

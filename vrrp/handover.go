@@ -44,6 +44,9 @@ const (
 	offering
 	// following: as offering, since another member of our sync group leaves.
 	following
+	// ineligible: as offering, since the condition for taking over is lost. Nobody
+	// holds afterwards: the condition keeps us backup.
+	ineligible
 	// yielding: a better master was heard. There is nothing to wait for.
 	yielding
 )
@@ -258,6 +261,8 @@ func (h handover) cause() Cause {
 		return Cause{CauseHigher, fmt.Sprintf("%v priority %d is the better master", h.peer, h.peerPriority)}
 	case following:
 		return Cause{CauseGroup, h.why}
+	case ineligible:
+		return Cause{CauseIneligible, h.why + ": " + h.taken()}
 	default:
 		return Cause{CauseOffer, h.why + ": " + h.taken()}
 	}
@@ -274,6 +279,7 @@ func (h handover) taken() string {
 // rollBack stays master: hosts and peers are told so at once.
 func (r *Router) rollBack(why string) {
 	r.handover = handover{}
+	r.offerAgain()
 	r.ownAgain()
 	r.masterInterval = r.cfg.AdvertInterval
 	r.sendAdvert()

@@ -58,10 +58,18 @@ type Priority struct {
 	Cause     string `json:"cause,omitempty"`
 }
 
+// Eligibility says whether the condition for taking over is met (see
+// Config.Conditional), and what answers or does not.
+type Eligibility struct {
+	Eligible bool   `json:"eligible"`
+	Cause    string `json:"cause,omitempty"`
+}
+
 // Command is an operator's order.
 type Command struct {
 	Kind CommandKind `json:"kind"`
-	// Force lets a failover on the active node give up at once.
+	// Force lets a failover on the active node give up at once, and one on a
+	// standby take over where the condition for it is not met.
 	Force bool `json:"force,omitempty"`
 }
 
@@ -119,6 +127,7 @@ func (TimerFired) input()    {}
 func (LinkState) input()     {}
 func (Fault) input()         {}
 func (Priority) input()      {}
+func (Eligibility) input()   {}
 func (Command) input()       {}
 func (Shutdown) input()      {}
 func (Acquired) input()      {}
@@ -207,6 +216,11 @@ const (
 	NoticeForced        NoticeKind = "priority-forced"
 	NoticeForcedEnded   NoticeKind = "priority-forced-ended"
 	NoticeTwoOwners     NoticeKind = "two-owners"
+	NoticeIneligible    NoticeKind = "not-eligible"
+	NoticeEligible      NoticeKind = "eligible"
+	NoticeWithheld      NoticeKind = "takeover-withheld"
+	NoticeDamped        NoticeKind = "flap-damping"
+	NoticeDampingEnded  NoticeKind = "flap-damping-ended"
 )
 
 // CommandDone answers a Command: Err is empty where it was taken up, else it
@@ -269,6 +283,7 @@ const (
 	CauseCommand     CauseKind = "command"
 	CauseShutdown    CauseKind = "shutdown"
 	CauseReconfigure CauseKind = "reconfigure"
+	CauseIneligible  CauseKind = "not-eligible"
 	CauseLate        CauseKind = "timer-expired"
 )
 
@@ -293,6 +308,11 @@ type Status struct {
 	MasterInterval time.Duration `json:"master_interval"`
 	// LastAdvert is when the last usable advert of another node was heard.
 	LastAdvert time.Time `json:"last_advert,omitzero"`
+	// Ineligible says why the router may not take over, where it may not (see
+	// Config.Conditional).
+	Ineligible string `json:"ineligible,omitempty"`
+	// DampedUntil is the end of standing back by Config.Damping.
+	DampedUntil time.Time `json:"damped_until,omitzero"`
 	// Faults are the reasons for FAULT now in force.
 	Faults []string `json:"faults,omitempty"`
 	// Held are the addresses that the router holds now.

@@ -95,6 +95,7 @@ func (r *Router) stepBack() {
 func (r *Router) clearMastership() {
 	r.acquiring, r.handover = acquiring{}, handover{}
 	r.advertAt = time.Time{}
+	r.condition.offerAt, r.condition.wanted = time.Time{}, false
 	r.clearAnnouncements()
 	r.unannounced = nil
 	r.lost, r.reacquireAt = nil, time.Time{}

@@ -66,10 +66,10 @@ func (r *Router) check(in *Advert, from netip.Addr) (Reason, string) {
 	if p.OldChecksum && r.cfg.OldUnicastChecksum == OldChecksumNever {
 		return DropChecksum, "the checksum of a packet to 224.0.0.18"
 	}
-	if to := in.Destination; to.IsValid() && to.IsMulticast() == (len(r.cfg.Peers) > 0) {
-		return DropMode, fmt.Sprintf("sent to %v, we are %s", to, map[bool]string{true: "unicast", false: "multicast"}[len(r.cfg.Peers) > 0])
+	if to := in.Destination; to.IsValid() && to.IsMulticast() == r.cfg.unicast() {
+		return DropMode, fmt.Sprintf("sent to %v, we are %s", to, map[bool]string{true: "unicast", false: "multicast"}[r.cfg.unicast()])
 	}
-	if r.cfg.OwnerIgnoreAdverts && r.cfg.Priority == ownerPriority && !r.hold && r.handover.kind == notHandingOver {
+	if r.cfg.OwnerIgnoreAdverts && r.cfg.Priority == ownerPriority && !r.standsBack() && r.handover.kind == notHandingOver {
 		return DropOwner, "we own the addresses"
 	}
 	if reason, detail := r.checkPeer(from, in.TTL); reason != "" {
@@ -131,7 +131,7 @@ func (r *Router) checkPeer(from netip.Addr, ttl int) (Reason, string) {
 		}
 		wanted = wanted || peer.MinTTL > 0 || peer.MaxTTL > 0
 	}
-	if wanted && len(r.cfg.Peers) > 0 {
+	if wanted && r.cfg.unicast() {
 		return DropUnicastSource, fmt.Sprintf("%v is not a configured peer", from)
 	}
 	return "", ""

@@ -9,7 +9,7 @@ import (
 // reconfigure takes a new configuration and keeps the state. What cannot change
 // in a running router, VRID, family and interface, is the caller's concern.
 func (r *Router) reconfigure(in Reconfigure) {
-	old := r.cfg
+	old, barred, known := r.cfg, r.ineligible(), r.condition.known
 	cfg := in.Config.clone()
 	r.changePriority("configuration", func() {
 		r.cfg = cfg
@@ -19,7 +19,7 @@ func (r *Router) reconfigure(in Reconfigure) {
 			r.tracked = EffectivePriority(cfg.Priority, int(r.tracked)-int(old.Priority))
 		}
 	})
-	r.oldChecksum = r.oldChecksum && len(cfg.Peers) > 0
+	r.oldChecksum = r.oldChecksum && cfg.unicast()
 	r.buildAdvert()
 
 	// A backup goes by its master's interval where it learned one (version 3).
@@ -35,6 +35,10 @@ func (r *Router) reconfigure(in Reconfigure) {
 	if cfg.PreemptDelay == 0 || !cfg.Preempt {
 		r.preemptAt = time.Time{}
 	}
+	if cfg.Damping != old.Damping {
+		r.endDamping("configuration")
+	}
+	r.judgeEligibility(barred, known)
 	r.changeAddresses()
 	r.changeAnnouncements(old.Announcements)
 }

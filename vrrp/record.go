@@ -60,6 +60,8 @@ func inputKind(in Input) string {
 		return "fault"
 	case Priority:
 		return "priority"
+	case Eligibility:
+		return "eligibility"
 	case Command:
 		return "command"
 	case Shutdown:
@@ -93,6 +95,8 @@ func unmarshalKind(kind string, body []byte) (Input, error) {
 		return decode[Fault](body)
 	case "priority":
 		return decode[Priority](body)
+	case "eligibility":
+		return decode[Eligibility](body)
 	case "command":
 		return decode[Command](body)
 	case "shutdown":

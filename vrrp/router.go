@@ -66,6 +66,10 @@ type Router struct {
 	lost        []netip.Addr // to be acquired again at reacquireAt
 	reacquireAt time.Time
 
+	// What an operator or the field asks for beyond the protocol.
+	condition eligibility
+	flaps     flaps
+
 	// Being master.
 	advert        Output    // our advert, boxed once so that sending allocates nothing
 	advertAt      time.Time // Adver_Timer (RFC 9568 6.2)
@@ -138,6 +142,9 @@ func (r *Router) Step(now time.Time, in Input, out []Output) []Output {
 	if r.want.on {
 		r.takeOver()
 	}
+	if r.condition.wanted {
+		r.offerIneligible()
+	}
 	return r.end()
 }
 
@@ -180,6 +187,8 @@ func (r *Router) handle(in Input) {
 		r.fault(in)
 	case Priority:
 		r.setTracked(in)
+	case Eligibility:
+		r.setEligibility(in)
 	case Command:
 		r.command(in)
 	case Shutdown:
@@ -206,6 +215,9 @@ func (r *Router) setState(to State, cause Cause) {
 	r.state, r.since, r.cause = to, r.now, cause
 	r.forgetTold()
 	r.emit(StateChanged{From: from, To: to, Cause: cause, Priority: r.priority()})
+	if from == Master {
+		r.countFlap(cause)
+	}
 }
 
 // priority is the effective priority: what our adverts carry.
@@ -269,7 +281,7 @@ func (r *Router) packet(priority uint8) Packet {
 func (r *Router) sendsOldChecksum() bool {
 	switch r.cfg.OldUnicastChecksum {
 	case OldChecksumOn:
-		return r.cfg.Version == 3 && !r.cfg.IPv6 && len(r.cfg.Peers) > 0
+		return r.cfg.Version == 3 && !r.cfg.IPv6 && r.cfg.unicast()
 	case OldChecksumNever:
 		return false
 	default:
@@ -334,6 +346,8 @@ func (r *Router) Status() Status {
 		Priority:       r.priority(),
 		MasterInterval: r.masterInterval,
 		LastAdvert:     r.heard.at,
+		Ineligible:     r.ineligible(),
+		DampedUntil:    r.flaps.until,
 		Faults:         r.currentFaults(),
 		Held:           slices.Clone(r.held),
 	}

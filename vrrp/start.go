@@ -45,7 +45,7 @@ func (r *Router) resumes(in Start) bool {
 // it is configured as BACKUP; every other as backup with a full timer, whatever
 // state is configured.
 func (r *Router) stand() {
-	if r.cfg.Priority == ownerPriority && r.cfg.StateMaster && !r.hold {
+	if r.cfg.Priority == ownerPriority && r.cfg.StateMaster && !r.standsBack() && r.ineligible() == "" {
 		r.wantMastership(Cause{CauseStart, "owner of the addresses (priority 255)"}, false)
 		return
 	}
@@ -84,6 +84,7 @@ func (r *Router) stop() {
 	r.setState(Init, Cause{CauseShutdown, "stopped"})
 	r.leaveElection()
 	r.startupUntil, r.retryAt = time.Time{}, time.Time{}
+	r.flaps.until, r.condition.offerAt = time.Time{}, time.Time{}
 	r.stopped = true
 	r.emit(Stopped{})
 }

@@ -8,7 +8,7 @@ const (
 	ownerPriority = 255
 	// forcedPriority is what a failover by hand adverts: the best below an owner.
 	forcedPriority = 254
-	// heldPriority stands in for a held router's own in its skew, so that every
+	// heldPriority stands in for the own of a router that stands back in its skew, so that every
 	// other backup goes first.
 	heldPriority = 1
 
@@ -56,7 +56,7 @@ type downTimer struct {
 // (RFC 3768 6.1), version 3 of the master's interval.
 func (r *Router) skew() time.Duration {
 	p := r.priority()
-	if r.hold {
+	if r.standsBack() {
 		p = heldPriority
 	}
 	return r.skewOf(p)
@@ -109,6 +109,7 @@ func (r *Router) Deadline() time.Time {
 	for _, t := range [...]time.Time{
 		r.startupUntil, r.downAt(), r.advertAt, r.handover.until, r.retryAt,
 		r.reacquireAt, r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt,
+		r.condition.offerAt, r.flaps.until,
 	} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
@@ -134,6 +135,10 @@ func (r *Router) timerFired() {
 	if r.due(r.reacquireAt) {
 		r.reacquire()
 	}
+	if r.due(r.flaps.until) {
+		r.endDamping("the time is over")
+	}
+	r.offerDue()
 	r.announceDue()
 	if r.due(r.downAt()) {
 		r.downExpired()
