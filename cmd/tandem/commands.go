@@ -104,6 +104,7 @@ func commandTable() []command {
 			agentless: true, setup: setupCompletion, completes: completeWords(shells()...)},
 		{name: "help", args: "[COMMAND | options]", short: "explain a command, or keepalived's options", raw: (*program).help,
 			completes: completeHelp},
+		{name: "man", args: "5|8", short: "print a manual page", agentless: true, hidden: true, setup: setupMan},
 		{name: "keywords", short: "list the keywords of the configuration", agentless: true, hidden: true, setup: setupKeywords},
 		{name: completeCommand, args: "-- [WORD...]", short: "list what may stand in the place of the last word", hidden: true, raw: (*program).complete},
 	}
