@@ -17,7 +17,7 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz verify clean help
+.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -76,6 +76,10 @@ fuzz:
 		done; \
 	done
 
+# Archive, .deb and .rpm of this commit in dist/; the same commit gives the same bytes.
+dist:
+	@packaging/build
+
 # What is long: the whole with the race detector, losses measured more often, fuzzing.
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
@@ -83,7 +87,7 @@ verify: lint test conformance
 	$(MAKE) fuzz FUZZTIME=10m
 
 clean:
-	rm -rf bin .cache
+	rm -rf bin dist .cache
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -92,5 +96,6 @@ help:
 	@echo 'make conformance  how many keyword rows keepalived judges alike'
 	@echo 'make lint    gofmt, go vet, staticcheck with every check'
 	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
+	@echo 'make dist    .deb, .rpm and an archive in dist/, reproducible'
 	@echo 'make verify  what takes long: lint, test, race detector, repeated loss measurements, fuzzing'
 	@echo 'make clean   forget what was built, the virtual machine included'

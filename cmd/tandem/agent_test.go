@@ -30,6 +30,8 @@ type fakeAgent struct {
 
 func newFakeAgent(o runOptions) agent { return &fakeAgent{o: o, stop: make(chan struct{})} }
 
+func (f *fakeAgent) Well(context.Context) bool { return true }
+
 // diary is the fake's file in the run folder.
 func diary(runDir string) string { return filepath.Join(runDir, "diary") }
 

@@ -32,6 +32,9 @@ type agent interface {
 	// Run works until ctx is done, then puts everything back. Ready is called
 	// once, when the configuration is loaded and the machines run.
 	Run(ctx context.Context, ready func()) error
+	// Well says, until ctx ends, whether the agent takes its turns. It is for
+	// the time after ready.
+	Well(ctx context.Context) bool
 	// StopNow ends Run without waiting for a peer.
 	StopNow()
 }

@@ -176,6 +176,9 @@ func (p *program) supervise(s settings, log hclog.Logger, d *daemon.Detached) er
 	ready := func() {
 		tell(log, notifier.Ready("Running"))
 		d.Ready()
+		if interval := daemon.WatchdogInterval(p.getenv); interval > 0 {
+			go func() { tell(log, notifier.Watch(ctx, interval, a.Well)) }()
+		}
 	}
 	err := a.Run(ctx, ready)
 	if err != nil {

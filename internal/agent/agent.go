@@ -128,6 +128,12 @@ var _ control.Agent = (*Agent)(nil)
 // time, and more than once.
 func (a *Agent) StopNow() { a.once.Do(func() { close(a.stopNow) }) }
 
+// Well says whether the loop that elects takes its turns. It returns false when
+// ctx ends first.
+func (a *Agent) Well(ctx context.Context) bool {
+	return a.elector.do(ctx, func(time.Time) {})
+}
+
 // Run runs the agent until ctx is done, and then lets its masters offer, at
 // most five seconds, and puts everything back. ready is called once, when the
 // configuration is in force. A configuration that cannot run is a *ConfigError.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -346,6 +347,52 @@ func TestNotifier(t *testing.T) {
 		if got := receive(t, c); !strings.HasPrefix(got, "STOPPING=1\n") {
 			t.Errorf("%q", got)
 		}
+	}
+}
+
+// TestWatchdog is told of as long as the daemon answers, and not after that.
+func TestWatchdog(t *testing.T) {
+	env := map[string]string{"WATCHDOG_USEC": "20000", "NOTIFY_SOCKET": filepath.Join(t.TempDir(), "notify")}
+	getenv := func(k string) string { return env[k] }
+	interval := WatchdogInterval(getenv)
+	if interval != 20*time.Millisecond {
+		t.Fatalf("interval %v, want 20ms", interval)
+	}
+	c := listenNotify(t, env["NOTIFY_SOCKET"])
+	ctx, cancel := context.WithCancel(t.Context())
+	well := make(chan bool)
+	done := make(chan error, 1)
+	go func() {
+		done <- NewNotifier(getenv).Watch(ctx, interval, func(limit context.Context) bool {
+			select {
+			case ok := <-well:
+				return ok
+			case <-limit.Done():
+				return false
+			}
+		})
+	}()
+	for range 3 {
+		well <- true
+		if got := receive(t, c); got != "WATCHDOG=1" {
+			t.Errorf("told %q", got)
+		}
+	}
+	well <- false
+	well <- false
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := c.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(make([]byte, 64)); err == nil {
+		t.Errorf("told of life (%d bytes) by a daemon that does not answer", n)
+	}
+	env["WATCHDOG_PID"] = strconv.Itoa(os.Getpid() + 1)
+	if got := WatchdogInterval(getenv); got != 0 {
+		t.Errorf("interval %v of another process's watchdog", got)
 	}
 }
 
