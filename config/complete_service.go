@@ -325,22 +325,8 @@ func (d *decoder) completeCheck(s *serviceDraft, r *serverDraft, c *checkDraft) 
 	if c.Connect.Port == 0 {
 		c.Connect.Port = r.Port
 	}
-	for _, h := range c.hosts {
-		host := h.Connect
-		host.Timeout = first(c.Connect.Timeout, h.connect)
-		if !host.Addr.IsValid() {
-			host.Addr = c.Connect.Addr
-		}
-		if host.Port == 0 {
-			host.Port = c.Connect.Port
-		}
-		if host.BindAddr.IsValid() && host.BindAddr.Is6() != host.Addr.Is6() {
-			d.warn("address-family", words(h.node, 0), "", "bindto %s is not of the family of %s; it does not count", host.BindAddr, host.Addr)
-			host.BindAddr = netip.Addr{}
-		}
-		c.SMTP.Hosts = append(c.SMTP.Hosts, host)
-	}
 	d.completeConnect(s, r, c)
+	d.completeTandemCheck(c)
 	if c.HTTP != nil {
 		completeHTTP(s, r, c)
 	}

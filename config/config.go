@@ -406,6 +406,11 @@ type Check struct {
 	UDP  *UDPCheck  `json:"udp,omitempty"`
 	File *FileCheck `json:"file,omitempty"`
 	BFD  *BFDCheck  `json:"bfd,omitempty"`
+	// GRPC and Expect are set for tandem's GRPC_CHECK and TCP_EXPECT.
+	GRPC   *GRPCCheck   `json:"grpc,omitempty"`
+	Expect *ExpectCheck `json:"expect,omitempty"`
+	// Certificate is what is asked of the server's, nil for nothing.
+	Certificate *Certificate `json:"certificate,omitempty"`
 }
 
 // Connect is where and how a check connects.
@@ -449,6 +454,9 @@ type URL struct {
 	Status []StatusRange `json:"status"`
 	// Regex is what the body is searched for, nil for nothing.
 	Regex *Regex `json:"regex,omitempty"`
+	// Request is what tandem's own keywords make of the request, nil for
+	// keepalived's.
+	Request *Request `json:"request,omitempty"`
 	// Compliant ends TLS in both directions.
 	Compliant bool `json:"tls_compliant,omitempty"`
 }

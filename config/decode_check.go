@@ -18,10 +18,10 @@ type checkDraft struct {
 	misc          *MiscCheck
 	// script is the statement misc_path.
 	script *Node
-	// weightSet is true where FILE_CHECK has a weight of its own; hosts are the
-	// host blocks of SMTP_CHECK.
+	// weightSet is true where FILE_CHECK has a weight of its own.
 	weightSet bool
-	hosts     []*checkDraft
+	// hosts are the host blocks of SMTP_CHECK, each a check of its own.
+	hosts []*checkDraft
 	// compliant are the tls_compliant of its urls.
 	compliant []*bool
 	// userFault is true where nobody is there to run the script.
@@ -47,6 +47,10 @@ func checkBlock(d *decoder, n *Node) {
 		c.File = &FileCheck{}
 	case "BFD_CHECK":
 		c.BFD = &BFDCheck{}
+	case "GRPC_CHECK":
+		c.GRPC = &GRPCCheck{}
+	case "TCP_EXPECT":
+		c.Expect = &ExpectCheck{}
 	}
 	d.check = c
 	d.body(n, serverB+"/"+kind)
@@ -56,6 +60,7 @@ func checkBlock(d *decoder, n *Node) {
 	}
 	if d.table[serverB][kind].Honoured {
 		d.rs.checks = append(d.rs.checks, c)
+		d.rs.checks = append(d.rs.checks, c.withHosts()...)
 	} else {
 		d.rs.dormant = append(d.rs.dormant, c)
 	}

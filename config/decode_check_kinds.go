@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/hex"
 	"slices"
 	"strconv"
@@ -138,14 +139,28 @@ func bfdCheckName(d *decoder, n *Node) {
 	d.check.BFD.Session = w.Value
 }
 
-// smtpHost takes the deprecated block host, whose settings are those of a
-// connection.
+// smtpHost takes the deprecated block host: one more SMTP_CHECK beside that
+// which it stands in.
 func smtpHost(d *decoder, n *Node) {
 	outer := d.check
 	d.check = &checkDraft{node: n, Check: &Check{Pos: n.Words[0].pos(), Kind: "SMTP_CHECK"}}
 	d.body(n, serverB+"/SMTP_CHECK/host")
 	outer.hosts = append(outer.hosts, d.check)
 	d.check = outer
+}
+
+// withHosts are the checks that the host blocks stand for. They greet and are
+// timed as the check around them is, where they say nothing else.
+func (c *checkDraft) withHosts() []*checkDraft {
+	for _, h := range c.hosts {
+		h.SMTP = &SMTPCheck{HELO: c.SMTP.HELO}
+		h.timing = timing{
+			beforeRetry: cmp.Or(h.beforeRetry, c.beforeRetry), warmup: cmp.Or(h.warmup, c.warmup),
+			connect: cmp.Or(h.connect, c.connect), interval: cmp.Or(h.interval, c.interval),
+		}
+		h.retry, h.alpha, h.logAll = cmp.Or(h.retry, c.retry), cmp.Or(h.alpha, c.alpha), cmp.Or(h.logAll, c.logAll)
+	}
+	return c.hosts
 }
 
 // regexAt is the regular expression of the url block being read.

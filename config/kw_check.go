@@ -11,15 +11,15 @@ const (
 func checkerKeywords() []Keyword {
 	var out []Keyword
 	out = append(out, in("", []Keyword{
-		row("SSL", "{ }", "", "<=0.6.6", "Holds the certificate that SSL_GET shows.", without("client certificates are not used yet"), reads(tlsBlock)),
+		row("SSL", "{ }", "", "<=0.6.6", "Holds the certificate that SSL_GET shows.", does(tlsBlock)),
 		row("virtual_server_group", "NAME { lines }", "", "1.0.2", "Names addresses and marks that share their servers.", does(serverGroupBlock)),
 		row("virtual_server", "IP [PORT] | fwmark N | group NAME { }", "", "<=0.6.6", "Is an IPVS service.", does(virtualServerBlock)),
 	})...)
 	out = append(out, in("SSL", []Keyword{
-		row("password", "STRING", "", "<=0.6.6", "Opens the private key.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Password }))),
-		row("ca", "PATH", "", "<=0.6.6", "Is the file of certificate authorities.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.CA }))),
-		row("certificate", "PATH", "", "<=0.6.6", "Is the certificate.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Certificate }))),
-		row("key", "PATH", "", "<=0.6.6", "Is the private key.", lenient, reads(tlsFile(func(t *TLS) *string { return &t.Key }))),
+		row("password", "STRING", "", "<=0.6.6", "Opens the private key.", lenient, does(tlsFile(func(t *TLS) *string { return &t.Password }))),
+		row("ca", "PATH", "", "<=0.6.6", "Is the file of certificate authorities.", lenient, does(tlsFile(func(t *TLS) *string { return &t.CA }))),
+		row("certificate", "PATH", "", "<=0.6.6", "Is the certificate.", lenient, does(tlsFile(func(t *TLS) *string { return &t.Certificate }))),
+		row("key", "PATH", "", "<=0.6.6", "Is the private key.", lenient, does(tlsFile(func(t *TLS) *string { return &t.Key }))),
 	})...)
 	out = append(out, in("virtual_server", serviceRows(), serviceDefaults(), serviceQuorum())...)
 	out = append(out, in(serverB, serverRows(), checkBlocks())...)
@@ -28,7 +28,7 @@ func checkerKeywords() []Keyword {
 	}
 	out = append(out, in(serverB+"/SMTP_CHECK", []Keyword{
 		row("helo_name", "NAME", "smtpchecker.keepalived.org", "1.1.8", "Is how the check greets.", does(stringTo(func(d *decoder) *string { return &d.check.SMTP.HELO }))),
-		row("host", "{ }", "", "1.1.8", "Is an old way to check several hosts.", instead("connect_ip"), silent, without("only the connection of the check itself is used"), reads(smtpHost)),
+		row("host", "{ }", "", "1.1.8", "Is an old way to check one host more.", instead("SMTP_CHECK"), silent, does(smtpHost)),
 	})...)
 	out = append(out, in(serverB+"/SMTP_CHECK/host", connectRows(), timingRows())...)
 	out = append(out, in(serverB+"/UDP_CHECK", []Keyword{

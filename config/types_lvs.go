@@ -72,9 +72,6 @@ type TLS struct {
 type SMTPCheck struct {
 	// HELO is how the check greets, smtpchecker.keepalived.org unless given.
 	HELO string `json:"helo"`
-	// Hosts are the connections of the deprecated host blocks, which stand in
-	// place of the check's own; empty for none.
-	Hosts []Connect `json:"hosts,omitempty"`
 }
 
 // DNSCheck is the part of DNS_CHECK above the connection, which is UDP.

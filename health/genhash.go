@@ -217,7 +217,7 @@ func verbose(a *answer, path string, took time.Duration) string {
 	title("    HTTP Header Buffer    ")
 	b.WriteString(dump(a.header))
 	title(" HTTP Header Ascii Buffer ")
-	b.WriteString(strings.ReplaceAll(string(a.header), "\r", "") + "\n")
+	b.WriteString(string(a.header) + "\n")
 	title("        HTML Buffer        ")
 	b.WriteString(dump(a.text) + "\n")
 	title("    HTML hash resulting    ")

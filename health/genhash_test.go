@@ -121,7 +121,7 @@ Global response time for [/] = `
 	c := listen(t, answering("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc"))
 	var out bytes.Buffer
 	Genhash(t.Context(), HashConfig{Get: getting(c, HTTPURL{Path: "/"}), Verbose: true}, &out, io.Discard)
-	if got, ok := strings.CutPrefix(out.String(), want); !ok || !strings.HasSuffix(got, " usecs\n") {
+	if got, ok := strings.CutPrefix(strings.ReplaceAll(out.String(), "\r\n", "\n"), want); !ok || !strings.HasSuffix(got, " usecs\n") {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
 }

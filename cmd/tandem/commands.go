@@ -90,6 +90,10 @@ func commandTable() []command {
 		{name: "events", short: "show what happened and why",
 			long:  "Prints the events that the agent remembers, oldest first.",
 			setup: setupEvents},
+		{name: "genhash", args: "-s ADDRESS -p PORT -u PATH [OPTION...]", short: "print the MD5 digest of what a web server answers",
+			long: "Makes the request that HTTP_GET or SSL_GET would make and prints the digest to write into the configuration. Options, " +
+				"output and exit status are those of keepalived's genhash; genhash -h lists them. A link called genhash does the same.",
+			agentless: true, raw: (*program).genhash},
 		{name: "version", short: "print the version", agentless: true,
 			setup: func(*flag.FlagSet) func(*call) int {
 				return func(c *call) int {

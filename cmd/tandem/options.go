@@ -11,7 +11,6 @@ import (
 // is accepted; one that asks for what tandem cannot do is not.
 const (
 	noSNMP       = "tandem has no SNMP agent"
-	noGenhash    = "tandem has no genhash yet"
 	noLogFile    = "keepalived has it only where it was built with --enable-log-file; redirect the standard error of -n -l instead"
 	noMonitoring = "tandem does not report address changes yet"
 	noMemCheck   = "keepalived has it only in builds that check memory"
@@ -104,7 +103,6 @@ func refusedOptions() []option {
 	return []option{
 		{short: 'g', long: "log-file", arg: optionalArgument, value: "FILE", refuse: noLogFile},
 		{long: "flush-log-file", refuse: noLogFile},
-		{short: 'T', long: "genhash", refuse: noGenhash},
 		{short: 'a', long: "address-monitoring", refuse: noMonitoring},
 		{short: 'x', long: "snmp", refuse: noSNMP},
 		{short: 'A', long: "snmp-agent-socket", arg: requiredArgument, value: "FILE", refuse: noSNMP},
@@ -121,6 +119,8 @@ func refusedOptions() []option {
 
 func informOptions() []option {
 	return []option{
+		{short: 'T', long: "genhash", help: "as the first option: be genhash, with the options that follow",
+			act: func(p *program, _ string) int { return p.genhash(nil) }},
 		{long: "signum", arg: requiredArgument, value: "NAME", help: "print the number of the signal for STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON",
 			act: (*program).signum},
 		{short: 't', long: "config-test", arg: optionalArgument, value: "LOG", help: "check the configuration and exit; messages to LOG or standard error",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,8 +82,7 @@ func (p *program) commandsAllowed() bool {
 // returns the exit status.
 func (p *program) main(args []string) int {
 	if p.name == "genhash" {
-		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, noGenhash)
-		return exitFatal
+		return p.genhash(args)
 	}
 	if p.commandsAllowed() {
 		if global, rest, ok := leadingPlaces(args); ok {
@@ -114,6 +114,12 @@ func leadingPlaces(args []string) (w places, rest []string, ok bool) {
 
 // keepalivedStyle runs with keepalived's options.
 func (p *program) keepalivedStyle(args []string) int {
+	if i := slices.IndexFunc(args, func(a string) bool { return a == "-T" || a == "--genhash" }); i >= 0 {
+		if i > 0 {
+			fmt.Fprintf(p.stderr, "Warning -- `%s` not used as first option, previous options ignored\n", args[i])
+		}
+		return p.genhash(args[i+1:])
+	}
 	s, status, ok := p.parseOptions(newSettings(), args)
 	if !ok {
 		return status

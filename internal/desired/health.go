@@ -31,7 +31,7 @@ func Services(cfg *config.Config, scripts Scripts) ([]health.ServiceConfig, []er
 		for _, rs := range vs.RealServers {
 			server := health.ServerConfig{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
 			for _, c := range rs.Checks {
-				check, err := checkOf(c, scripts)
+				check, err := checkOf(c, cfg.TLS, scripts)
 				if err != nil {
 					errs = append(errs, err)
 					continue
@@ -80,7 +80,7 @@ func connect(c config.Connect) health.Connect {
 	}
 }
 
-func checkOf(c *config.Check, scripts Scripts) (health.Check, error) {
+func checkOf(c *config.Check, shown *config.TLS, scripts Scripts) (health.Check, error) {
 	switch {
 	case c.Misc != nil:
 		s, err := scripts.Resolve(c.Misc.Command)
@@ -89,7 +89,11 @@ func checkOf(c *config.Check, scripts Scripts) (health.Check, error) {
 		}
 		return health.NewMisc(health.MiscConfig{Script: s, Timeout: c.Misc.Timeout, Dynamic: c.Misc.Dynamic}, scripts.Exec), nil
 	case c.HTTP != nil:
-		return httpCheck(c)
+		return httpCheck(c, shown)
+	case c.GRPC != nil:
+		return grpcCheck(c, shown), nil
+	case c.Expect != nil:
+		return expectCheck(c, shown)
 	case c.SMTP != nil:
 		return health.NewSMTP(health.SMTPConfig{Connect: connect(c.Connect), HeloName: c.SMTP.HELO}), nil
 	case c.DNS != nil:
@@ -110,7 +114,7 @@ func checkOf(c *config.Check, scripts Scripts) (health.Check, error) {
 	return nil, fmt.Errorf("%s: not a check that can be made yet", c.Kind)
 }
 
-func httpCheck(c *config.Check) (health.Check, error) {
+func httpCheck(c *config.Check, shown *config.TLS) (health.Check, error) {
 	h := health.HTTPConfig{
 		Connect:      connect(c.Connect),
 		TLS:          c.Kind == "SSL_GET",
@@ -118,6 +122,9 @@ func httpCheck(c *config.Check) (health.Check, error) {
 		FastRecovery: c.HTTP.FastRecovery,
 		EnableSNI:    c.HTTP.EnableSNI,
 		SNIName:      c.HTTP.SNIName,
+	}
+	if h.TLS {
+		h.TLSOptions = tlsOptions(shown, c.Certificate)
 	}
 	for _, u := range c.HTTP.URLs {
 		url := health.HTTPURL{
@@ -136,6 +143,9 @@ func httpCheck(c *config.Check) (health.Check, error) {
 			if url.Regex, err = health.CompileRegex(re); err != nil {
 				return nil, fmt.Errorf("%s: %w", u.Path, err)
 			}
+		}
+		if err := request(&url, u.Request); err != nil {
+			return nil, fmt.Errorf("%s: %w", u.Path, err)
 		}
 		h.URLs = append(h.URLs, url)
 	}
