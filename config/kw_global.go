@@ -45,33 +45,31 @@ func globalKeywords() []Keyword {
 // schedulingRows are the rows of one of keepalived's processes.
 func schedulingRows(name, what, since string, p func(*Process) *Scheduling) []Keyword {
 	at := func(d *decoder) *Scheduling { return p(&d.cfg.Process) }
-	limit := reads(schedulingLimit(at))
-	gone := without(goScheduling)
+	limit := does(schedulingLimit(at))
 	return []Keyword{
-		row(name+"_priority", "-20..19", "0", since, "Sets the nice value of the "+what+" process.", gone, reads(intTo(func(d *decoder) *int { return &at(d).Nice }, -20, 19))),
-		row(name+"_no_swap", "", "off", since, "Locks the memory of the "+what+" process.", gone, reads(flagTo(func(d *decoder) *bool { return &at(d).NoSwap }))),
-		row(name+"_rt_priority", "1..99", "unset", "2.0.0", "Runs the "+what+" process in real time with that priority.", gone, reads(clampTo(func(d *decoder) *int { return &at(d).RealTime }, 1, 99))),
-		row(name+"_cpu_affinity", "CPU ...", "none", "2.0.17", "Binds the "+what+" process to CPUs.", gone, reads(schedulingCPUs(at))),
-		row(name+"_rlimit_rttime", "USECS", "10000", "2.1.0", "Limits how long the "+what+" process may run in real time without a pause.", gone, limit),
-		row(name+"_rlimit_rtime", "USECS", "10000", "2.0.0", "Is the old name of "+name+"_rlimit_rttime.", gone, instead(name+"_rlimit_rttime"), silent, limit),
+		row(name+"_priority", "-20..19", "0", since, "Sets the nice value of the "+what+" process.", does(intTo(func(d *decoder) *int { return &at(d).Nice }, -20, 19))),
+		row(name+"_no_swap", "", "off", since, "Locks the memory of the "+what+" process.", does(flagTo(func(d *decoder) *bool { return &at(d).NoSwap }))),
+		row(name+"_rt_priority", "1..99", "unset", "2.0.0", "Runs the "+what+" process in real time with that priority.", does(clampTo(func(d *decoder) *int { return &at(d).RealTime }, 1, 99))),
+		row(name+"_cpu_affinity", "CPU ...", "none", "2.0.17", "Binds the "+what+" process to CPUs.", does(schedulingCPUs(at))),
+		row(name+"_rlimit_rttime", "USECS", "10000", "2.1.0", "Limits how long the "+what+" process may run in real time without a pause.", limit),
+		row(name+"_rlimit_rtime", "USECS", "10000", "2.0.0", "Is the old name of "+name+"_rlimit_rttime.", instead(name+"_rlimit_rttime"), silent, limit),
 	}
 }
 
 func globalProcess() []Keyword {
 	name := func(p func(*Process) *string) option {
-		return reads(processName(func(d *decoder) *string { return p(&d.cfg.Process) }))
+		return does(processName(func(d *decoder) *string { return p(&d.cfg.Process) }))
 	}
-	one := without(onlyOneProcess)
 	out := schedulingRows("vrrp", "VRRP", "1.2.20", func(p *Process) *Scheduling { return &p.VRRP })
 	out = append(out, schedulingRows("checker", "health check", "1.2.20", func(p *Process) *Scheduling { return &p.Checker })...)
 	out = append(out, schedulingRows("bfd", "BFD", "2.0.0", func(p *Process) *Scheduling { return &p.BFD })...)
 	return append(out,
-		row("process_names", "", "off", "2.0.16", "Gives each child process a name of its own.", one, reads(flagTo(func(d *decoder) *bool { return &d.cfg.Process.NameAll }))),
-		row("process_name", "NAME", "keepalived", "2.0.16", "Names the parent process.", one, name(func(p *Process) *string { return &p.Name })),
-		row("vrrp_process_name", "NAME", "unset", "2.0.16", "Names the VRRP process.", one, name(func(p *Process) *string { return &p.VRRP.Name })),
-		row("checker_process_name", "NAME", "unset", "2.2.0", "Names the health check process.", one, name(func(p *Process) *string { return &p.Checker.Name })),
-		row("lvs_process_name", "NAME", "unset", "2.0.16", "Is the old name of checker_process_name.", one, instead("checker_process_name"), silent, name(func(p *Process) *string { return &p.Checker.Name })),
-		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", one, name(func(p *Process) *string { return &p.BFD.Name })),
+		row("process_names", "", "off", "2.0.16", "Gives each child process a name of its own.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Process.NameAll }))),
+		row("process_name", "NAME", "keepalived", "2.0.16", "Names the parent process.", name(func(p *Process) *string { return &p.Name })),
+		row("vrrp_process_name", "NAME", "unset", "2.0.16", "Names the VRRP process.", name(func(p *Process) *string { return &p.VRRP.Name })),
+		row("checker_process_name", "NAME", "unset", "2.2.0", "Names the health check process.", name(func(p *Process) *string { return &p.Checker.Name })),
+		row("lvs_process_name", "NAME", "unset", "2.0.16", "Is the old name of checker_process_name.", instead("checker_process_name"), silent, name(func(p *Process) *string { return &p.Checker.Name })),
+		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", name(func(p *Process) *string { return &p.BFD.Name })),
 		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", without(goScheduling), reads(maxAutoPriority)),
 		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", without(goScheduling), reads(autoPriorityDelay)),
 		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", without("files are made for their owner only"), reads(processUmask)),

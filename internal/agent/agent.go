@@ -27,6 +27,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/logging"
 	"github.com/tandem-ha/tandem/internal/notify"
+	"github.com/tandem-ha/tandem/internal/sched"
 	"github.com/tandem-ha/tandem/internal/script"
 	"github.com/tandem-ha/tandem/internal/track"
 	"github.com/tandem-ha/tandem/ipvs"
@@ -92,6 +93,7 @@ func (e *ConfigError) Error() string {
 type Agent struct {
 	opts    Options
 	started time.Time
+	sched   *sched.Keeper
 	runner  script.Runner
 	journal *journal.Journal
 
@@ -166,6 +168,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	synced := make(chan struct{})
 	spawn(func(ctx context.Context) error { return a.watchHost(ctx, synced) })
 	spawn(func(ctx context.Context) error { a.elector.run(ctx); return nil })
+	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
 	spawn(a.monitor.Run)
@@ -266,6 +269,11 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	}
 	p.closers = append(p.closers, table.Close)
 
+	if a.sched, err = sched.New(); err != nil {
+		p.close()
+		return nil, err
+	}
+	a.runner.Child = a.sched.Child
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
 	a.herald = newHerald(a.notifier)
 	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink)

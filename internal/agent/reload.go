@@ -70,6 +70,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 		a.journal.Add(journal.Event{Kind: "script-unusable", Level: journal.Warning, Text: err.Error() + " - disabling"})
 	}
 	a.runner.Forget()
+	a.schedule(cfg)
 	a.announce.SetSpacing(desired.AnnounceSpacing(cfg.Global))
 	a.monitor.Apply(scripts)
 	var changes []string

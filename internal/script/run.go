@@ -27,6 +27,10 @@ func Run(ctx context.Context, s health.Script) (status int, err error) {
 // that a directory service that does not answer delays no script but the first.
 // The zero Runner is ready; its methods are safe for use by several goroutines.
 type Runner struct {
+	// Child is called with what starts a script, on the thread that starts it,
+	// to give the script other scheduling than ours; nil calls it directly.
+	Child func(start func() error) error
+
 	mu     sync.Mutex
 	groups map[int][]uint32
 }
@@ -82,8 +86,17 @@ func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (sta
 	// ends, not the process: this thread stays ours until the script is gone.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p, err := start(s.Args, attr)
-	if err != nil {
+	var p *os.Process
+	child := func() (err error) {
+		p, err = start(s.Args, attr)
+		return err
+	}
+	if r.Child != nil {
+		err = r.Child(child)
+	} else {
+		err = child()
+	}
+	if p == nil {
 		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
 	}
 	return wait(ctx, p)
