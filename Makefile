@@ -17,7 +17,7 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist verify clean help
+.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -80,10 +80,17 @@ fuzz:
 dist:
 	@packaging/build
 
+# The packages on a fresh Debian, beside a keepalived that runs.
+test-package: build dist
+	@integration/setup debootstrap
+	@packaging/root .cache/debian
+	TANDEM_DEBIAN_ROOT=$(CURDIR)/.cache/debian go test -count=1 -v -tags kernel -run '^TestPackage$$' ./integration
+
 # What is long: the whole with the race detector, losses measured more often, fuzzing.
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
+	$(MAKE) test-package
 	$(MAKE) fuzz FUZZTIME=10m
 
 clean:
@@ -97,5 +104,6 @@ help:
 	@echo 'make lint    gofmt, go vet, staticcheck with every check'
 	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
 	@echo 'make dist    .deb, .rpm and an archive in dist/, reproducible'
+	@echo 'make test-package  those packages on a fresh Debian'
 	@echo 'make verify  what takes long: lint, test, race detector, repeated loss measurements, fuzzing'
 	@echo 'make clean   forget what was built, the virtual machine included'
