@@ -28,6 +28,9 @@ type Config struct {
 	SyncGroups     []*SyncGroup     `json:"sync_groups,omitempty"`
 	Instances      []*Instance      `json:"instances,omitempty"`
 	VirtualServers []*VirtualServer `json:"virtual_servers,omitempty"`
+
+	// Tandem are tandem's own settings.
+	Tandem Tandem `json:"tandem,omitzero"`
 }
 
 // Pos is a place in a file. Line and Column count from 1; columns are bytes.

@@ -384,12 +384,3 @@ func serviceHashed(d *decoder, n *Node) {
 }
 
 func followInstance(d *decoder, n *Node) { d.vs.FollowInstance = n.Words[1].Value }
-
-// tandemBlock takes tandem's own settings, of which there are none yet.
-func tandemBlock(d *decoder, n *Node) {
-	for _, c := range n.Body {
-		if len(c.Words) > 0 {
-			d.notice("not-honoured", of(c.Words[0]), "", "%s is known, not honoured yet", c.name())
-		}
-	}
-}

@@ -9,6 +9,7 @@ func tandemKeywords() []Keyword {
 		in("", []Keyword{
 			row("tandem", "{ }", "", "tandem", "Holds tandem's own settings.", own, does(tandemBlock)),
 		}),
+		apiKeywords(),
 		in("virtual_server", []Keyword{
 			row("follow_instance", "NAME", "none", "tandem", "Has the service in IPVS only while this node is master of that instance.", own, does(followInstance)),
 		}),

@@ -26,6 +26,8 @@ type fakeAgent struct {
 	stop    chan struct{}
 	once    sync.Once
 	reloads int
+	opened  sync.Once
+	journal *journal.Journal
 }
 
 func newFakeAgent(o runOptions) agent { return &fakeAgent{o: o, stop: make(chan struct{})} }
@@ -123,12 +125,15 @@ func (f *fakeAgent) Move(_ context.Context, m control.MoveRequest) (control.Move
 	return r, nil
 }
 
-func (f *fakeAgent) Events(after uint64) []journal.Event {
-	var out []journal.Event
-	for n := after + 1; n <= 2; n++ {
-		out = append(out, journal.Event{Seq: n, Time: aMoment(), Level: journal.Notice, Subject: "VI_1", Text: "(VI_1) Entering MASTER STATE", Cause: "no advert for 3.61 s"})
-	}
-	return out
+// Journal is one with two events.
+func (f *fakeAgent) Journal() *journal.Journal {
+	f.opened.Do(func() {
+		f.journal = journal.New(100, time.Now)
+		for range 2 {
+			f.journal.Add(journal.Event{Time: aMoment(), Level: journal.Notice, Subject: "VI_1", Text: "(VI_1) Entering MASTER STATE", Cause: "no advert for 3.61 s"})
+		}
+	})
+	return f.journal
 }
 
 // commandRun is a program beside an agent that runs until the test ends.

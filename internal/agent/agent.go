@@ -103,6 +103,7 @@ type Agent struct {
 	monitor  *track.Monitor
 	notifier *notify.Notifier
 	announce *host.Announcer
+	server   *control.Server
 
 	// reloading serialises reloads.
 	reloading sync.Mutex
@@ -150,8 +151,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer p.close()
-	server, err := control.Listen(a.opts.Socket, a)
-	if err != nil {
+	if a.server, err = control.Listen(a.opts.Socket, a); err != nil {
 		return err
 	}
 
@@ -174,7 +174,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.monitor.Run)
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
-	spawn(server.Serve)
+	spawn(a.server.Serve)
 	stopKeeping := alone(a.elector.keeper.run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)

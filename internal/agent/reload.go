@@ -76,6 +76,9 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	var changes []string
 	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) { changes = a.elector.apply(now, cfg) })
 	changes = append(changes, a.balancer.apply(cfg, services)...)
+	if err := a.server.Configure(cfg.Tandem.API); err != nil {
+		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
+	}
 	a.conf.Store(&loaded{config: cfg, at: time.Now()})
 	return changes
 }

@@ -43,8 +43,8 @@ func (a *Agent) Status() control.Status {
 	return s
 }
 
-// Events are the journal's events after a sequence number.
-func (a *Agent) Events(after uint64) []journal.Event { return a.journal.Events(after) }
+// Journal is the account of what happened.
+func (a *Agent) Journal() *journal.Journal { return a.journal }
 
 // Move carries out an operator's order.
 func (a *Agent) Move(ctx context.Context, m control.MoveRequest) (control.MoveResponse, error) {

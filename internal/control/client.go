@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,17 +12,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/journal"
 )
-
-// eventsBody is the answer to a request for events.
-type eventsBody struct {
-	Events []journal.Event `json:"events"`
-}
 
 // maxAnswer bounds what a client reads, in bytes: the status of ten thousand
 // real servers is a tenth of it.
@@ -59,8 +54,9 @@ func (e *RefusedError) Error() string { return e.Text }
 // Client asks an agent through its control socket. It is safe for use by
 // several goroutines.
 type Client struct {
-	socket string
-	http   *http.Client
+	// socket names the agent in errors; base begins the URL of every request.
+	socket, base string
+	http         *http.Client
 }
 
 // NewClient returns a client for the socket. Nothing is opened yet.
@@ -69,7 +65,13 @@ func NewClient(socket string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{socket: socket, base: "http://tandem", http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// NewRemoteClient returns a client for an agent's listener at addr, a host and
+// port. conf has the client's certificate and whom it believes.
+func NewRemoteClient(addr string, conf *tls.Config) *Client {
+	return &Client{socket: addr, base: "https://" + addr, http: &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}}
 }
 
 // Status asks for the agent's state.
@@ -98,13 +100,16 @@ func (c *Client) Move(ctx context.Context, m MoveRequest, timeout time.Duration)
 func (c *Client) Reload(ctx context.Context) (ReloadResponse, error) {
 	var out ReloadResponse
 	err := c.do(ctx, http.MethodPost, pathReload, nil, &out)
+	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Status == http.StatusUnprocessableEntity {
+		return out, nil
+	}
 	return out, err
 }
 
-// Events asks for the kept events with a sequence number above after.
-func (c *Client) Events(ctx context.Context, after uint64) ([]journal.Event, error) {
+// Events asks for the kept events that are chosen.
+func (c *Client) Events(ctx context.Context, q EventQuery) ([]journal.Event, error) {
 	var out eventsBody
-	err := c.do(ctx, http.MethodGet, pathEvents+"?after="+strconv.FormatUint(after, 10), nil, &out)
+	err := c.do(ctx, http.MethodGet, pathEvents+"?"+q.values().Encode(), nil, &out)
 	return out.Events, err
 }
 
@@ -118,7 +123,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://tandem"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return fmt.Errorf("make the request: %w", err)
 	}
@@ -135,16 +140,23 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 		return c.explain(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		var e errorBody
-		if json.Unmarshal(b, &e) != nil || e.Error == "" {
-			e.Error = fmt.Sprintf("the agent at %s answered %s", c.socket, resp.Status)
-		}
-		return &RefusedError{Status: resp.StatusCode, Text: e.Error}
+		// What could not be carried out is answered in the form of what is.
+		_ = json.Unmarshal(b, out)
+		return c.refusal(resp, b)
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("the answer of the agent at %s is not understood (another version?): %w", c.socket, err)
 	}
 	return nil
+}
+
+// refusal is an answer that is not a success.
+func (c *Client) refusal(resp *http.Response, body []byte) error {
+	var e errorBody
+	if json.Unmarshal(body, &e) != nil || e.Error == "" {
+		e.Error = fmt.Sprintf("the agent at %s answered %s", c.socket, resp.Status)
+	}
+	return &RefusedError{Status: resp.StatusCode, Text: e.Error}
 }
 
 // explain turns a failure to talk into what a person can act on.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeAgent answers with what it is given and remembers what it was asked.
 type fakeAgent struct {
+	once   sync.Once
 	status Status
-	events []journal.Event
+	log    *journal.Journal
 	reload ReloadResponse
 	moved  chan MoveRequest
 	move   func(context.Context, MoveRequest) (MoveResponse, error)
@@ -44,14 +46,14 @@ func (f *fakeAgent) Move(ctx context.Context, m MoveRequest) (MoveResponse, erro
 	return f.move(ctx, m)
 }
 
-func (f *fakeAgent) Events(after uint64) []journal.Event {
-	var out []journal.Event
-	for _, e := range f.events {
-		if e.Seq > after {
-			out = append(out, e)
+// Journal is one that is made when it is first asked for.
+func (f *fakeAgent) Journal() *journal.Journal {
+	f.once.Do(func() {
+		if f.log == nil {
+			f.log = journal.New(100, time.Now)
 		}
-	}
-	return out
+	})
+	return f.log
 }
 
 // serve runs a server for a at a new socket until the test ends.
@@ -92,13 +94,14 @@ func TestRoundTrip(t *testing.T) {
 			}},
 			Config: &config.Config{},
 		},
-		events: []journal.Event{{Seq: 1, Time: at, Text: "one"}, {Seq: 2, Time: at, Text: "two"}},
 		reload: ReloadResponse{Time: at, OK: false, Err: "no", Diagnostics: []config.Diagnostic{{Severity: config.Fatal, Message: "bad", Pos: config.Pos{File: "f", Line: 3}}}},
 		moved:  make(chan MoveRequest, 1),
 		move: func(context.Context, MoveRequest) (MoveResponse, error) {
 			return MoveResponse{Outcomes: []MoveOutcome{{Instance: "VI_1", Done: true, Text: "handed over"}}}, nil
 		},
 	}
+	a.Journal().Add(journal.Event{Time: at, Text: "one"})
+	a.Journal().Add(journal.Event{Time: at, Text: "two"})
 	c := NewClient(serve(t, a))
 	ctx := context.Background()
 
@@ -132,8 +135,8 @@ func TestRoundTrip(t *testing.T) {
 	for _, tc := range []struct {
 		after uint64
 		want  int
-	}{{0, 2}, {1, 1}, {2, 0}} {
-		if e, err := c.Events(ctx, tc.after); err != nil || len(e) != tc.want {
+	}{{0, 4}, {1, 3}, {4, 0}} { // a move and a reload were ordered
+		if e, err := c.Events(ctx, EventQuery{Filter: journal.Filter{After: tc.after}}); err != nil || len(e) != tc.want {
 			t.Errorf("events after %d: %d, %v", tc.after, len(e), err)
 		}
 	}

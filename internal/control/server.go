@@ -9,34 +9,53 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
-
+	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/journal"
 )
 
 // The server's limits: what a client must keep to so that none can hold the
 // agent's resources.
 const (
-	readLimit      = 10 * time.Second
-	writeLimit     = 10 * time.Second
-	idleLimit      = 30 * time.Second
-	shutdownLimit  = time.Second
-	maxHeader      = 16 << 10
-	maxConnections = 64
+	readLimit     = 10 * time.Second
+	writeLimit    = 10 * time.Second
+	idleLimit     = 30 * time.Second
+	shutdownLimit = time.Second
+	maxHeader     = 16 << 10
+	// maxConnections is for each listener.
+	maxConnections = 128
+	// maxPending bounds the answers that wait for their readers, in bytes. The
+	// status does not count: all who ask at once share one.
+	maxPending = 32 << 20
 )
 
-// Server answers on the control socket.
+// maxBody is the largest request body that is read, in bytes.
+const maxBody = 64 << 10
+
+// Server answers on the control socket and, where that is configured, on TCP.
 type Server struct {
-	path     string
-	file     os.FileInfo
-	listener *net.UnixListener
-	agent    Agent
+	path   string
+	file   os.FileInfo
+	agent  Agent
+	status shared
 	// readLimit is how long a client may take to send its request.
 	readLimit time.Duration
+	socket    *boundedListener
+	policy    atomic.Pointer[policy]
+	streams   atomic.Int64
+	pending   atomic.Int64
+	extra     []extra
+	tcp       remote
+}
+
+// extra is a handler of another room.
+type extra struct {
+	pattern string
+	need    access
+	handler http.Handler
 }
 
 // Listen binds the control socket at path, which has mode 0660, and returns a
@@ -54,7 +73,44 @@ func Listen(path string, agent Agent) (*Server, error) {
 		l.Close()
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	return &Server{path: path, file: info, listener: l, agent: agent, readLimit: readLimit}, nil
+	s := &Server{path: path, file: info, agent: agent, readLimit: readLimit, socket: newBoundedListener(l, maxConnections)}
+	s.status.make = func() ([]byte, error) { return json.Marshal(agent.Status()) }
+	s.policy.Store(&policy{own: uint32(os.Geteuid())})
+	s.tcp.wake = make(chan struct{}, 1)
+	return s, nil
+}
+
+// Read serves pattern (see http.ServeMux) by another room's handler, to those
+// who may read. It is called before Serve.
+func (s *Server) Read(pattern string, h http.Handler) {
+	s.extra = append(s.extra, extra{pattern, reading, h})
+}
+
+// Configure says who may do what from now on, and where to listen beside the
+// socket. What cannot be had is an error that names it; the rest is in force.
+// A listener that cannot be opened now is opened as soon as it can.
+func (s *Server) Configure(api config.API) error {
+	p, err := newPolicy(api)
+	s.policy.Store(&p)
+	gid := -1
+	if api.SocketGroup != "" {
+		var unknown error
+		if gid, unknown = groupID(api.SocketGroup); unknown != nil {
+			gid, err = -1, errors.Join(err, unknown)
+		}
+	}
+	mode := os.FileMode(socketMode)
+	if api.SocketMode != 0 {
+		mode = os.FileMode(api.SocketMode)
+	}
+	if gid < 0 {
+		gid = os.Getegid()
+	}
+	if failed := errors.Join(os.Chown(s.path, -1, gid), os.Chmod(s.path, mode)); failed != nil {
+		err = errors.Join(err, fmt.Errorf("control socket %s: %w", s.path, failed))
+	}
+	s.tcp.want(api)
+	return err
 }
 
 // Serve answers until ctx is done, then removes the socket. It returns nil
@@ -62,19 +118,35 @@ func Listen(path string, agent Agent) (*Server, error) {
 // once.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.remove()
+	handler := s.handler()
+	var tcp sync.WaitGroup
+	inner, stop := context.WithCancel(ctx)
+	tcp.Go(func() { s.serveTCP(inner, handler) })
+	defer tcp.Wait()
+	defer stop()
+	if err := s.front(ctx, s.socket, handler); err != nil {
+		return fmt.Errorf("control socket %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// front answers on one listener until ctx is done.
+func (s *Server) front(ctx context.Context, l net.Listener, handler http.Handler) error {
 	srv := &http.Server{
-		Handler:           s.handler(),
+		Handler:           handler,
 		ReadHeaderTimeout: s.readLimit,
 		ReadTimeout:       s.readLimit,
 		IdleTimeout:       idleLimit,
 		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          silent(),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(netutil.LimitListener(s.listener, maxConnections)) }()
+	go func() { done <- srv.Serve(l) }()
 	select {
 	case err := <-done:
-		return fmt.Errorf("control socket %s: %w", s.path, err)
+		return err
 	case <-ctx.Done():
 	}
 	// The requests under way see ctx done and end; one that does not is cut.
@@ -91,7 +163,7 @@ func (s *Server) Serve(ctx context.Context) error {
 // after Listen.
 func (s *Server) Close() error {
 	defer s.remove()
-	return s.listener.Close()
+	return s.socket.Close()
 }
 
 // remove takes the socket's file away unless another process has put its own
@@ -102,166 +174,167 @@ func (s *Server) remove() {
 	}
 }
 
-// endpoint is one path of the interface.
-type endpoint struct {
-	method string
-	serve  func(w http.ResponseWriter, r *http.Request) (any, error)
-}
-
+// handler answers every request.
 func (s *Server) handler() http.Handler {
-	endpoints := map[string]endpoint{
-		pathStatus: {http.MethodGet, s.status},
-		pathMove:   {http.MethodPost, s.move},
-		pathReload: {http.MethodPost, s.reload},
-		pathEvents: {http.MethodGet, s.events},
+	table := routes()
+	mux, methods := http.NewServeMux(), map[string][]string{}
+	for _, rt := range table {
+		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			// A fault in one answer must not look like a dead agent.
-			if p := recover(); p != nil {
-				answer(w, http.StatusInternalServerError, errorBody{fmt.Sprintf("internal error: %v", p)})
-			}
-		}()
-		e, ok := endpoints[r.URL.Path]
-		if !ok {
-			answer(w, http.StatusNotFound, errorBody{fmt.Sprintf("no such path %q; there are %s, %s, %s, %s",
-				r.URL.Path, pathStatus, pathMove, pathReload, pathEvents)})
-			return
-		}
-		if r.Method != e.method {
-			w.Header().Set("Allow", e.method)
-			answer(w, http.StatusMethodNotAllowed, errorBody{fmt.Sprintf("method %s is not allowed for %s: use %s", r.Method, r.URL.Path, e.method)})
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		v, err := e.serve(w, r)
-		if err != nil {
-			answer(w, statusOf(err), errorBody{err.Error()})
-			return
-		}
-		answer(w, http.StatusOK, v)
+	for _, rt := range table {
+		mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { s.serve(rt, w, r) })
+	}
+	for path, allowed := range methods {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.wrongMethod(w, r, path, allowed) })
+	}
+	for _, e := range s.extra {
+		mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) { s.lend(e, w, r) })
+	}
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, http.StatusNotFound, fmt.Errorf("no such path %q; there are %s", r.URL.Path, paths(table)))
 	})
+	if len(s.extra) == 0 {
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			s.refuse(w, r, http.StatusNotFound, fmt.Errorf("no such path %q; there are %s", r.URL.Path, paths(table)))
+		})
+	}
+	return mux
 }
 
-// badRequest is an error of the client's making.
-type badRequest struct{ error }
+// connKey is where a request's context has its connection.
+type connKey struct{}
 
-func (b badRequest) Unwrap() error { return b.error }
+// connection is the one that a request came by.
+func connection(r *http.Request) (net.Conn, *clientConn) {
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	inner := c
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		inner = t.NetConn()
+	}
+	place, _ := inner.(*clientConn)
+	return c, place
+}
 
-// statusOf is the HTTP status that tells of err.
-func statusOf(err error) int {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return http.StatusRequestEntityTooLarge
+// admit finds out who asks, and whether he may.
+func (s *Server) admit(r *http.Request, need access) (Caller, *clientConn, error) {
+	c, place := connection(r)
+	caller, err := callerOf(c)
+	if err != nil {
+		return caller, place, forbidden{err}
 	}
-	if _, ok := errors.AsType[badRequest](err); ok {
-		return http.StatusBadRequest
+	if err := s.policy.Load().check(caller, need); err != nil {
+		if need == commanding {
+			s.agent.Journal().Add(journal.Event{Kind: "order-forbidden", Level: journal.Warning, By: caller.String(),
+				Text: fmt.Sprintf("%s %s by %s is not permitted", r.Method, r.URL.Path, caller)})
+		}
+		return caller, place, err
 	}
-	return http.StatusConflict
+	return caller, place, nil
+}
+
+// serve answers by a row of the table.
+func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
+	caller, place, err := s.admit(r, rt.need)
+	defer place.at(waiting)
+	if err != nil {
+		s.answer(w, place, statusOf(err), errorBody{Error: err.Error()})
+		return
+	}
+	x := &exchange{server: s, conn: place, caller: caller, w: w, r: r.WithContext(WithCaller(r.Context(), caller))}
+	if x.content, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		if statusOf(err) != http.StatusRequestEntityTooLarge {
+			err = badRequest{fmt.Errorf("body: %w", err)}
+		}
+		s.answer(w, place, statusOf(err), errorBody{Error: err.Error()})
+		return
+	}
+	// Were the read limit of what has been read to pass while the agent works,
+	// the request's context would be cancelled.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	place.at(working)
+	v, err := x.carryOut(rt)
+	switch {
+	case err != nil:
+		code := statusOf(err)
+		if _, ok := errors.AsType[panicked](err); ok {
+			code = http.StatusInternalServerError
+		}
+		var body any = errorBody{Error: err.Error()}
+		if u, ok := errors.AsType[unprocessable](err); ok {
+			body = u.body
+		}
+		s.answer(w, place, code, body)
+	case v != nil:
+		s.answer(w, place, http.StatusOK, v)
+	}
+}
+
+// panicked is a fault in an answer, which must not look like a dead agent.
+type panicked struct{ error }
+
+func (x *exchange) carryOut(rt route) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, err = nil, panicked{fmt.Errorf("internal error: %v", p)}
+		}
+	}()
+	return rt.serve(x)
+}
+
+// lend has another room's handler answer.
+func (s *Server) lend(e extra, w http.ResponseWriter, r *http.Request) {
+	caller, place, err := s.admit(r, e.need)
+	defer place.at(waiting)
+	if err != nil {
+		s.answer(w, place, statusOf(err), errorBody{Error: err.Error()})
+		return
+	}
+	place.at(answering)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit))
+	e.handler.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
+}
+
+func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, path string, allowed []string) {
+	for _, m := range allowed {
+		w.Header().Add("Allow", m)
+	}
+	s.refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("method %s is not allowed for %s: use %s", r.Method, path, allowed[0]))
+}
+
+// refuse answers what no row answers; who may not even read learns nothing.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
+	_, place, forbidden := s.admit(r, reading)
+	if forbidden != nil {
+		code, err = statusOf(forbidden), forbidden
+	}
+	s.answer(w, place, code, errorBody{Error: err.Error()})
 }
 
 // answer writes v as JSON. A client that does not read is given up after
 // writeLimit.
-func answer(w http.ResponseWriter, code int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		code = http.StatusInternalServerError
-		b, _ = json.Marshal(errorBody{"internal error: " + err.Error()})
+func (s *Server) answer(w http.ResponseWriter, place *clientConn, code int, v any) {
+	place.at(answering)
+	b, own := v.(json.RawMessage)
+	if !own {
+		var err error
+		if b, err = json.Marshal(v); err != nil {
+			code = http.StatusInternalServerError
+			b, _ = json.Marshal(errorBody{Error: "internal error: " + err.Error()})
+		}
+		n := int64(len(b))
+		if s.pending.Add(n) > maxPending && n > 4096 {
+			code = http.StatusServiceUnavailable
+			b, _ = json.Marshal(errorBody{Error: "too many answers wait for their readers; try again"})
+		}
+		defer s.pending.Add(-n)
 	}
 	// Not every ResponseWriter has deadlines; without one the idle limit acts.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(b, '\n'))
-}
-
-func (s *Server) status(http.ResponseWriter, *http.Request) (any, error) {
-	return s.agent.Status(), nil
-}
-
-func (s *Server) move(w http.ResponseWriter, r *http.Request) (any, error) {
-	limit := DefaultMoveTimeout
-	if text := r.URL.Query().Get("timeout"); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 || d > MaxMoveTimeout {
-			return nil, badRequest{fmt.Errorf("timeout %q is not a duration above 0 and at most %s", text, MaxMoveTimeout)}
-		}
-		limit = d
+	if _, err := w.Write(b); err == nil {
+		_, _ = io.WriteString(w, "\n")
 	}
-	var m MoveRequest
-	if err := decode(r.Body, &m); err != nil {
-		return nil, err
-	}
-	if err := m.validate(); err != nil {
-		return nil, badRequest{err}
-	}
-	unlimited(w)
-	ctx, cancel := context.WithTimeout(r.Context(), limit)
-	defer cancel()
-	out, err := s.agent.Move(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (s *Server) reload(w http.ResponseWriter, r *http.Request) (any, error) {
-	if err := empty(r.Body); err != nil {
-		return nil, err
-	}
-	unlimited(w)
-	return s.agent.Reload(r.Context()), nil
-}
-
-// unlimited ends the read limit of a request that has been read: were it to
-// pass while the agent works, the request's context would be cancelled.
-func unlimited(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-}
-
-func (s *Server) events(_ http.ResponseWriter, r *http.Request) (any, error) {
-	var after uint64
-	if text := r.URL.Query().Get("after"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return nil, badRequest{fmt.Errorf("after %q is not a sequence number", text)}
-		}
-		after = n
-	}
-	events := s.agent.Events(after)
-	if events == nil {
-		events = []journal.Event{}
-	}
-	return eventsBody{Events: events}, nil
-}
-
-// decode reads exactly one JSON value of v's form.
-func decode(r io.Reader, v any) error {
-	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the body is empty")
-		}
-		return badRequest{fmt.Errorf("body: %w", err)}
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return err
-		}
-		return badRequest{errors.New("body: more than one JSON value")}
-	}
-	return nil
-}
-
-// empty accepts a body with nothing in it, or an empty JSON object.
-func empty(r io.Reader) error {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return badRequest{fmt.Errorf("body: %w", err)}
-	}
-	if t := strings.TrimSpace(string(b)); t != "" && t != "{}" {
-		return badRequest{errors.New("body: there must be none")}
-	}
-	return nil
 }

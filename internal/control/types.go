@@ -26,8 +26,8 @@ type Agent interface {
 	Move(ctx context.Context, m MoveRequest) (MoveResponse, error)
 	// Reload reads the configuration again.
 	Reload(ctx context.Context) ReloadResponse
-	// Events are the journal's events after a sequence number.
-	Events(after uint64) []journal.Event
+	// Journal is the account of what happened; orders are noted there.
+	Journal() *journal.Journal
 }
 
 // Status is everything that tandem status shows.

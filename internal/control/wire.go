@@ -2,21 +2,11 @@ package control
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tandem-ha/tandem/vrrp"
 )
-
-// The paths of the interface, version 1.
-const (
-	pathStatus = "/v1/status"
-	pathMove   = "/v1/move"
-	pathReload = "/v1/reload"
-	pathEvents = "/v1/events"
-)
-
-// maxBody is the largest request body that is read, in bytes.
-const maxBody = 64 << 10
 
 // DefaultMoveTimeout bounds an order that names no limit of its own, and
 // MaxMoveTimeout one that does.
@@ -24,11 +14,6 @@ const (
 	DefaultMoveTimeout = 30 * time.Second
 	MaxMoveTimeout     = 10 * time.Minute
 )
-
-// errorBody is the body of every answer that is not a success.
-type errorBody struct {
-	Error string `json:"error"`
-}
 
 // validate says what is wrong with an order in itself, whatever the state of
 // the agent.
@@ -54,4 +39,16 @@ func (m MoveRequest) validate() error {
 		seen[name] = true
 	}
 	return nil
+}
+
+// describe names the order for the journal.
+func (m MoveRequest) describe() string {
+	text := string(m.Kind)
+	if m.Force {
+		text = "forced " + text
+	}
+	if len(m.Instances) == 0 {
+		return text
+	}
+	return text + " of " + strings.Join(m.Instances, ", ")
 }

@@ -96,6 +96,15 @@ type ScriptChange struct {
 	Cause string `json:"cause,omitempty"`
 }
 
+// Order is the Data of what somebody told the agent to do.
+type Order struct {
+	// Command is the order's name, Request what was asked for.
+	Command string `json:"command"`
+	Request any    `json:"request,omitempty"`
+	// Refused is true where it was not carried out.
+	Refused bool `json:"refused,omitempty"`
+}
+
 // area is the area of an event that does not name one.
 func (e *Event) area() Area {
 	switch e.Data.(type) {

@@ -8,18 +8,6 @@ import (
 	"time"
 )
 
-// Level says how loud an event is in the log.
-type Level uint8
-
-// The levels, from what only -D shows to what wakes somebody up.
-const (
-	Debug Level = iota
-	Info
-	Notice
-	Warning
-	Error
-)
-
 // Event is one thing that happened.
 type Event struct {
 	// Seq numbers the events of one process from 1.
@@ -37,6 +25,8 @@ type Event struct {
 	Text string `json:"text"`
 	// Cause says why, with its numbers.
 	Cause string `json:"cause,omitempty"`
+	// By is who ordered it, where somebody did.
+	By string `json:"by,omitempty"`
 	// Data is the kind's own detail; it marshals to JSON. Sinks that act on an
 	// event type-switch on it.
 	Data any `json:"data,omitempty"`

@@ -85,7 +85,7 @@ func TestEventMarshals(t *testing.T) {
 	j.Add(Event{Kind: "state", Level: Notice, Subject: "VI_1", Text: "(VI_1) Entering MASTER STATE", Cause: "no advert",
 		Data: StateChange{Kind: Instance, Name: "VI_1", From: Backup, To: Master, Priority: 150, Cause: "no advert"}})
 	b, err := json.Marshal(j.Events(0)[0])
-	want := `{"seq":1,"time":"2026-01-01T12:00:00Z","kind":"state","level":2,"area":"vrrp","subject":"VI_1",` +
+	want := `{"seq":1,"time":"2026-01-01T12:00:00Z","kind":"state","level":"notice","area":"vrrp","subject":"VI_1",` +
 		`"text":"(VI_1) Entering MASTER STATE","cause":"no advert","data":{"kind":"INSTANCE","name":"VI_1",` +
 		`"from":"BACKUP","to":"MASTER","priority":150,"cause":"no advert"}}`
 	if err != nil || string(b) != want {

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tandem-ha/tandem/internal/journal"
+)
+
+// The paths of the interface, version 1.
+const (
+	pathStatus   = "/v1/status"
+	pathInstance = "/v1/instances/{name}"
+	pathService  = "/v1/virtual-servers/{name}"
+	pathMove     = "/v1/move"
+	pathReload   = "/v1/reload"
+	pathEvents   = "/v1/events"
+	pathDocument = "/v1/openapi.json"
+)
+
+// document describes the interface; a test holds it against routes.
+//
+//go:embed openapi.json
+var document []byte
+
+// eventsBody is the answer to a request for events.
+type eventsBody struct {
+	Events []journal.Event `json:"events"`
+}
+
+// routes is the table of all that the interface answers.
+func routes() []route {
+	name := func(about string) []parameter {
+		return []parameter{{name: "name", kind: "string", inPath: true, about: about}}
+	}
+	return []route{
+		query(pathStatus, "status", "What the agent does and why: instances, groups, scripts, virtual servers, overrides.", nil,
+			func(x *exchange) (json.RawMessage, error) { return x.server.status.get() }).answers(reflect.TypeFor[Status]()),
+		query(pathInstance, "instance", "One VRRP instance.", name("The instance's name."), (*exchange).instance),
+		query(pathService, "virtual-server", "One virtual server with its real servers and their checks.", name("The virtual server's name, as status shows it."), (*exchange).service),
+		command(pathMove, "move", "Moves instances by hand: switchover, failover, or the end of either.",
+			func(ctx context.Context, a Agent, m MoveRequest) (MoveResponse, error) { return a.Move(ctx, m) }),
+		{
+			method: http.MethodPost, path: pathReload, name: "reload", need: commanding,
+			about:    "Reads the configuration again. One that cannot run changes nothing, and the answer says what is wrong.",
+			answer:   reflect.TypeFor[ReloadResponse](),
+			statuses: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+			serve:    (*exchange).reload,
+		},
+		events(),
+		query(pathDocument, "document", "This document.", nil,
+			func(*exchange) (json.RawMessage, error) { return document, nil }),
+	}
+}
+
+// answers gives a row the type of an answer that is made elsewhere.
+func (rt route) answers(t reflect.Type) route {
+	rt.answer = t
+	return rt
+}
+
+// paths lists the paths that there are, for who has lost the way.
+func paths(table []route) string {
+	all := map[string]bool{}
+	for _, rt := range table {
+		all[rt.path] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(all)), ", ")
+}
+
+func (x *exchange) instance() (InstanceStatus, error) {
+	s := x.server.agent.Status()
+	var names []string
+	for _, in := range s.Instances {
+		if in.Name == x.r.PathValue("name") {
+			return in, nil
+		}
+		names = append(names, in.Name)
+	}
+	return InstanceStatus{}, &NotFoundError{noSuch("instance", x.r.PathValue("name"), names)}
+}
+
+func (x *exchange) service() (ServiceStatus, error) {
+	s := x.server.agent.Status()
+	var names []string
+	for _, v := range s.Services {
+		if v.Name == x.r.PathValue("name") {
+			return v, nil
+		}
+		names = append(names, v.Name)
+	}
+	return ServiceStatus{}, &NotFoundError{noSuch("virtual server", x.r.PathValue("name"), names)}
+}
+
+// noSuch says that there is nothing of a name, and what there is.
+func noSuch(kind, name string, names []string) error {
+	if len(names) == 0 {
+		return fmt.Errorf("no %s %q: none is configured", kind, name)
+	}
+	return fmt.Errorf("no %s %q; there are %s", kind, name, strings.Join(names, ", "))
+}
+
+func (x *exchange) reload() (any, error) {
+	if err := empty(x.content); err != nil {
+		return nil, err
+	}
+	x.ordered("reload", "reload", nil)
+	r := x.server.agent.Reload(x.r.Context())
+	if !r.OK {
+		return nil, unprocessable{errors.New(r.Err), r}
+	}
+	return r, nil
+}
