@@ -48,9 +48,9 @@ demo: build setup
 	@go build -trimpath -buildvcs=false -o $(TESTS)/demo ./integration/demo
 	@TANDEM_COLOUR=$$(test -t 1 && echo yes || echo no) integration/vm $(TESTS)/demo -peer $(or $(PEER),tandem)
 
-# docs/keywords.md is made from the table of keywords.
+# docs/keywords.md is made from the table of keywords, openapi.json from that of routes.
 docs:
-	go generate ./cmd/tandem
+	go generate ./cmd/tandem ./internal/control
 
 # How many rows of the table of keywords keepalived judges as tandem does.
 conformance: setup

@@ -28,6 +28,8 @@ const (
 
 // document describes the interface; a test holds it against routes.
 //
+//go:generate go test . -run TestDocumentIsCurrent -update
+//
 //go:embed openapi.json
 var document []byte
 
