@@ -90,6 +90,10 @@ func (r *Router) downAt() time.Time {
 	return r.down.from.Add(time.Duration(r.down.adverts)*r.masterInterval + r.skew())
 }
 
+// MasterDownAt is when Active_Down_Timer expires, unless an advert comes first;
+// zero where it is not running.
+func (r *Router) MasterDownAt() time.Time { return r.downAt() }
+
 // answerWindow is how long an offer waits for a peer's first advert.
 func (r *Router) answerWindow() time.Duration {
 	interval := time.Second

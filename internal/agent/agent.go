@@ -274,13 +274,20 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		return nil, err
 	}
 	a.runner.Child = a.sched.Child
+	poller, err := host.NewPoller()
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.closers = append(p.closers, poller.Close)
+
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
 	a.herald = newHerald(a.notifier)
 	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink)
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
-	a.elector = newElector(hostWire{a.announce}, newKeeper(addresses, l), record, l, holds, a.journal)
+	a.elector = newElector(hostWire{a.announce, poller}, newKeeper(addresses, l), record, l, holds, a.journal)
 	a.balancer = newBalancer(a.journal)
 	a.balancer.active = len(left.Services) > 0
 	a.elector.mastership = a.balancer.mastership

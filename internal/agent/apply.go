@@ -44,6 +44,7 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 		list = append(list, in)
 	}
 	e.index = newIndex(list)
+	e.gather = gatherTime(cfg.Instances)
 	e.regroup(now, cfg, list)
 	e.watchLinks()
 	e.refresh(now, list)
@@ -133,6 +134,7 @@ func (e *elector) regroup(now time.Time, cfg *config.Config, list []*instance) {
 			form("", []*instance{in})
 		}
 	}
+	e.agenda.reset(e.groups)
 	for _, g := range e.groups {
 		e.step(now, g, vrrp.GroupInput{Input: vrrp.TimerFired{}})
 	}

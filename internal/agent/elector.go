@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
@@ -30,9 +29,8 @@ type elector struct {
 	// to be it.
 	mastership func(instance string, master bool)
 
-	adverts chan *received
-	calls   chan func(now time.Time)
-	pool    sync.Pool
+	ready chan *socket
+	calls chan func(now time.Time)
 	// done is closed when the loop has ended.
 	done chan struct{}
 
@@ -49,8 +47,24 @@ type elector struct {
 	stampErrors uint64
 	moves       []*move
 
-	out []vrrp.GroupOutput
-	buf []byte
+	agenda agenda
+	// breathe is when timers are looked at again after a burst of them.
+	breathe time.Time
+	// attended are the sockets that are read from time to time, the others
+	// being armed, and gather is how long one is left alone after it had packets.
+	attended []*socket
+	gather   time.Duration
+	// unsent are the sockets with adverts in their queues.
+	unsent []*socket
+
+	out   []vrrp.GroupOutput
+	buf   []byte
+	inbox *host.Inbox
+	// now and reading are the moment and the socket of the read at hand, and
+	// receiveFn is receive, kept so that reading allocates nothing.
+	now       time.Time
+	reading   *socket
+	receiveFn func(host.Received)
 	// advert is the one at hand; its slices serve again.
 	advert vrrp.Advert
 	// unused is set when the router found the advert at hand of no use.
@@ -63,8 +77,8 @@ type foreignKey struct {
 	reason vrrp.Reason
 }
 
-// queueLength is how many packets, or calls, may wait for the loop. Beyond it
-// the sockets' own buffers fill, and the kernel drops.
+// queueLength is how many calls, or sockets, may wait for the loop before whoever
+// brings the next one waits too.
 const queueLength = 1024
 
 // defaultHopLimit is the hop limit of IPv6 unicast adverts that configure none,
@@ -75,8 +89,10 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	e := &elector{
 		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
 		mastership: func(string, bool) {},
-		adverts:    make(chan *received, queueLength),
+		ready:      make(chan *socket, queueLength),
 		calls:      make(chan func(time.Time), queueLength),
+		gather:     gatherMost,
+		inbox:      host.NewInbox(),
 		done:       make(chan struct{}),
 		conf:       &config.Config{},
 		instances:  map[string]*instance{},
@@ -87,7 +103,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		foreign:    map[foreignKey]uint64{},
 	}
 	e.scribe = newScribe(func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
-	e.pool.New = func() any { return new(received) }
+	e.receiveFn = e.receive
 	k.report = func(id string, serial uint64, err error) {
 		e.post(func(now time.Time) { e.served(now, id, serial, err) })
 	}
@@ -95,38 +111,6 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		e.post(func(now time.Time) { e.addressLost(now, id, a) })
 	}
 	return e
-}
-
-// run is the loop. It ends when ctx is done.
-func (e *elector) run(ctx context.Context) {
-	defer close(e.done)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		e.fire(time.Now())
-		timer.Reset(e.wait(time.Now()))
-		select {
-		case r := <-e.adverts:
-			e.receive(time.Now(), r)
-			e.pool.Put(r)
-		case call := <-e.calls:
-			e.catchUp()
-			call(time.Now())
-		case <-timer.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// catchUp takes the adverts that have come already. A peer's announcements mean
-// something only after its advert, which was sent before them.
-func (e *elector) catchUp() {
-	for range len(e.adverts) {
-		r := <-e.adverts
-		e.receive(time.Now(), r)
-		e.pool.Put(r)
-	}
 }
 
 // post hands a call to the loop; after the loop's end it is dropped.
@@ -151,26 +135,6 @@ func (e *elector) do(ctx context.Context, call func(now time.Time)) bool {
 	return false
 }
 
-// fire steps the groups whose moment has come.
-func (e *elector) fire(now time.Time) {
-	for _, g := range e.groups {
-		if d := g.Deadline(); !d.IsZero() && !d.After(now) {
-			e.step(now, g, vrrp.GroupInput{Input: vrrp.TimerFired{}})
-		}
-	}
-}
-
-// wait is how long nothing is due.
-func (e *elector) wait(now time.Time) time.Duration {
-	wait := time.Hour
-	for _, g := range e.groups {
-		if d := g.Deadline(); !d.IsZero() {
-			wait = min(wait, d.Sub(now))
-		}
-	}
-	return max(wait, 0)
-}
-
 // feed gives an input to one instance.
 func (e *elector) feed(now time.Time, in *instance, input vrrp.Input) {
 	e.step(now, in.group, vrrp.GroupInput{Member: in.conf.Name, Input: input})
@@ -179,6 +143,7 @@ func (e *elector) feed(now time.Time, in *instance, input vrrp.Input) {
 // step gives a group an input and carries out what it answers.
 func (e *elector) step(now time.Time, g *vrrp.Group, input vrrp.GroupInput) {
 	e.out = g.Step(now, input, e.out[:0])
+	e.agenda.note(g)
 	for _, o := range e.out {
 		if in := e.index.byName[o.Member]; o.Member != "" && in != nil {
 			e.carryOut(now, in, o.Output)
@@ -208,6 +173,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 		}
 		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
 	case vrrp.Announce:
+		e.flush() // a peer understands them only after the advert
 		for name, addrs := range in.byLink(o.Addresses) {
 			if link, ok := e.links[name]; ok {
 				e.wire.Announce(link, addrs, o.Rounds)
@@ -292,7 +258,7 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 	})
 }
 
-// send puts an advert on the wire, once for the group or once for each peer. An
+// send has an advert sent, once for the group or once for each peer. An
 // advert that cannot be sent is counted; the next one is tried in its turn.
 func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 	if in.socket == nil || in.socket.conn == nil || !in.link.Source.IsValid() {
@@ -315,15 +281,22 @@ func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 	}
 }
 
+// sendTo queues an advert; the turn of the loop ends with sending them.
 func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
+	s := in.socket
 	b, err := in.auth.Append(e.buf[:0], &p, in.link.Source, dst)
 	if err == nil {
 		e.buf = b
-		err = in.socket.conn.Send(in.link.Source, dst, ttl, b)
+		err = s.conn.Queue(in.link.Source, dst, ttl, b)
 	}
 	if err != nil {
 		in.counters.SendErrors++
+		return
 	}
+	if len(s.queued) == 0 {
+		e.unsent = append(e.unsent, s)
+	}
+	s.queued = append(s.queued, in)
 }
 
 // clear forgets the last advert, since somebody else may be master from now on.

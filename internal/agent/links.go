@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -23,19 +22,18 @@ type socket struct {
 	err  error
 	// users are the instances by VRID.
 	users map[uint8]*instance
+	// queued are the instances whose adverts are in the queue, in its order, and
+	// failed counts one that could not be sent.
+	queued []*instance
+	failed func(i int, err error)
+	// nextRead is when it may be read again, while it is attended.
+	nextRead time.Time
 }
 
 // watch is the watch for a peer's announcements on one link.
 type watch struct {
 	link   host.Link
 	closer io.Closer
-}
-
-// received is a packet on its way from a socket to the loop.
-type received struct {
-	socket  *socket
-	meta    vrrp.Meta
-	payload []byte
 }
 
 // hostEvent follows the host's links and addresses.
@@ -184,6 +182,7 @@ func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
 	s := e.sockets[key]
 	if s == nil {
 		s = &socket{key: key, users: map[uint8]*instance{}}
+		s.failed = func(i int, _ error) { s.queued[i].counters.SendErrors++ }
 		e.sockets[key] = s
 	}
 	s.users[uint8(in.conf.VRID)] = in
@@ -193,7 +192,7 @@ func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
 // open opens a socket; one that cannot be opened is tried again with the next
 // change of a link.
 func (e *elector) open(s *socket) {
-	conn, err := e.wire.OpenAdverts(s.key, func(r host.Received) { e.arrived(s, r) })
+	conn, err := e.wire.OpenAdverts(s.key, func() { e.arrived(s) })
 	if err != nil {
 		if s.err == nil {
 			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Error, Subject: s.key.Interface, Text: err.Error()})
@@ -202,6 +201,16 @@ func (e *elector) open(s *socket) {
 		return
 	}
 	s.conn, s.err = conn, nil
+	e.arm(s)
+}
+
+// arm waits for packets. Where that cannot be done the socket is read from time
+// to time.
+func (e *elector) arm(s *socket) {
+	if s.conn.Arm() != nil {
+		e.attend(s)
+		s.nextRead = time.Now().Add(e.gather)
+	}
 }
 
 func (e *elector) leaveSocket(in *instance) {
@@ -216,67 +225,10 @@ func (e *elector) leaveSocket(in *instance) {
 	}
 	delete(e.sockets, s.key)
 	if s.conn != nil {
-		// Close waits for the handler, which may wait for the loop.
-		go s.conn.Close()
-	}
-}
-
-// arrived queues a packet for the loop; the bytes are the socket's, and copied.
-func (e *elector) arrived(s *socket, r host.Received) {
-	p := e.pool.Get().(*received)
-	p.socket, p.meta, p.payload = s, r.Meta, append(p.payload[:0], r.Payload...)
-	select {
-	case e.adverts <- p:
-	case <-e.done:
-	}
-}
-
-// receive hands a packet to the router that it is for. One that is not valid, or
-// that is for nobody here, is counted by its reason and changes nothing.
-func (e *elector) receive(now time.Time, p *received) {
-	vrid, known := p.meta.PeekVRID(p.payload)
-	in := p.socket.users[vrid]
-	if !known || in == nil {
-		// A unicast packet reaches the group's socket of its link as well, and
-		// is counted once, where unicast is at home.
-		if p.meta.Unicast != p.socket.key.Group.IsValid() {
-			e.strange(p, vrid)
-		}
-		return
-	}
-	e.advert.Source, e.advert.Destination, e.advert.TTL = p.meta.Source, p.meta.Destination, p.meta.TTL
-	p.meta.ChecksumV2Style = in.conf.ChecksumV2Style
-	err := in.auth.Parse(&e.advert.Packet, p.payload, p.meta, now)
-	if drop, bad := errors.AsType[*vrrp.DropError](err); bad {
-		if in.counters.Dropped[drop.Reason] == 0 {
-			e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "advert-dropped", Level: journal.Warning, Subject: in.conf.Name,
-				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, p.meta.Source, err)})
-		}
-		in.dropped(drop.Reason)
-		return
-	}
-	e.unused = false
-	e.feed(now, in, &e.advert)
-	if !e.unused {
-		in.counters.AdvertsReceived++
-		if e.advert.Packet.Priority == 0 {
-			in.counters.PriorityZeroRcvd++
-		}
-	}
-}
-
-// strange counts a packet for no instance of ours: by what is wrong with it or,
-// where nothing is, as one of an unknown VRID.
-func (e *elector) strange(p *received, vrid uint8) {
-	reason := vrrp.DropUnknownVRID
-	if drop, bad := errors.AsType[*vrrp.DropError](vrrp.ParseInto(&e.advert.Packet, p.payload, p.meta)); bad {
-		reason = drop.Reason
-	}
-	k := foreignKey{p.socket.key.Interface, reason}
-	e.foreign[k]++
-	if e.foreign[k] == 1 && reason == vrrp.DropUnknownVRID && e.conf.Global.LogUnknownVRIDs {
-		e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "unknown-vrid", Level: journal.Info, Subject: k.iface,
-			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, k.iface)})
+		e.flush()
+		// Whatever the reason, there is nothing more to be had of it.
+		_ = s.conn.Close()
+		s.conn = nil
 	}
 }
 
@@ -312,6 +264,9 @@ func (e *elector) watchLinks() {
 func (e *elector) peerAnnounced(now time.Time, iface string, addr netip.Addr) {
 	for _, in := range e.index.byAddr[addr] {
 		if _, ok := in.find(iface, addr); ok {
+			// It means something only after the peer's advert, which was sent
+			// before it and may be in the socket still.
+			e.readAll(in.socket)
 			e.feed(now, in, vrrp.PeerAnnounced{Addr: addr})
 		}
 	}

@@ -36,7 +36,10 @@ type node struct {
 
 	mu        sync.Mutex
 	cut       bool
-	adverts   func(host.Received)
+	ready     func()
+	armed     bool
+	received  []host.Received
+	queued    []func()
 	watcher   func(host.Announced)
 	announced []netip.Addr
 }
@@ -134,27 +137,67 @@ func (n *node) others() []*node {
 	return slices.DeleteFunc(slices.Clone(n.segment.nodes), func(o *node) bool { return o == n })
 }
 
-func (n *node) OpenAdverts(_ host.AdvertKey, handler func(host.Received)) (advertConn, error) {
+func (n *node) OpenAdverts(_ host.AdvertKey, ready func()) (advertConn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.adverts = handler
+	n.ready = ready
 	return n, nil
 }
 
-func (n *node) Send(src, dst netip.Addr, ttl int, b []byte) error {
+func (n *node) Queue(src, dst netip.Addr, ttl int, b []byte) error {
 	if n.addr != src {
 		return errors.New("source address is not the node's")
 	}
-	for _, o := range n.others() {
-		o.mu.Lock()
-		deliver := o.adverts
-		if o.cut {
-			deliver = nil
+	r := host.Received{Interface: 2, Meta: vrrp.Meta{Source: src, Destination: dst, TTL: ttl}, Payload: slices.Clone(b)}
+	n.queued = append(n.queued, func() {
+		for _, o := range n.others() {
+			o.arrive(r)
 		}
-		o.mu.Unlock()
-		if deliver != nil {
-			deliver(host.Received{Interface: 2, Meta: vrrp.Meta{Source: src, Destination: dst, TTL: ttl}, Payload: slices.Clone(b)})
+	})
+	return nil
+}
+
+func (n *node) Flush(func(int, error)) {
+	for _, send := range n.queued {
+		send()
+	}
+	n.queued = nil
+}
+
+// arrive puts a packet into the node's socket.
+func (n *node) arrive(r host.Received) {
+	n.mu.Lock()
+	var report func()
+	if n.ready != nil && !n.cut {
+		n.received = append(n.received, r)
+		if n.armed {
+			report, n.armed = n.ready, false
 		}
+	}
+	n.mu.Unlock()
+	if report != nil {
+		report()
+	}
+}
+
+func (n *node) Receive(_ *host.Inbox, handler func(host.Received)) int {
+	n.mu.Lock()
+	taken := n.received
+	n.received = nil
+	n.mu.Unlock()
+	for _, r := range taken {
+		handler(r)
+	}
+	return len(taken)
+}
+
+func (n *node) Arm() error {
+	n.mu.Lock()
+	full := len(n.received) > 0
+	n.armed = !full
+	n.mu.Unlock()
+	if full {
+		n.ready()
 	}
 	return nil
 }

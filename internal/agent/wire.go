@@ -10,26 +10,30 @@ import (
 // wire is all that the elector does to the network: adverts, announcements and
 // the watch for a peer's announcements. hostWire is the real one.
 type wire interface {
-	OpenAdverts(key host.AdvertKey, handler func(host.Received)) (advertConn, error)
+	OpenAdverts(key host.AdvertKey, ready func()) (advertConn, error)
 	WatchPeers(link host.Link, handler func(host.Announced)) (io.Closer, error)
 	Announce(link host.Link, addrs []netip.Addr, rounds int)
 	Cancel(index int, addrs ...netip.Addr)
 	Forget(index int)
 }
 
-// advertConn is an open VRRP socket.
+// advertConn is an open VRRP socket: see host.AdvertConn.
 type advertConn interface {
-	Send(src, dst netip.Addr, ttl int, b []byte) error
+	Queue(src, dst netip.Addr, ttl int, b []byte) error
+	Flush(failed func(i int, err error))
+	Receive(in *host.Inbox, handler func(host.Received)) int
+	Arm() error
 	Close() error
 }
 
 // hostWire is this host's network.
 type hostWire struct {
 	*host.Announcer
+	poller *host.Poller
 }
 
-func (hostWire) OpenAdverts(key host.AdvertKey, handler func(host.Received)) (advertConn, error) {
-	return host.OpenAdverts(key, handler)
+func (w hostWire) OpenAdverts(key host.AdvertKey, ready func()) (advertConn, error) {
+	return host.OpenAdverts(key, w.poller, ready)
 }
 
 func (hostWire) WatchPeers(link host.Link, handler func(host.Announced)) (io.Closer, error) {

@@ -26,7 +26,7 @@ const (
 	trafficClass = 0xc0
 	// advertBuffer is what a socket asks of the kernel for adverts that wait to
 	// be read: those of some thousand routers at once.
-	advertBuffer = 1 << 20
+	advertBuffer = 4 << 20
 )
 
 // AdvertKey says which adverts a socket carries. It is comparable: routers with
@@ -101,42 +101,45 @@ type AdvertStats struct {
 	Foreign uint64 `json:"foreign"`
 }
 
-// AdvertConn is a raw socket for adverts.
+// AdvertConn is a raw socket for adverts. Its methods may be called by several
+// goroutines, of which one receives and one sends.
 type AdvertConn struct {
-	key     AdvertKey
-	handler func(Received)
-	conn    *net.IPConn
-	raw     syscall.RawConn
-	closed  chan struct{}
-	once    sync.Once
-	done    chan struct{}
+	key    AdvertKey
+	poller *Poller
+	token  int32
+
+	// mu guards fd against being closed while it is used.
+	mu     sync.RWMutex
+	fd     int
+	closed bool
 
 	received, sent, readErrors, sendErrors, foreign atomic.Uint64
 
-	in inbox
-
-	// mu guards what Send reuses.
-	mu      sync.Mutex
-	out     []byte
-	control []byte
-	to4     unix.SockaddrInet4
-	to6     unix.SockaddrInet6
-	to      unix.Sockaddr
-	flags   int
-	sendErr error
-	sendFn  func(fd uintptr)
+	out outbox
 }
 
 // OpenAdverts opens the socket of a key, in the network namespace of the calling
-// thread, and passes each packet of the VRRP protocol that comes for it to
-// handler, on a goroutine of the socket's own, until Close. Payload is the bytes
-// after the IP header and is good during the call only.
+// thread. Packets of the VRRP protocol gather in it until Receive; after Arm,
+// ready is called once, on the poller's goroutine, when there are some.
 //
-// A packet that was sent to this host alone is passed on by the group's socket
+// A packet that was sent to this host alone is received by the group's socket
 // too, with Meta.Unicast set: that is how a wrong mode is noticed.
-func OpenAdverts(key AdvertKey, handler func(Received)) (*AdvertConn, error) {
-	if err := key.check(); err != nil {
+func OpenAdverts(key AdvertKey, p *Poller, ready func()) (*AdvertConn, error) {
+	fd, err := openAdverts(key)
+	if err != nil {
 		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+	}
+	c := &AdvertConn{key: key, poller: p, fd: fd}
+	if c.token, err = p.add(fd, ready); err != nil {
+		return nil, errors.Join(fmt.Errorf("adverts on %s: %w", key, err), unix.Close(fd))
+	}
+	return c, nil
+}
+
+// openAdverts makes the socket and joins its group.
+func openAdverts(key AdvertKey) (fd int, err error) {
+	if err := key.check(); err != nil {
+		return -1, err
 	}
 	network, address := "ip4", "0.0.0.0"
 	if key.IPv6 {
@@ -150,28 +153,27 @@ func OpenAdverts(key AdvertKey, handler func(Received)) (*AdvertConn, error) {
 	}}
 	pc, err := lc.ListenPacket(context.Background(), network, address)
 	if err != nil {
-		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+		return -1, err
 	}
+	// The runtime's poller would be woken by every packet, so it lets go of the
+	// socket, which lives on in a copy of the descriptor.
+	defer func() { err = errors.Join(err, pc.Close()) }()
 	conn, ok := pc.(*net.IPConn)
 	if !ok {
-		_ = pc.Close()
-		return nil, fmt.Errorf("adverts on %s: unexpected connection type %T", key, pc)
+		return -1, fmt.Errorf("unexpected connection type %T", pc)
 	}
-	c := &AdvertConn{
-		key: key, handler: handler, conn: conn,
-		closed: make(chan struct{}), done: make(chan struct{}),
+	if err := key.join(conn); err != nil {
+		return -1, err
 	}
-	if c.raw, err = conn.SyscallConn(); err == nil {
-		err = c.join()
-	}
+	raw, err := conn.SyscallConn()
 	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("adverts on %s: %w", key, err)
+		return -1, err
 	}
-	c.sendFn = c.sendOnce
-	c.in.init()
-	go c.receive()
-	return c, nil
+	cerr := raw.Control(func(from uintptr) { fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(cerr, err); err != nil {
+		return -1, fmt.Errorf("copy the descriptor: %w", err)
+	}
+	return fd, nil
 }
 
 // advertOptions sets what must be there before the socket is bound.
@@ -225,11 +227,11 @@ func fromFilter(mac MAC) []bpf.Instruction {
 }
 
 // join sets the options that x/net knows, and joins the group.
-func (c *AdvertConn) join() error {
-	ifi := &net.Interface{Index: c.key.Index, Name: c.key.Interface}
-	group := &net.IPAddr{IP: c.key.Group.AsSlice()}
-	if c.key.IPv6 {
-		p := ipv6.NewPacketConn(c.conn)
+func (k AdvertKey) join(conn *net.IPConn) error {
+	ifi := &net.Interface{Index: k.Index, Name: k.Interface}
+	group := &net.IPAddr{IP: k.Group.AsSlice()}
+	if k.IPv6 {
+		p := ipv6.NewPacketConn(conn)
 		if err := p.SetControlMessage(ipv6.FlagHopLimit|ipv6.FlagDst|ipv6.FlagInterface, true); err != nil {
 			return fmt.Errorf("ask for control messages: %w", err)
 		}
@@ -239,21 +241,21 @@ func (c *AdvertConn) join() error {
 		if err := p.SetMulticastLoopback(false); err != nil {
 			return fmt.Errorf("turn loopback off: %w", err)
 		}
-		if c.key.Group.IsValid() {
+		if k.Group.IsValid() {
 			if err := p.JoinGroup(ifi, group); err != nil {
 				return fmt.Errorf("join group: %w", err)
 			}
 		}
 		return nil
 	}
-	p := ipv4.NewPacketConn(c.conn)
+	p := ipv4.NewPacketConn(conn)
 	if err := p.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
 		return fmt.Errorf("ask for control messages: %w", err)
 	}
 	if err := p.SetMulticastLoopback(false); err != nil {
 		return fmt.Errorf("turn loopback off: %w", err)
 	}
-	if c.key.Group.IsValid() {
+	if k.Group.IsValid() {
 		if err := p.JoinGroup(ifi, group); err != nil {
 			return fmt.Errorf("join group: %w", err)
 		}
@@ -272,65 +274,26 @@ func (c *AdvertConn) Stats() AdvertStats {
 	}
 }
 
-// Close closes the socket and waits until the handler has returned for the last
-// time; so the handler must not call it.
-func (c *AdvertConn) Close() error {
-	var err error
-	c.once.Do(func() {
-		close(c.closed)
-		err = c.conn.Close()
-		<-c.done
-	})
-	return err
+// Arm has the poller call ready once, as soon as there is something to receive.
+func (c *AdvertConn) Arm() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	return c.poller.arm(c.fd, c.token)
 }
 
-// Send sends one advert, b being the bytes after the IP header with the
-// checksum in them, and does not wait: a full queue, an interface that is down
-// (ENETDOWN) or gone (ENODEV, ENXIO) or a destination that cannot be reached
-// is an error. The source address need not be on the host. ttl is the TTL or
-// hop limit, 1 to 255.
-func (c *AdvertConn) Send(src, dst netip.Addr, ttl int, b []byte) error {
-	if !src.IsValid() || !dst.IsValid() || src.Is6() != c.key.IPv6 || dst.Is6() != c.key.IPv6 {
-		c.sendErrors.Add(1)
-		return fmt.Errorf("send advert from %s to %s: addresses are not of the socket's family", src, dst)
-	}
-	if ttl < 1 || ttl > 255 {
-		c.sendErrors.Add(1)
-		return fmt.Errorf("send advert to %s: TTL %d is not 1 to 255", dst, ttl)
-	}
+// Close closes the socket. A call of ready that has begun may go on.
+func (c *AdvertConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out = c.out[:0]
-	if c.key.IPv6 {
-		c.out = append(c.out, b...)
-		c.control = appendControl6(c.control[:0], src, c.key.Index, ttl)
-		c.to6.Addr = dst.As16()
-		c.to6.ZoneId = uint32(c.key.Index)
-		c.to = &c.to6
-	} else {
-		c.out = append(appendHeader4(c.out, c.key.protocol(), src, dst, ttl, len(b)), b...)
-		c.control = c.control[:0]
-		c.to4.Addr = dst.As4()
-		c.to = &c.to4
+	if c.closed {
+		return nil
 	}
-	c.flags = unix.MSG_DONTWAIT
-	if dst.IsMulticast() {
-		c.flags |= unix.MSG_DONTROUTE
-	}
-	err := c.raw.Control(c.sendFn)
-	if err == nil {
-		err = c.sendErr
-	}
-	if err != nil {
-		c.sendErrors.Add(1)
-		return fmt.Errorf("send advert on %s to %s: %w", c.key, dst, err)
-	}
-	c.sent.Add(1)
-	return nil
-}
-
-func (c *AdvertConn) sendOnce(fd uintptr) {
-	_, c.sendErr = unix.SendmsgN(int(fd), c.out, c.control, c.to, c.flags)
+	c.closed = true
+	c.poller.remove(c.fd, c.token)
+	return unix.Close(c.fd)
 }
 
 // appendHeader4 appends an IPv4 header; the kernel fills in the checksum, and the

@@ -28,7 +28,7 @@ func (n *testNS) adverts(key AdvertKey) (*AdvertConn, chan Received) {
 	in := make(chan Received, 1000)
 	var c *AdvertConn
 	n.do(func() (err error) {
-		c, err = OpenAdverts(key, func(r Received) {
+		c, err = openListening(n.t, key, func(r Received) {
 			r.Payload = bytes.Clone(r.Payload)
 			select {
 			case in <- r:
@@ -39,6 +39,40 @@ func (n *testNS) adverts(key AdvertKey) (*AdvertConn, chan Received) {
 	})
 	n.t.Cleanup(func() { _ = c.Close() })
 	return c, in
+}
+
+// openListening opens the socket of a key and has a goroutine receive from it
+// until the test ends.
+func openListening(t testing.TB, key AdvertKey, handler func(Received)) (*AdvertConn, error) {
+	t.Helper()
+	p, err := NewPoller()
+	if err != nil {
+		return nil, err
+	}
+	ready := make(chan struct{}, 1)
+	c, err := OpenAdverts(key, p, func() { ready <- struct{}{} })
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	t.Cleanup(func() {
+		_ = c.Close()
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		close(ready)
+	})
+	if err := c.Arm(); err != nil {
+		return nil, err
+	}
+	go func() {
+		in := NewInbox()
+		for range ready {
+			for c.Receive(in, handler) > 0 {
+			}
+			_ = c.Arm()
+		}
+	}()
+	return c, nil
 }
 
 // receive waits for one packet.
@@ -275,7 +309,7 @@ func TestKernelAdvertsOnALinkThatFails(t *testing.T) {
 		}
 	}
 	a.do(func() error {
-		if c, err := OpenAdverts(AdvertKey{Interface: "v0", Index: 99, IPv6: false, Group: group4}, func(Received) {}); err == nil {
+		if c, err := openListening(t, AdvertKey{Interface: "v0", Index: 99, IPv6: false, Group: group4}, func(Received) {}); err == nil {
 			_ = c.Close()
 			return errors.New("opened a socket on a link that does not exist")
 		}
@@ -361,7 +395,7 @@ func TestKernelAdvertsBurst(t *testing.T) {
 	block, count := make(chan struct{}), make(chan struct{}, 1000)
 	var c *AdvertConn
 	b.do(func() (err error) {
-		c, err = OpenAdverts(b.key("w0", group4, false), func(Received) {
+		c, err = openListening(t, b.key("w0", group4, false), func(Received) {
 			<-block
 			count <- struct{}{}
 		})
@@ -388,7 +422,7 @@ func TestKernelAdvertsDoNotAllocate(t *testing.T) {
 		got := make(chan struct{}, 1)
 		var c *AdvertConn
 		b.do(func() (err error) {
-			c, err = OpenAdverts(b.key("w0", tt.group, tt.group.Is6()), func(Received) { got <- struct{}{} })
+			c, err = openListening(t, b.key("w0", tt.group, tt.group.Is6()), func(Received) { got <- struct{}{} })
 			return err
 		})
 		src, payload := netip.MustParseAddr(tt.src), make([]byte, 40)
@@ -414,7 +448,7 @@ func BenchmarkKernelAdverts(b *testing.B) {
 			send, _ := nt.adverts(nt.key("v0", group, group.Is6()))
 			var c *AdvertConn
 			mt.do(func() (err error) {
-				c, err = OpenAdverts(mt.key("w0", group, group.Is6()), func(Received) {})
+				c, err = openListening(b, mt.key("w0", group, group.Is6()), func(Received) {})
 				return err
 			})
 			defer c.Close()

@@ -2,7 +2,6 @@ package host
 
 import (
 	"encoding/binary"
-	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -14,8 +13,8 @@ import (
 )
 
 const (
-	// inboxSize is how many packets one system call takes in.
-	inboxSize = 16
+	// InboxSize is how many packets one system call takes in.
+	InboxSize = 64
 	// packetSize holds the largest advert: 255 IPv6 addresses, with the IPv4
 	// header or a trailer of authentication.
 	packetSize  = 4608
@@ -25,18 +24,14 @@ const (
 	readDelay = 100 * time.Millisecond
 )
 
-// inbox holds the buffers of recvmmsg(2). x/net's ReadBatch allocates two objects
-// a packet; this allocates none.
-type inbox struct {
-	messages [inboxSize]mmsghdr
-	iovecs   [inboxSize]unix.Iovec
-	names    [inboxSize]unix.RawSockaddrInet6
-	packets  [][packetSize]byte
-	controls [inboxSize][controlSize]byte
-
-	n     int
-	errno unix.Errno
-	fn    func(fd uintptr) bool
+// Inbox holds the buffers of recvmmsg(2), for all sockets that one goroutine
+// reads. x/net's ReadBatch allocates two objects a packet; this allocates none.
+type Inbox struct {
+	messages [InboxSize]mmsghdr
+	iovecs   [InboxSize]unix.Iovec
+	names    [InboxSize]unix.RawSockaddrInet6
+	packets  [InboxSize][packetSize]byte
+	controls [InboxSize][controlSize]byte
 }
 
 // mmsghdr is struct mmsghdr, which x/sys/unix does not have.
@@ -45,8 +40,9 @@ type mmsghdr struct {
 	length uint32
 }
 
-func (in *inbox) init() {
-	in.packets = make([][packetSize]byte, inboxSize)
+// NewInbox returns an empty inbox.
+func NewInbox() *Inbox {
+	in := new(Inbox)
 	for i := range in.messages {
 		in.iovecs[i].Base = &in.packets[i][0]
 		in.iovecs[i].SetLen(packetSize)
@@ -56,11 +52,34 @@ func (in *inbox) init() {
 		h.Name = (*byte)(unsafe.Pointer(&in.names[i]))
 		h.Control = &in.controls[i][0]
 	}
-	in.fn = in.read
+	return in
 }
 
-// read takes in what is there; false means that nothing is.
-func (in *inbox) read(fd uintptr) bool {
+// Receive takes in what has gathered in the socket, at most InboxSize packets, and
+// passes each that is for it to handler, one after the other. Payload is the bytes
+// after the IP header and is good during the call only. It does not wait, and
+// says how many packets it took in, those for others included: fewer than
+// InboxSize means that there were no more.
+func (c *AdvertConn) Receive(in *Inbox, handler func(Received)) int {
+	n, err := c.read(in)
+	if err != nil {
+		// ENETDOWN is told once each time that the link goes down.
+		c.readErrors.Add(1)
+		return 0
+	}
+	now := time.Now()
+	for i := range n {
+		c.deliver(in, i, now, handler)
+	}
+	return n
+}
+
+func (c *AdvertConn) read(in *Inbox) (int, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return 0, net.ErrClosed
+	}
 	for i := range in.messages {
 		h := &in.messages[i].header
 		h.Namelen = unix.SizeofSockaddrInet6
@@ -68,56 +87,29 @@ func (in *inbox) read(fd uintptr) bool {
 		h.Flags = 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
-			uintptr(unsafe.Pointer(&in.messages[0])), inboxSize, unix.MSG_DONTWAIT, 0, 0)
-		if errno == unix.EINTR {
-			continue
-		}
-		in.n, in.errno = int(n), errno
-		if errno != 0 {
-			in.n = 0
-		}
-		return errno != unix.EAGAIN
-	}
-}
-
-// receive is the socket's goroutine. Only Close ends it: any other error is
-// counted, and the next read may work again.
-func (c *AdvertConn) receive() {
-	defer close(c.done)
-	for {
-		err := c.raw.Read(c.in.fn)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err == nil && c.in.errno != 0 {
-			err = c.in.errno
-		}
-		if err != nil {
-			c.readErrors.Add(1)
-			select {
-			case <-c.closed:
-				return
-			case <-time.After(readDelay):
-			}
-			continue
-		}
-		now := time.Now()
-		for i := range c.in.n {
-			c.deliver(i, now)
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(c.fd),
+			uintptr(unsafe.Pointer(&in.messages[0])), InboxSize, unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EAGAIN:
+			return 0, nil
+		case unix.EINTR:
+		default:
+			return 0, errno
 		}
 	}
 }
 
 // deliver passes on one packet of the inbox, unless it is not for this socket.
-func (c *AdvertConn) deliver(i int, now time.Time) {
-	m := &c.in.messages[i]
-	packet := c.in.packets[i][:min(m.length, packetSize)]
-	control := c.in.controls[i][:min(uint64(m.header.Controllen), controlSize)]
+func (c *AdvertConn) deliver(in *Inbox, i int, now time.Time, handler func(Received)) {
+	m := &in.messages[i]
+	packet := in.packets[i][:min(m.length, packetSize)]
+	control := in.controls[i][:min(uint64(m.header.Controllen), controlSize)]
 	r := Received{At: now}
 	var ok bool
 	if c.key.IPv6 {
-		ok = r.read6(&c.in.names[i], packet, control)
+		ok = r.read6(&in.names[i], packet, control)
 	} else {
 		ok = r.read4(packet, control)
 	}
@@ -128,7 +120,7 @@ func (c *AdvertConn) deliver(i int, now time.Time) {
 		return
 	}
 	c.received.Add(1)
-	c.handler(r)
+	handler(r)
 }
 
 // read4 fills in what the IPv4 header and the control messages say.

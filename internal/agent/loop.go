@@ -1,0 +1,194 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+const (
+	// burst is how many groups are stepped by their timers at once, each of which
+	// may send an advert, and breath the pause after so many: two hundred adverts
+	// that come at once are more than a peer's socket holds.
+	burst  = 32
+	breath = time.Millisecond
+
+	// gatherMost is how long a socket that had packets is left alone at most, so
+	// that many of them cost one turn, and gatherPart the part of an advert
+	// interval that this may take.
+	gatherMost = 5 * time.Millisecond
+	gatherPart = 20
+
+	// readMost inboxes hold more than a socket's buffer does.
+	readMost = 256
+)
+
+// run is the loop. It ends when ctx is done.
+func (e *elector) run(ctx context.Context) {
+	defer close(e.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		e.fire(time.Now())
+		e.hear()
+		e.flush()
+		if wait := e.wait(time.Now()); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case s := <-e.ready:
+				e.attend(s)
+			case call := <-e.calls:
+				call(time.Now())
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		select {
+		case s := <-e.ready:
+			e.attend(s)
+		case call := <-e.calls:
+			call(time.Now())
+		default:
+		}
+	}
+	e.flush()
+}
+
+// fire steps the groups whose moment has come, the most overdue first, and a
+// burst of them at most.
+func (e *elector) fire(now time.Time) {
+	if now.Before(e.breathe) {
+		return
+	}
+	caughtUp := false
+	for range burst {
+		a := e.agenda.first()
+		if a == nil || a.at.After(now) {
+			return
+		}
+		if !caughtUp && masterDown(a.group, now) {
+			// Whoever kept this process from running kept it from its sockets
+			// too: the advert that it waits for may be in there.
+			e.catchUp()
+			caughtUp, now = true, time.Now()
+			continue
+		}
+		e.step(now, a.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+	}
+	e.breathe = now.Add(breath)
+}
+
+// masterDown is whether a group is about to find its master gone.
+func masterDown(g *vrrp.Group, now time.Time) bool {
+	for _, m := range g.Members() {
+		if at := m.MasterDownAt(); !at.IsZero() && !at.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// wait is how long there is nothing to do.
+func (e *elector) wait(now time.Time) time.Duration {
+	wait := time.Hour
+	if a := e.agenda.first(); a != nil {
+		wait = max(a.at.Sub(now), e.breathe.Sub(now))
+	}
+	for _, s := range e.attended {
+		wait = min(wait, s.nextRead.Sub(now))
+	}
+	return wait
+}
+
+// arrived is told, by any goroutine, that there is something in a socket that
+// was armed.
+func (e *elector) arrived(s *socket) {
+	select {
+	case e.ready <- s:
+	case <-e.done:
+	}
+}
+
+// attend begins to read a socket.
+func (e *elector) attend(s *socket) {
+	if s.conn != nil && !slices.Contains(e.attended, s) {
+		s.nextRead = time.Time{}
+		e.attended = append(e.attended, s)
+	}
+}
+
+// hear reads the sockets that have something, each at most once, so that no
+// timer waits for more than one read of each. A socket that is empty is armed.
+func (e *elector) hear() {
+	for i := 0; i < len(e.attended); i++ {
+		s := e.attended[i]
+		if s.nextRead.After(time.Now()) {
+			continue
+		}
+		if e.read(s) == 0 {
+			e.attended = slices.Delete(e.attended, i, i+1)
+			i--
+			if s.conn != nil {
+				e.arm(s)
+			}
+		}
+	}
+}
+
+// read takes in what a socket has, one inbox of it at most, and says how much
+// that was.
+func (e *elector) read(s *socket) int {
+	if s.conn == nil {
+		return 0
+	}
+	e.now, e.reading = time.Now(), s
+	n := s.conn.Receive(e.inbox, e.receiveFn)
+	s.nextRead = e.now
+	if n < host.InboxSize {
+		s.nextRead = e.now.Add(e.gather)
+	}
+	return n
+}
+
+// catchUp reads all that the sockets have now.
+func (e *elector) catchUp() {
+	for _, s := range e.sockets {
+		e.readAll(s)
+	}
+}
+
+// readAll reads what a socket has; what keeps coming meanwhile does not keep it.
+func (e *elector) readAll(s *socket) {
+	for range readMost {
+		if s == nil || e.read(s) < host.InboxSize {
+			return
+		}
+	}
+}
+
+// flush sends the adverts that are queued.
+func (e *elector) flush() {
+	for i, s := range e.unsent {
+		if s.conn != nil {
+			s.conn.Flush(s.failed)
+		}
+		s.queued = s.queued[:0]
+		e.unsent[i] = nil
+	}
+	e.unsent = e.unsent[:0]
+}
+
+// gatherTime is how long packets may gather, so that none of these instances
+// takes notice of it.
+func gatherTime(instances []*config.Instance) time.Duration {
+	t := gatherMost
+	for _, in := range instances {
+		t = min(t, in.AdvertInterval/gatherPart)
+	}
+	return t
+}

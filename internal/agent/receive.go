@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// receive hands a packet to the router that it is for. One that is not valid, or
+// that is for nobody here, is counted by its reason and changes nothing.
+func (e *elector) receive(r host.Received) {
+	now, s := e.now, e.reading
+	vrid, known := r.Meta.PeekVRID(r.Payload)
+	in := s.users[vrid]
+	if !known || in == nil {
+		// A unicast packet reaches the group's socket of its link as well, and
+		// is counted once, where unicast is at home.
+		if r.Meta.Unicast != s.key.Group.IsValid() {
+			e.strange(s, r, vrid)
+		}
+		return
+	}
+	e.advert.Source, e.advert.Destination, e.advert.TTL = r.Meta.Source, r.Meta.Destination, r.Meta.TTL
+	r.Meta.ChecksumV2Style = in.conf.ChecksumV2Style
+	err := in.auth.Parse(&e.advert.Packet, r.Payload, r.Meta, now)
+	if drop, bad := errors.AsType[*vrrp.DropError](err); bad {
+		if in.counters.Dropped[drop.Reason] == 0 {
+			e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "advert-dropped", Level: journal.Warning, Subject: in.conf.Name,
+				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, r.Meta.Source, err)})
+		}
+		in.dropped(drop.Reason)
+		return
+	}
+	e.unused = false
+	e.feed(now, in, &e.advert)
+	if !e.unused {
+		in.counters.AdvertsReceived++
+		if e.advert.Packet.Priority == 0 {
+			in.counters.PriorityZeroRcvd++
+		}
+	}
+}
+
+// strange counts a packet for no instance of ours: by what is wrong with it or,
+// where nothing is, as one of an unknown VRID.
+func (e *elector) strange(s *socket, r host.Received, vrid uint8) {
+	reason := vrrp.DropUnknownVRID
+	if drop, bad := errors.AsType[*vrrp.DropError](vrrp.ParseInto(&e.advert.Packet, r.Payload, r.Meta)); bad {
+		reason = drop.Reason
+	}
+	k := foreignKey{s.key.Interface, reason}
+	e.foreign[k]++
+	if e.foreign[k] == 1 && reason == vrrp.DropUnknownVRID && e.conf.Global.LogUnknownVRIDs {
+		e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "unknown-vrid", Level: journal.Info, Subject: k.iface,
+			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, k.iface)})
+	}
+}
