@@ -32,7 +32,11 @@ type eligibility struct {
 // operator orders by force needs no condition.
 func (r *Router) ineligible() string {
 	switch {
-	case !r.cfg.Conditional || r.condition.met || r.forced:
+	case r.forced:
+		return ""
+	case r.maintenance:
+		return "in maintenance by order of an operator"
+	case !r.cfg.Conditional || r.condition.met:
 		return ""
 	case !r.condition.known:
 		return "the condition for taking over is not known yet"

@@ -65,6 +65,12 @@ type Eligibility struct {
 	Cause    string `json:"cause,omitempty"`
 }
 
+// Maintenance says whether an operator keeps the router from becoming master. One
+// that is master stays it; a failover by force goes before it.
+type Maintenance struct {
+	On bool `json:"on"`
+}
+
 // Command is an operator's order.
 type Command struct {
 	Kind CommandKind `json:"kind"`
@@ -127,6 +133,7 @@ func (TimerFired) input()    {}
 func (LinkState) input()     {}
 func (Fault) input()         {}
 func (Priority) input()      {}
+func (Maintenance) input()   {}
 func (Eligibility) input()   {}
 func (Command) input()       {}
 func (Shutdown) input()      {}
@@ -203,24 +210,26 @@ type NoticeKind string
 
 // The kinds of notice.
 const (
-	NoticeLowerPriority NoticeKind = "lower-priority-master"
-	NoticeAddressList   NoticeKind = "address-list-differs"
-	NoticeInterval      NoticeKind = "advert-interval-differs"
-	NoticeOwnAdvert     NoticeKind = "own-advert-heard"
-	NoticeAddressLost   NoticeKind = "address-lost"
-	NoticeOffer         NoticeKind = "offer"
-	NoticeOfferTaken    NoticeKind = "offer-taken"
-	NoticeRolledBack    NoticeKind = "offer-rolled-back"
-	NoticeHold          NoticeKind = "hold"
-	NoticeHoldEnded     NoticeKind = "hold-ended"
-	NoticeForced        NoticeKind = "priority-forced"
-	NoticeForcedEnded   NoticeKind = "priority-forced-ended"
-	NoticeTwoOwners     NoticeKind = "two-owners"
-	NoticeIneligible    NoticeKind = "not-eligible"
-	NoticeEligible      NoticeKind = "eligible"
-	NoticeWithheld      NoticeKind = "takeover-withheld"
-	NoticeDamped        NoticeKind = "flap-damping"
-	NoticeDampingEnded  NoticeKind = "flap-damping-ended"
+	NoticeLowerPriority    NoticeKind = "lower-priority-master"
+	NoticeAddressList      NoticeKind = "address-list-differs"
+	NoticeInterval         NoticeKind = "advert-interval-differs"
+	NoticeOwnAdvert        NoticeKind = "own-advert-heard"
+	NoticeAddressLost      NoticeKind = "address-lost"
+	NoticeOffer            NoticeKind = "offer"
+	NoticeOfferTaken       NoticeKind = "offer-taken"
+	NoticeRolledBack       NoticeKind = "offer-rolled-back"
+	NoticeHold             NoticeKind = "hold"
+	NoticeHoldEnded        NoticeKind = "hold-ended"
+	NoticeForced           NoticeKind = "priority-forced"
+	NoticeForcedEnded      NoticeKind = "priority-forced-ended"
+	NoticeTwoOwners        NoticeKind = "two-owners"
+	NoticeIneligible       NoticeKind = "not-eligible"
+	NoticeEligible         NoticeKind = "eligible"
+	NoticeMaintenance      NoticeKind = "maintenance"
+	NoticeMaintenanceEnded NoticeKind = "maintenance-ended"
+	NoticeWithheld         NoticeKind = "takeover-withheld"
+	NoticeDamped           NoticeKind = "flap-damping"
+	NoticeDampingEnded     NoticeKind = "flap-damping-ended"
 )
 
 // CommandDone answers a Command: Err is empty where it was taken up, else it
@@ -311,6 +320,8 @@ type Status struct {
 	// Ineligible says why the router may not take over, where it may not (see
 	// Config.Conditional).
 	Ineligible string `json:"ineligible,omitempty"`
+	// Maintenance is the operator's word that it may not (see Maintenance).
+	Maintenance bool `json:"maintenance,omitempty"`
 	// DampedUntil is the end of standing back by Config.Damping.
 	DampedUntil time.Time `json:"damped_until,omitzero"`
 	// Faults are the reasons for FAULT now in force.

@@ -62,6 +62,8 @@ func inputKind(in Input) string {
 		return "priority"
 	case Eligibility:
 		return "eligibility"
+	case Maintenance:
+		return "maintenance"
 	case Command:
 		return "command"
 	case Shutdown:
@@ -97,6 +99,8 @@ func unmarshalKind(kind string, body []byte) (Input, error) {
 		return decode[Priority](body)
 	case "eligibility":
 		return decode[Eligibility](body)
+	case "maintenance":
+		return decode[Maintenance](body)
 	case "command":
 		return decode[Command](body)
 	case "shutdown":

@@ -46,7 +46,9 @@ type Router struct {
 	tracked uint8 // effective priority as the trackers have it
 	hold    bool
 	forced  bool
-	reduced bool // an owner that left to another owner
+	// maintenance keeps the router from becoming master.
+	maintenance bool
+	reduced     bool // an owner that left to another owner
 
 	// The election, as a backup sees it.
 	masterInterval time.Duration // Active_Adver_Interval (RFC 9568 6.1)
@@ -189,6 +191,8 @@ func (r *Router) handle(in Input) {
 		r.setTracked(in)
 	case Eligibility:
 		r.setEligibility(in)
+	case Maintenance:
+		r.setMaintenance(in)
 	case Command:
 		r.command(in)
 	case Shutdown:
@@ -347,6 +351,7 @@ func (r *Router) Status() Status {
 		MasterInterval: r.masterInterval,
 		LastAdvert:     r.heard.at,
 		Ineligible:     r.ineligible(),
+		Maintenance:    r.maintenance,
 		DampedUntil:    r.flaps.until,
 		Faults:         r.currentFaults(),
 		Held:           slices.Clone(r.held),
