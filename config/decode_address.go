@@ -160,9 +160,6 @@ func (d *decoder) addressValue(a *addressLine, option string, w Token) {
 		}
 		a.Deprecated = err == nil && v == 0
 		a.PreferredLifetime = time.Duration(v) * time.Second
-		if err == nil && v > 0 {
-			d.notice("not-honoured", of(w), "The address is preferred for ever.", "a preferred_lft other than 0 or forever is known, not honoured yet")
-		}
 	}
 }
 

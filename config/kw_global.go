@@ -8,7 +8,7 @@ const (
 	noMail         = "no e-mail is sent yet"
 	noSNMP         = "there is no SNMP agent"
 	noDBus         = "there is no D-Bus interface"
-	noFirewall     = "no firewall rules are made yet"
+	noIPVSMarks    = "a virtual server group is expanded into a service for each address"
 	noVMAC         = "virtual MAC interfaces are not made yet"
 	goScheduling   = "process scheduling is left to the service manager"
 	noBuffers      = "tandem's buffers have sizes of their own"
@@ -29,7 +29,7 @@ func rootKeywords() []Keyword {
 		row("linkbeat_use_polling", "", "off", "1.1.18", "Polls every interface for its link instead of listening to the kernel.", without("links are followed by netlink"), process(func(p *Process) *bool { return &p.PollLinks })),
 		row("net_namespace", "NAME", "none", "1.2.24", "Runs the whole program in the network namespace NAME.", lenient, without(atCommandLine), reads(processNamespace)),
 		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used.", without(atCommandLine), reads(processNamespaceIPVS)),
-		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without(noFirewall), process(func(p *Process) *bool { return &p.IPSetsInNamespace })),
+		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without("there are no ipsets: nftables is used in their place"), process(func(p *Process) *bool { return &p.IPSetsInNamespace })),
 		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", without(atCommandLine), process(func(p *Process) *bool { return &p.PIDFolder })),
 		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, without(atCommandLine), reads(processInstance)),
 		row("child_wait_time", "SECS", "5", "2.0.0", "Bounds the wait for child processes at the end.", without(onlyOneProcess), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.cfg.Process.ChildWait }, 0, maxUint))),

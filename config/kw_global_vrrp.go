@@ -8,7 +8,7 @@ func globalVRRP() []Keyword {
 	}
 	return []Keyword{
 		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(globalDynamic)),
-		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", without("static addresses are not made yet"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
+		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
 		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", without("the kernel's setting is left alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
 		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *Node) { d.global.checksumV2 = true })),
 		row("vrrp_mcast_group4", "IPV4", "224.0.0.18", "1.2.10", "Is the group that IPv4 adverts go to.", does(globalGroup)),
@@ -66,15 +66,15 @@ func globalBuffers() []Keyword {
 
 func globalFirewall() []Keyword {
 	return []Keyword{
-		row("vrrp_iptables", "[INCHAIN [OUTCHAIN]]", "not used", "1.2.20", "Uses those iptables chains to drop packets to addresses that are not ours.", without(noFirewall), reads(firewallIPTables)),
-		row("vrrp_ipsets", "[NAME ...]", "keepalived", "1.2.20", "Names the ipsets for vrrp_iptables.", without(noFirewall), reads(firewallIPSets)),
-		row("nftables", "[TABLE]", "keepalived", "2.0.11", "Uses that nftables table to drop packets to addresses that are not ours.", without(noFirewall), reads(firewallTable)),
-		row("nftables_priority", "N", "-1", "2.0.11", "Is the priority of the nftables chains.", without(noFirewall), reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.TablePriority }, minInt, maxInt))),
-		row("nftables_ifindex", "", "off", "2.0.11", "Names interfaces by number in nftables sets.", without(noFirewall), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.ByIndex }))),
-		row("nftables_counters", "", "off", "2.0.11", "Counts packets in the nftables rules.", without(noFirewall), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.Counters }))),
-		row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", "2.2.2", "Marks the packets of virtual server groups by nftables.", without(noFirewall), reads(firewallIPVSTable)),
-		row("nftables_ipvs_priority", "N", "-1", "2.2.2", "Is the priority of those chains.", without(noFirewall), reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.IPVSPriority }, minInt, maxInt))),
-		row("nftables_ipvs_start_fwmark", "N", "1000", "2.2.2", "Is the first of those marks.", without(noFirewall), reads(uintTo(func(d *decoder) *uint32 { return &d.cfg.Global.Firewall.IPVSMark }, 1))),
+		row("vrrp_iptables", "[INCHAIN [OUTCHAIN]]", "not used", "1.2.20", "Uses those iptables chains to drop packets to addresses that are not ours.", without("nftables is used in their place"), reads(firewallIPTables)),
+		row("vrrp_ipsets", "[NAME ...]", "keepalived", "1.2.20", "Names the ipsets for vrrp_iptables.", without("nftables is used in their place"), reads(firewallIPSets)),
+		row("nftables", "[TABLE]", "keepalived", "2.0.11", "Uses that nftables table to drop packets to addresses that are not ours.", does(firewallTable)),
+		row("nftables_priority", "N", "-1", "2.0.11", "Is the priority of the nftables chains.", does(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.TablePriority }, minInt, maxInt))),
+		row("nftables_ifindex", "", "off", "2.0.11", "Names interfaces by number in nftables sets.", without("rules name interfaces, which need no number"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.ByIndex }))),
+		row("nftables_counters", "", "off", "2.0.11", "Counts packets in the nftables rules.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.Counters }))),
+		row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", "2.2.2", "Marks the packets of virtual server groups by nftables.", without(noIPVSMarks), reads(firewallIPVSTable)),
+		row("nftables_ipvs_priority", "N", "-1", "2.2.2", "Is the priority of those chains.", without(noIPVSMarks), reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.IPVSPriority }, minInt, maxInt))),
+		row("nftables_ipvs_start_fwmark", "N", "1000", "2.2.2", "Is the first of those marks.", without(noIPVSMarks), reads(uintTo(func(d *decoder) *uint32 { return &d.cfg.Global.Firewall.IPVSMark }, 1))),
 	}
 }
 

@@ -27,18 +27,15 @@ func honoured(k *Keyword) { k.Honoured = true }
 func lineKeywords() []Keyword {
 	var out []Keyword
 	out = append(out, in(addressBlock, addressWords())...)
-	out = append(out, because(noRoutes, in(routeBlock, routeWords()))...)
-	out = append(out, because(noRoutes, in(ruleBlock, ruleWords()))...)
+	out = append(out, each(honoured, in(routeBlock, routeWords()))...)
+	out = append(out, each(honoured, in(ruleBlock, ruleWords()))...)
 	return append(out, otherWords()...)
 }
 
-// because gives the reason why none of the rows is honoured; those that are keep
-// none.
-func because(reason string, rows []Keyword) []Keyword {
+// each applies an option to all of the rows.
+func each(o option, rows []Keyword) []Keyword {
 	for i := range rows {
-		if !rows[i].Honoured {
-			rows[i].Reason = reason
-		}
+		o(&rows[i])
 	}
 	return rows
 }
@@ -59,7 +56,7 @@ func addressWords() []Keyword {
 		word("autojoin", "", "off", "Joins the multicast group.", honoured),
 		word("no_track", "", "off", "Tracks neither the address nor its interface.", honoured),
 		word("preferred_lft", "SECS", "forever, /128 0", "Is how long an IPv6 address is preferred.", honoured),
-		word("track_group", "NAME", "none", "Is the group of instances that a static address follows.", without("static addresses are not made yet")),
+		word("track_group", "NAME", "none", "Is the group of instances that a static address follows.", honoured),
 		word("use_vmac", "", "off", "Puts the address on an interface with the virtual MAC.", without(noVMAC)),
 	}
 }

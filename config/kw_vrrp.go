@@ -2,20 +2,16 @@ package config
 
 import "time"
 
-const (
-	noRoutes = "routes and rules are not made yet"
-)
-
 // vrrpKeywords are vrrp_instance, vrrp_sync_group and what stands beside them.
 func vrrpKeywords() []Keyword {
 	var out []Keyword
 	out = append(out, in("", []Keyword{
 		row("vrrp_instance", "NAME { }", "", "<=0.6.6", "Is a virtual router on one interface.", does(instanceBlock)),
 		row("vrrp_sync_group", "NAME { }", "", "<=0.6.6", "Ties instances together, so that they change state as one.", does(groupBlock)),
-		row("track_group", "NAME { }", "", "2.0.3", "Names instances that follow static addresses, routes and rules.", without(noRoutes), reads(trackGroupBlock)),
-		row("static_ipaddress", "{ lines }", "", "1.1.0", "Lists addresses that are there as long as the program runs.", without("static addresses are not made yet"), reads(staticAddresses)),
-		row("static_routes", "{ lines }", "", "1.0.1", "Lists routes that are there as long as the program runs.", without(noRoutes), reads(staticRoutes)),
-		row("static_rules", "{ lines }", "", "1.2.20", "Lists rules that are there as long as the program runs.", without(noRoutes), reads(staticRules)),
+		row("track_group", "NAME { }", "", "2.0.3", "Names instances that follow static addresses, routes and rules.", does(trackGroupBlock)),
+		row("static_ipaddress", "{ lines }", "", "1.1.0", "Lists addresses that are there as long as the program runs.", does(staticAddresses)),
+		row("static_routes", "{ lines }", "", "1.0.1", "Lists routes that are there as long as the program runs.", does(staticRoutes)),
+		row("static_rules", "{ lines }", "", "1.2.20", "Lists rules that are there as long as the program runs.", does(staticRules)),
 		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", without("announcements are spaced for each interface alone"), reads(garpGroupBlock)),
 		row("linkbeat_interfaces", "{ lines }", "", "2.0.13", "Lists interfaces whose link is polled.", without("links are followed by netlink"), reads(linkPolls)),
 		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", without("a change of a link counts at once"), reads(linkDelays)),
@@ -27,7 +23,7 @@ func vrrpKeywords() []Keyword {
 		row("interfaces", "{ lines }", "", "1.2.21", "Lists the members.", reads(garpGroupInterfaces)),
 	})...)
 	out = append(out, in("track_group", []Keyword{
-		row("group", "{ lines }", "", "2.0.3", "Lists the instances.", reads(trackGroupMembers)),
+		row("group", "{ lines }", "", "2.0.3", "Lists the instances.", does(trackGroupMembers)),
 	})...)
 	out = append(out, in("vrrp_sync_group", groupKeywords())...)
 	out = append(out, in("vrrp_instance", instanceBasics(), instanceAddresses(), instanceTracking(), instanceTiming(), instanceNotify(), instanceOther())...)
@@ -77,7 +73,7 @@ func instanceBasics() []Keyword {
 		row("version", "2|3", "vrrp_version, IPv6 3", "1.2.17", "Is the protocol version.", does(instanceVersion)),
 		row("native_ipv6", "", "", "1.2.1", "Is an old way to ask for IPv6.", instead("an IPv6 address as first VIP"), does(instanceNative)),
 		row("accept", "", "on", "1.2.17", "Accepts packets to the addresses also where they are not the host's own.", does(acceptTo(true))),
-		row("no_accept", "", "off", "1.3.0", "Drops packets to the addresses, unless they are the host's own.", without(noFirewall), reads(acceptTo(false))),
+		row("no_accept", "", "off", "1.3.0", "Drops packets to the addresses, unless they are the host's own.", does(acceptTo(false))),
 		row("preempt", "", "on", "<=0.6.6", "Takes over from a master of lower priority.", does(func(d *decoder, _ *Node) { d.inst.nopreempt = false })),
 		row("nopreempt", "", "off", "1.1.8", "Leaves a master of lower priority in place.", does(func(d *decoder, _ *Node) { d.inst.nopreempt = true })),
 		row("preempt_delay", "0..1000", "0", "1.1.8", "Waits that long before it takes over from a master of lower priority.", does(durationTo(func(d *decoder) *time.Duration { return &d.inst.PreemptDelay }, 0, 1000*time.Second))),
@@ -93,8 +89,8 @@ func instanceAddresses() []Keyword {
 		row("virtual_ipaddress_excluded", "{ lines }", "", "<=0.6.6", "Lists addresses that move with the master and stand in no advert.", does(instanceExcluded)),
 		row("no_virtual_ipaddress", "", "off", "2.2.8", "Permits an instance without addresses.", does(flagTo(func(d *decoder) *bool { return &d.inst.noVIPs }))),
 		row("promote_secondaries", "", "off", "1.3.0", "Keeps the other addresses of a subnet when its first one goes.", does(flagTo(func(d *decoder) *bool { return &d.inst.PromoteSecondaries }))),
-		row("virtual_routes", "{ lines }", "", "1.0.1", "Lists routes that move with the master.", without(noRoutes), reads(instanceRoutes)),
-		row("virtual_rules", "{ lines }", "", "1.2.20", "Lists rules that move with the master.", without(noRoutes), reads(instanceRules)),
+		row("virtual_routes", "{ lines }", "", "1.0.1", "Lists routes that move with the master.", does(instanceRoutes)),
+		row("virtual_rules", "{ lines }", "", "1.2.20", "Lists rules that move with the master.", does(instanceRules)),
 		row("mcast_src_ip", "IP", "the interface's", "<=0.6.6", "Is the source address of multicast adverts.", does(instanceSource)),
 		row("unicast_src_ip", "IP", "the interface's", "1.2.10", "Is the source address of unicast adverts.", does(instanceSource)),
 		row("mcast_dst_ip", "IP", "vrrp_mcast_group", "2.2.5", "Is the group that the instance's adverts go to.", does(instanceGroup)),

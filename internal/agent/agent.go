@@ -201,6 +201,7 @@ func (a *Agent) load() (*config.Config, []config.Diagnostic) {
 	cfg, diagnostics := config.Load(a.opts.ConfigFile, config.Options{ID: a.opts.ConfigID, Environment: script.Environment{}})
 	if !a.opts.VRRP {
 		cfg.Instances, cfg.SyncGroups, cfg.Scripts = nil, nil, nil
+		cfg.StaticAddresses, cfg.StaticRoutes, cfg.StaticRules = nil, nil, nil
 	}
 	if !a.opts.Checkers {
 		cfg.VirtualServers = nil
@@ -256,12 +257,11 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		p.close()
 		return nil, err
 	}
-	addresses, err := host.NewAddresses()
+	kept, err := p.openTables(cfg)
 	if err != nil {
 		p.close()
 		return nil, err
 	}
-	p.closers = append(p.closers, addresses.Close)
 	table, err := ipvs.Open(ipvsTimeout)
 	if err != nil {
 		p.close()
@@ -287,7 +287,9 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
-	a.elector = newElector(hostWire{a.announce, poller}, newKeeper(addresses, l), record, l, holds, a.journal)
+	keeper := newKeeper(kept, l)
+	a.elector = newElector(hostWire{a.announce, poller}, keeper, record, l, holds, a.journal)
+	keeper.inherit(left)
 	a.balancer = newBalancer(a.journal)
 	a.balancer.active = len(left.Services) > 0
 	a.elector.mastership = a.balancer.mastership
@@ -342,7 +344,6 @@ func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 	return host.NewMonitor(a.opts.Log).Run(ctx, func(ev host.Event) {
 		if _, all := ev.(host.Synced); all {
 			once.Do(func() { close(synced) })
-			return
 		}
 		a.elector.post(func(now time.Time) { a.elector.hostEvent(now, ev) })
 	})
@@ -351,7 +352,7 @@ func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 // begin puts the first configuration in force, and removes what an earlier
 // process left that this configuration does not know.
 func (a *Agent) begin(ctx context.Context, cfg *config.Config, p *resources) {
-	a.elector.do(ctx, func(time.Time) { a.elector.sweep(cfg, p.left.Addresses) })
+	a.elector.do(ctx, func(time.Time) { a.elector.sweep(cfg, p.left) })
 	a.inForce(ctx, cfg)
 }
 
@@ -362,6 +363,7 @@ func (a *Agent) stop(stopChecking func()) error {
 	if !a.opts.KeepVIPs {
 		a.elector.stop(offerLimit, a.stopNow)
 	}
+	a.elector.dropStatics()
 	stopChecking()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()

@@ -31,6 +31,7 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 		}
 	}
 	e.conf = cfg
+	e.holdStatics()
 	var list []*instance
 	for _, conf := range cfg.Instances {
 		id := instanceID(conf)
@@ -64,7 +65,7 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 		end:     journal.Stop,
 	}
 	in.priority = uint8(conf.Priority)
-	in.configure(cfg, conf)
+	in.configure(cfg, conf, e.vrfTable)
 	e.instances[id] = in
 	return in
 }
@@ -72,17 +73,19 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 // reconfigure gives a running instance its new configuration and says what that
 // changed, "" for nothing.
 func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, conf *config.Instance) string {
-	old, oldAll, oldTrackers := in.conf, in.all, in.trackers
+	old, oldEvery, oldTrackers := in.conf, in.every, in.trackers
 	before, after := in.router.Config(), desired.Router(cfg.Global, conf)
-	in.configure(cfg, conf)
+	in.configure(cfg, conf, e.vrfTable)
 	e.index.byName[conf.Name] = in
 	changed := !reflect.DeepEqual(before, after)
 	if changed {
 		in.auth.Reconfigure(after)
 		e.step(now, in.group, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
 	}
-	if !reflect.DeepEqual(oldAll, in.all) {
-		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	if reflect.DeepEqual(oldEvery, in.every) {
+		in.every = oldEvery
+	} else {
+		e.hold(in)
 	}
 	switch {
 	case old.Name != conf.Name:

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
-	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
@@ -43,6 +41,8 @@ type elector struct {
 	sockets   map[host.AdvertKey]*socket
 	watches   map[string]*watch
 	foreign   map[foreignKey]uint64
+	// routed is whether there are any routes to be kept.
+	routed bool
 	// stampErrors counts adverts whose time could not be noted.
 	stampErrors uint64
 	moves       []*move
@@ -110,6 +110,9 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	k.lost = func(id string, a host.Address) {
 		e.post(func(now time.Time) { e.addressLost(now, id, a) })
 	}
+	k.told = func(n keeperNotice) {
+		e.post(func(time.Time) { e.keeperTold(n) })
+	}
 	return e
 }
 
@@ -163,7 +166,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 			in.held[a] = true
 		}
 		in.serial = o.Serial
-		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+		e.hold(in)
 	case vrrp.Release:
 		for _, a := range o.Addresses {
 			delete(in.held, a)
@@ -171,7 +174,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 		for name, addrs := range in.byLink(o.Addresses) {
 			e.wire.Cancel(e.links[name].Index, addrs...)
 		}
-		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+		e.hold(in)
 	case vrrp.Announce:
 		e.flush() // a peer understands them only after the advert
 		for name, addrs := range in.byLink(o.Addresses) {
@@ -207,9 +210,10 @@ func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 		in.counters.ReleasedMaster++
 		e.clear(in)
 	}
-	if o.From == vrrp.Init && o.To != vrrp.Master {
-		// What an earlier process left behind goes now.
-		e.keeper.set(in.id, in.serial, in.wanted(), in.all)
+	if o.From == vrrp.Init && o.To != vrrp.Master || len(in.all) == 0 {
+		// What an earlier process left behind goes now; and what comes without
+		// addresses comes and goes with the state.
+		e.hold(in)
 	}
 	if (o.From == vrrp.Master) != (o.To == vrrp.Master) {
 		e.mastership(in.conf.Name, o.To == vrrp.Master)
@@ -324,21 +328,6 @@ func (e *elector) served(now time.Time, id string, serial uint64, err error) {
 func (e *elector) addressLost(now time.Time, id string, a host.Address) {
 	if in := e.instances[id]; in != nil && in.held[a.Prefix.Addr()] {
 		e.feed(now, in, vrrp.AddressLost{Addr: a.Prefix.Addr()})
-	}
-}
-
-// sweep removes the addresses that an earlier process recorded and that this
-// configuration does not know; those that it knows are the instances' matter.
-func (e *elector) sweep(cfg *config.Config, recorded []host.Address) {
-	known := map[addressID]bool{}
-	for _, in := range cfg.Instances {
-		for _, a := range desired.Addresses(in, func(netip.Addr) bool { return true }) {
-			known[identity(a)] = true
-		}
-	}
-	left := slices.DeleteFunc(slices.Clone(recorded), func(a host.Address) bool { return known[identity(a)] })
-	if len(left) > 0 {
-		e.keeper.set("left over", 0, nil, left)
 	}
 }
 

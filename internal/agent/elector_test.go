@@ -289,7 +289,7 @@ func TestLeftOverAddressesGoAtTheStart(t *testing.T) {
 			}
 		}
 		cfg := &config.Config{Instances: []*config.Instance{conf("VI_1", 100)}}
-		n.do(func(time.Time) { n.elector.sweep(cfg, left) })
+		n.do(func(time.Time) { n.elector.sweep(cfg, host.Contents{Addresses: left}) })
 		n.apply(cfg.Instances...)
 		synctest.Wait()
 		if all := n.table.All(); len(all) != 0 {

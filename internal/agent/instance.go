@@ -37,8 +37,10 @@ type instance struct {
 	serial uint64
 
 	// What follows from conf, worked out once: every address that the instance
-	// may have, and what decides about its priority and faults.
+	// may have, all that may come with it, and what decides about its priority
+	// and faults.
 	all      []host.Address
+	every    *desired.Holding
 	trackers desired.Trackers
 
 	// end is the word for the router's end: a stop, or a removal by a reload.
@@ -66,14 +68,16 @@ func instanceID(in *config.Instance) string {
 	return id
 }
 
-// wanted are the addresses that the host should have for the instance now.
-func (in *instance) wanted() []host.Address {
-	return desired.Addresses(in.conf, func(a netip.Addr) bool { return in.held[a] })
+// wanted is what the host should hold for the instance now.
+func (in *instance) wanted(vrf desired.VRFTable) desired.Holding {
+	return desired.Mastership(in.conf, in.router.Status().State == vrrp.Master, func(a netip.Addr) bool { return in.held[a] }, vrf)
 }
 
 // configure gives the instance its configuration, new or changed.
-func (in *instance) configure(cfg *config.Config, conf *config.Instance) {
+func (in *instance) configure(cfg *config.Config, conf *config.Instance, vrf desired.VRFTable) {
 	in.conf = conf
+	every := desired.All(conf, vrf)
+	in.every = &every
 	in.all = desired.Addresses(conf, func(netip.Addr) bool { return true })
 	in.trackers = desired.TrackersOf(cfg, conf)
 }

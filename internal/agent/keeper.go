@@ -3,83 +3,139 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 )
 
-// keeper puts virtual addresses on the host and takes them off, apart from the
-// loop that steps the routers, so that no batch of addresses delays an advert.
-// It is told what each instance should have now and works on the difference to
-// what it last gave that instance; wishes that are overtaken before they are
-// served are never carried out.
+// keeper puts on the host what comes with mastership, and what is there as long
+// as the program runs: addresses, routes, rules and rules of the packet filter.
+// It works apart from the loop that steps the routers, so that no batch delays an
+// advert. It is told what each owner, an instance or the statics, should have now
+// and works on the difference to what the host has; wishes that are overtaken
+// before they are served are never carried out.
 type keeper struct {
-	table  host.AddressTable
-	ledger *ledger
+	addresses *shelf[host.Address, host.AddressChange]
+	routes    *shelf[host.Route, host.RouteChange]
+	rules     *shelf[host.Rule, host.RuleChange]
+	filter    *filter
+	ledger    *ledger
 	// report is called, on the keeper's goroutine, after each wish that was
 	// served; err names the addresses that could not be had.
-	report func(instance string, serial uint64, err error)
-	// lost is called for an address that was found to be gone.
-	lost func(instance string, a host.Address)
+	report func(owner string, serial uint64, err error)
+	// lost is called for an address of an instance that was found to be gone;
+	// the instance decides when it comes back.
+	lost func(owner string, a host.Address)
+	// told is called with what people should know of an owner's things.
+	told func(n keeperNotice)
 
 	mu    sync.Mutex
 	queue []string
 	wish  map[string]wish
+	look  bool
 	wake  chan struct{}
-
-	// have is what each instance was last given, holders how many have each
-	// address; both are the keeper's goroutine's own.
-	have    map[string][]host.Address
-	holders map[addressID]int
+	// now is the clock.
+	now func() time.Time
+	// adopted is what of each owner has been looked for on the host; it is the
+	// keeper's goroutine's own.
+	adopted map[string]*desired.Holding
 }
 
-// wish is what an instance should have. Its serial tells the caller which of
-// its wishes a report answers.
+// keeperNotice is what the keeper has to tell.
+type keeperNotice struct {
+	owner string
+	text  string
+	// loss is true where somebody took something away, else something failed.
+	loss bool
+}
+
+// statics is the owner of what is there as long as the program runs.
+const statics = "static"
+
+// wish is what an owner should have. Its serial tells the caller which of its
+// wishes a report answers.
 type wish struct {
 	serial uint64
-	want   []host.Address
-	// all are the addresses that the instance may have; those that an earlier
-	// process left are kept or removed like what this one added.
-	all []host.Address
-	// check asks whether these are still there, before anything else.
-	check []host.Address
-	set   bool
+	want   desired.Holding
+	// all is what the owner may have; that of it which an earlier process left is
+	// kept or removed like what this one added.
+	all *desired.Holding
 }
 
-func newKeeper(table host.AddressTable, l *ledger) *keeper {
-	return &keeper{
-		table:   table,
-		ledger:  l,
-		wish:    map[string]wish{},
-		wake:    make(chan struct{}, 1),
-		have:    map[string][]host.Address{},
-		holders: map[addressID]int{},
+// tables are what a keeper puts things into.
+type tables struct {
+	addresses host.AddressTable
+	routes    host.RouteTable
+	rules     host.RuleTable
+	firewall  func() (host.FirewallTable, error)
+}
+
+func newKeeper(t tables, l *ledger) *keeper {
+	k := &keeper{
+		addresses: newShelf(t.addresses, host.DiffAddresses,
+			func(c host.AddressChange) (host.Op, host.Address) { return c.Op, c.Address },
+			func(err error) (host.AddressChange, bool) {
+				e, ok := errors.AsType[*host.AddressError](err)
+				if !ok {
+					return host.AddressChange{}, false
+				}
+				return e.Change, true
+			}),
+		routes: newShelf(t.routes, host.DiffRoutes,
+			func(c host.RouteChange) (host.Op, host.Route) { return c.Op, c.Route },
+			func(err error) (host.RouteChange, bool) {
+				e, ok := errors.AsType[*host.RouteError](err)
+				if !ok {
+					return host.RouteChange{}, false
+				}
+				return e.Change, true
+			}),
+		rules: newShelf(t.rules, host.DiffRules,
+			func(c host.RuleChange) (host.Op, host.Rule) { return c.Op, c.Rule },
+			func(err error) (host.RuleChange, bool) {
+				e, ok := errors.AsType[*host.RuleError](err)
+				if !ok {
+					return host.RuleChange{}, false
+				}
+				return e.Change, true
+			}),
+		filter: newFilter(t.firewall),
+		ledger: l,
+		wish:   map[string]wish{},
+		wake:   make(chan struct{}, 1),
+		now:    time.Now,
+
+		adopted: map[string]*desired.Holding{},
 	}
+	// An address of an instance has to be announced when it comes back.
+	k.addresses.decides = func(owner string) bool { return owner != statics }
+	return k
 }
 
-// set makes want what the instance should have.
-func (k *keeper) set(instance string, serial uint64, want, all []host.Address) {
-	k.enqueue(instance, func(w *wish) { w.serial, w.want, w.all, w.set = serial, want, all, true })
-}
-
-// check looks whether an address that the instance should have is still there.
-func (k *keeper) check(instance string, a host.Address) {
-	k.enqueue(instance, func(w *wish) { w.check = append(w.check, a) })
-}
-
-func (k *keeper) enqueue(instance string, change func(*wish)) {
+// set makes want what the owner should have.
+func (k *keeper) set(owner string, serial uint64, want desired.Holding, all *desired.Holding) {
 	k.mu.Lock()
-	w, queued := k.wish[instance]
-	change(&w)
-	k.wish[instance] = w
-	if !queued {
-		k.queue = append(k.queue, instance)
+	if _, queued := k.wish[owner]; !queued {
+		k.queue = append(k.queue, owner)
 	}
+	k.wish[owner] = wish{serial, want, all}
 	k.mu.Unlock()
+	k.kick()
+}
+
+// inspect looks whether all is still there, after something that may have taken
+// things away.
+func (k *keeper) inspect() {
+	k.mu.Lock()
+	k.look = true
+	k.mu.Unlock()
+	k.kick()
+}
+
+func (k *keeper) kick() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -87,20 +143,25 @@ func (k *keeper) enqueue(instance string, change func(*wish)) {
 }
 
 // take empties the queue.
-func (k *keeper) take() ([]string, map[string]wish) {
+func (k *keeper) take() (owners []string, wishes map[string]wish, look bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	names, wishes := k.queue, k.wish
-	k.queue, k.wish = nil, map[string]wish{}
-	return names, wishes
+	owners, wishes, look = k.queue, k.wish, k.look
+	k.queue, k.wish, k.look = nil, map[string]wish{}, false
+	return owners, wishes, look
 }
 
 // run serves wishes until ctx is done, and then those that are still queued.
 func (k *keeper) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		k.serveAll()
+		timer.Reset(k.wait())
 		select {
 		case <-k.wake:
+		case <-timer.C:
+			k.inspect()
 		case <-ctx.Done():
 			k.serveAll()
 			return
@@ -108,143 +169,199 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
+// wait is how long nothing has to be put back.
+func (k *keeper) wait() time.Duration {
+	wait := time.Hour
+	for _, at := range []time.Time{k.addresses.paced.next(), k.routes.paced.next(), k.rules.paced.next()} {
+		if !at.IsZero() {
+			wait = min(wait, max(at.Sub(k.now()), 0))
+		}
+	}
+	return wait
+}
+
 func (k *keeper) serveAll() {
 	for {
-		names, wishes := k.take()
-		if len(names) == 0 {
+		owners, wishes, look := k.take()
+		if len(owners) == 0 && !look {
 			return
 		}
-		for _, name := range names {
-			for _, a := range wishes[name].check {
-				k.inspect(name, a)
-			}
+		if look {
+			k.mend()
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return !wishes[name].set })
-		failed := k.serve(names, wishes)
-		for _, name := range names {
-			k.report(name, wishes[name].serial, failed[name])
+		if len(owners) == 0 {
+			continue
+		}
+		failed := k.serve(owners, wishes)
+		for _, owner := range owners {
+			k.report(owner, wishes[owner].serial, failed[owner])
 		}
 	}
 }
 
-// serve makes the host hold what these instances should have, in one batch, and
-// says for which of them it failed. The record is written before the batch, so
-// that whatever is on the host is in it.
-func (k *keeper) serve(names []string, wishes map[string]wish) map[string]error {
-	for _, name := range names {
-		k.adopt(name, wishes[name].all)
-		for _, a := range wishes[name].want {
-			k.holders[identity(a)]++
+// serve makes the host hold what these owners should have, in one batch, and
+// says for which of them addresses could not be had.
+func (k *keeper) serve(owners []string, wishes map[string]wish) map[string]error {
+	var batch batch
+	for _, owner := range owners {
+		if all := wishes[owner].all; k.adopted[owner] != all {
+			k.adopted[owner] = all
+			k.adopt(owner, *all, &batch)
 		}
 	}
-	var changes []host.AddressChange
-	var recorded []host.Address
-	owner := map[addressID]string{}
-	removing := false
-	for _, name := range names {
-		for _, c := range host.DiffAddresses(k.have[name], wishes[name].want) {
-			id := identity(c.Address)
-			owner[id] = name
-			if c.Op == host.RemoveAddress && k.holders[id] > 1 && !slices.Contains(ids(wishes[name].want), id) {
-				continue
-			}
-			removing = removing || c.Op == host.RemoveAddress
-			changes = append(changes, c)
-		}
-		recorded = append(recorded, k.have[name]...)
+	for _, owner := range owners {
+		w := wishes[owner]
+		k.addresses.claim(owner, w.want.Addresses, &batch.addresses)
+		k.routes.claim(owner, w.want.Routes, &batch.routes)
+		k.rules.claim(owner, w.want.Rules, &batch.rules)
+		k.filter.claim(owner, w.want.Deny)
 	}
-	for _, name := range names {
-		for _, a := range k.have[name] {
-			k.release(identity(a))
-		}
-		k.have[name] = wishes[name].want
+	return k.carryOut(batch, owners)
+}
+
+// adopt finds out what of an owner's things is on the host already.
+func (k *keeper) adopt(owner string, all desired.Holding, b *batch) {
+	if err := errors.Join(
+		k.addresses.adopt(things(all.Addresses), &b.addresses),
+		k.routes.adopt(things(all.Routes), &b.routes),
+		k.rules.adopt(things(all.Rules), &b.rules),
+	); err != nil {
+		k.told(keeperNotice{owner: owner, text: "look for what was left behind: " + err.Error()})
 	}
-	k.note(recorded)
-	failed := map[string]error{}
-	for _, err := range flatten(k.table.Apply(changes)) {
-		if e := (*host.AddressError)(nil); errors.As(err, &e) {
-			name := owner[identity(e.Change.Address)]
-			failed[name] = errors.Join(failed[name], err)
-			continue
-		}
-		for _, name := range names {
-			failed[name] = errors.Join(failed[name], err)
-		}
+}
+
+// inherit takes over the account of an earlier process, before run.
+func (k *keeper) inherit(left host.Contents) {
+	k.adopt("", leftover(left), &batch{})
+	k.filter.inherit(left.Firewall)
+}
+
+// leftover is what an earlier process had on the host.
+func leftover(c host.Contents) desired.Holding {
+	return desired.Holding{Addresses: items(c.Addresses), Routes: items(c.Routes), Rules: items(c.Rules)}
+}
+
+// items are things that somebody had.
+func items[T any](list []T) []desired.Item[T] {
+	out := make([]desired.Item[T], len(list))
+	for i, t := range list {
+		out[i] = desired.Item[T]{Thing: t}
 	}
+	return out
+}
+
+// batch is the places that one round is about.
+type batch struct {
+	addresses, routes, rules places
+}
+
+// carryOut brings the places of a batch in line with what is claimed: the packet
+// filter closes before an address comes, routes come after the addresses that
+// they need, rules after routes, and all goes in the reverse order. The record is
+// written before, so that whatever is on the host is in it.
+func (k *keeper) carryOut(b batch, owners []string) map[string]error {
+	now := k.now()
+	addresses := k.addresses.plan(b.addresses, now)
+	if len(addresses.additions) > 0 {
+		// Some may have waited for an address.
+		k.routes.retry(&b.routes)
+	}
+	routes := k.routes.plan(b.routes, now)
+	rules := k.rules.plan(b.rules, now)
+	k.filter.settle(k.addresses)
+	removing := len(addresses.removals)+len(routes.removals)+len(rules.removals) > 0 || k.filter.changed()
+	if removing || len(addresses.additions)+len(routes.additions)+len(rules.additions) > 0 {
+		k.note(addresses.additions, routes.additions, rules.additions)
+	}
+	troubles := k.filter.close()
+	troubles = append(troubles, k.rules.apply(rules.removals)...)
+	troubles = append(troubles, k.routes.apply(routes.removals)...)
+	lacking := k.addresses.apply(slices.Concat(addresses.removals, addresses.additions))
+	if len(addresses.removals) > 0 && k.routes.claimed() {
+		// Routes go without a word with an address that they need.
+		troubles = append(troubles, k.routes.refresh(&b.routes)...)
+		routes = k.routes.plan(b.routes, now)
+		troubles = append(troubles, k.routes.apply(routes.removals)...)
+	}
+	troubles = append(troubles, k.routes.apply(routes.additions)...)
+	troubles = append(troubles, k.rules.apply(rules.additions)...)
+	k.filter.settle(k.addresses)
+	troubles = append(troubles, k.filter.open()...)
 	if removing {
-		k.note(nil)
+		k.note(nil, nil, nil)
+	}
+	return k.judge(troubles, lacking, owners)
+}
+
+// judge tells of what could not be done, and says which instances lack addresses:
+// without a route an instance goes on, as keepalived's does.
+func (k *keeper) judge(troubles, lacking []failure, owners []string) map[string]error {
+	failed := map[string]error{}
+	for _, f := range lacking {
+		switch {
+		case f.all:
+			for _, owner := range owners {
+				failed[owner] = errors.Join(failed[owner], f.err)
+			}
+		case f.owner == statics || f.owner == "":
+			troubles = append(troubles, f)
+		default:
+			failed[f.owner] = errors.Join(failed[f.owner], f.err)
+		}
+	}
+	for _, f := range troubles {
+		if f.news {
+			k.told(keeperNotice{owner: f.owner, text: f.err.Error()})
+		}
 	}
 	return failed
 }
 
-// adopt finds out, before an instance is first served, which of its addresses
-// are on the host already.
-func (k *keeper) adopt(name string, all []host.Address) {
-	if _, known := k.have[name]; known {
-		return
-	}
-	present, err := k.table.Present(all)
-	if err != nil {
-		k.ledger.trouble(fmt.Errorf("look for addresses left behind: %w", err))
-	}
-	k.have[name] = present
-	for _, a := range present {
-		k.holders[identity(a)]++
-	}
+// note saves what is there, and what is about to come. Serving goes before
+// bookkeeping: a record that cannot be written is reported and holds up nothing.
+func (k *keeper) note(addresses []host.AddressChange, routes []host.RouteChange, rules []host.RuleChange) {
+	a, r, u := k.addresses.account(addresses), k.routes.account(routes), k.rules.account(rules)
+	filter := k.filter.account()
+	k.ledger.update(func(c *host.Contents) { c.Addresses, c.Routes, c.Rules, c.Firewall = a, r, u, filter })
 }
 
-// note saves what all instances have, and these besides. Serving goes before
-// bookkeeping: a record that cannot be written is reported and holds up nothing.
-func (k *keeper) note(more []host.Address) {
-	seen := map[addressID]bool{}
-	var all []host.Address
-	add := func(list []host.Address) {
-		for _, a := range list {
-			if id := identity(a); !seen[id] {
-				seen[id] = true
-				all = append(all, a)
-			}
+// mend puts back what somebody took away. An instance's addresses are its own
+// matter, since they have to be announced; it is told.
+func (k *keeper) mend() {
+	now := k.now()
+	var b batch
+	for _, l := range mendShelf(k, k.addresses, &b.addresses, now) {
+		if l.ask {
+			k.lost(l.owner, l.thing)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(k.have)) {
-		add(k.have[name])
-	}
-	add(more)
-	k.ledger.update(func(c *host.Contents) { c.Addresses = all })
-}
-
-// inspect reports an address that an instance should have and that is gone.
-func (k *keeper) inspect(name string, a host.Address) {
-	i := slices.IndexFunc(k.have[name], func(b host.Address) bool { return identity(a) == identity(b) })
-	if i < 0 {
-		return
-	}
-	if present, err := k.table.Present([]host.Address{a}); err != nil || len(present) > 0 {
-		return
-	}
-	k.have[name] = slices.Delete(slices.Clone(k.have[name]), i, i+1)
-	k.release(identity(a))
-	k.lost(name, a)
-}
-
-func (k *keeper) release(id addressID) {
-	if k.holders[id]--; k.holders[id] <= 0 {
-		delete(k.holders, id)
+	mendShelf(k, k.routes, &b.routes, now)
+	mendShelf(k, k.rules, &b.rules, now)
+	if len(b.addresses.list)+len(b.routes.list)+len(b.rules.list) > 0 {
+		k.carryOut(b, nil)
 	}
 }
 
-// addressID is what the kernel takes for an address's identity.
-type addressID struct {
-	iface  string
-	prefix netip.Prefix
+// mendShelf finds what is missing on one shelf, tells of it and puts the places
+// that are to be served again into the batch.
+func mendShelf[T placed, C any](k *keeper, s *shelf[T, C], touched *places, now time.Time) []missing[T] {
+	gone, err := s.missing(touched, now)
+	if err != nil {
+		k.told(keeperNotice{text: err.Error()})
+	}
+	for _, l := range gone {
+		if l.text != "" {
+			k.told(keeperNotice{owner: l.owner, text: l.text, loss: true})
+		}
+	}
+	return gone
 }
 
-func identity(a host.Address) addressID { return addressID{a.Interface, a.Prefix} }
-
-func ids(list []host.Address) []addressID {
-	out := make([]addressID, len(list))
-	for i, a := range list {
-		out[i] = identity(a)
+// things are the things of a list of items.
+func things[T any](items []desired.Item[T]) []T {
+	out := make([]T, len(items))
+	for i, item := range items {
+		out[i] = item.Thing
 	}
 	return out
 }

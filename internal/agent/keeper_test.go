@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/host/hosttest"
 )
@@ -30,20 +31,26 @@ func keeperOf(t *testing.T) (*keeper, *hosttest.Addresses, *[]served) {
 	t.Cleanup(func() { _ = record.Close() })
 	table := hosttest.NewAddresses("eth0")
 	var reports []served
-	k := newKeeper(table, &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
+	k := newKeeper(tables{addresses: table, routes: hosttest.NewRoutes(), rules: hosttest.NewRules()}, &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
 	k.report = func(instance string, serial uint64, err error) {
 		reports = append(reports, served{instance, serial, err})
 	}
 	k.lost = func(instance string, _ host.Address) { reports = append(reports, served{instance: "lost " + instance}) }
+	k.told = func(n keeperNotice) { t.Errorf("told %+v", n) }
 	return k, table, &reports
 }
 
-func onEth0(list ...string) []host.Address {
-	var out []host.Address
+func onEth0(list ...string) *desired.Holding {
+	var h desired.Holding
 	for _, p := range list {
-		out = append(out, host.Address{Prefix: netip.MustParsePrefix(p), Interface: "eth0"})
+		h.Addresses = append(h.Addresses, desired.Item[host.Address]{Thing: host.Address{Prefix: netip.MustParsePrefix(p), Interface: "eth0"}})
 	}
-	return out
+	return &h
+}
+
+// first is the beginning of a holding's addresses.
+func first(h *desired.Holding, n int) desired.Holding {
+	return desired.Holding{Addresses: h.Addresses[:n]}
 }
 
 func have(table *hosttest.Addresses) []string {
@@ -58,8 +65,8 @@ func have(table *hosttest.Addresses) []string {
 func TestOvertakenWishesAreNeverServed(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
-	k.set("a", 1, all, all)
-	k.set("a", 2, all[:1], all)
+	k.set("a", 1, *all, all)
+	k.set("a", 2, first(all, 1), all)
 	k.serveAll()
 	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
 		t.Errorf("addresses %v", got)
@@ -75,15 +82,15 @@ func TestOvertakenWishesAreNeverServed(t *testing.T) {
 func TestAnAddressThatAnotherInstanceHasStays(t *testing.T) {
 	k, table, _ := keeperOf(t)
 	shared := onEth0("192.0.2.1/32")
-	k.set("a", 1, shared, shared)
-	k.set("b", 1, shared, shared)
+	k.set("a", 1, *shared, shared)
+	k.set("b", 1, *shared, shared)
 	k.serveAll()
-	k.set("a", 2, nil, shared)
+	k.set("a", 2, desired.Holding{}, shared)
 	k.serveAll()
 	if got := have(table); len(got) != 1 {
 		t.Fatalf("addresses %v after one of two let go", got)
 	}
-	k.set("b", 2, nil, shared)
+	k.set("b", 2, desired.Holding{}, shared)
 	k.serveAll()
 	if got := have(table); len(got) != 0 {
 		t.Fatalf("addresses %v after both let go", got)
@@ -93,20 +100,20 @@ func TestAnAddressThatAnotherInstanceHasStays(t *testing.T) {
 func TestWhatIsThereAlreadyIsAdopted(t *testing.T) {
 	k, table, _ := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
-	for _, a := range all {
+	for _, a := range things(all.Addresses) {
 		if err := table.Apply([]host.AddressChange{{Op: host.AddAddress, Address: a}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	before := len(table.Batches())
-	k.set("a", 1, all[:1], all)
+	k.set("a", 1, first(all, 1), all)
 	k.serveAll()
 	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
 		t.Errorf("addresses %v", got)
 	}
 	for _, b := range table.Batches()[before:] {
 		for _, c := range b {
-			if c.Address.Prefix == all[0].Prefix {
+			if c.Address.Prefix == all.Addresses[0].Thing.Prefix {
 				t.Errorf("the address that stays was touched: %s", c)
 			}
 		}
@@ -116,8 +123,9 @@ func TestWhatIsThereAlreadyIsAdopted(t *testing.T) {
 func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	table.Refuse("192.0.2.2/32", unix.EPERM)
-	k.set("a", 1, onEth0("192.0.2.1/32"), onEth0("192.0.2.1/32"))
-	k.set("b", 1, onEth0("192.0.2.2/32"), onEth0("192.0.2.2/32"))
+	one, two := onEth0("192.0.2.1/32"), onEth0("192.0.2.2/32")
+	k.set("a", 1, *one, one)
+	k.set("b", 1, *two, two)
 	k.serveAll()
 	for _, r := range *reports {
 		if failed := errors.Is(r.err, unix.EPERM); failed != (r.instance == "b") {
@@ -132,22 +140,22 @@ func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
 func TestALossIsReportedOnceAndOnlyIfItIsOne(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
-	k.set("a", 1, all, all)
+	k.set("a", 1, *all, all)
 	k.serveAll()
 	*reports = nil
-	k.check("a", all[0])
+	k.inspect()
 	k.serveAll()
 	if len(*reports) != 0 {
 		t.Fatalf("reports %+v of an address that is there", *reports)
 	}
-	table.Lose(all[0])
-	k.check("a", all[0])
-	k.check("a", all[0])
+	table.Lose(all.Addresses[0].Thing)
+	k.inspect()
+	k.inspect()
 	k.serveAll()
 	if len(*reports) != 1 || (*reports)[0].instance != "lost a" {
 		t.Fatalf("reports %+v, want one loss", *reports)
 	}
-	k.set("a", 2, all, all)
+	k.set("a", 2, *all, all)
 	k.serveAll()
 	if got := have(table); len(got) != 2 {
 		t.Errorf("addresses %v after the loss was made good", got)

@@ -42,6 +42,9 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 	case host.LinkChanged:
 		was, known := e.links[ev.Link.Name]
 		e.links[ev.Link.Name] = ev.Link
+		if was.VRFTable != ev.Link.VRFTable {
+			e.vrfChanged()
+		}
 		if known && was.Up != ev.Link.Up {
 			e.journal.Add(linkEvent(ev.Link.Name, ev.Link.Up))
 		}
@@ -54,16 +57,8 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Name])
 		e.refresh(now, e.index.byLink[""])
-	case host.AddressChanged:
-		if ev.Present {
-			return
-		}
-		for _, in := range e.index.byAddr[ev.Prefix.Addr()] {
-			if a, ok := in.find(ev.Interface, ev.Prefix.Addr()); ok && in.held[ev.Prefix.Addr()] {
-				e.keeper.check(in.id, a)
-			}
-		}
 	}
+	e.hostLost(ev)
 }
 
 func linkEvent(name string, up bool) journal.Event {

@@ -5,10 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tandem-ha/tandem/config"
-	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -85,38 +82,6 @@ func detecting(in *config.Instance) []netip.Addr {
 	return out
 }
 
-// Addresses gives the addresses that an instance should have on the host while
-// it holds those for which held is true, in the order of the file.
-func Addresses(in *config.Instance, held func(netip.Addr) bool) []host.Address {
-	var out []host.Address
-	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
-		for _, a := range list {
-			if held(a.Prefix.Addr()) {
-				out = append(out, Address(a))
-			}
-		}
-	}
-	return out
-}
-
-// Address gives one line of an address block as the host should hold it.
-func Address(a config.Address) host.Address {
-	h := host.Address{
-		Prefix:     a.Prefix,
-		Interface:  a.Interface,
-		Label:      a.Label,
-		Scope:      a.Scope,
-		Broadcast:  a.Broadcast,
-		Peer:       a.Peer,
-		Flags:      a.Flags,
-		Deprecated: a.Deprecated,
-	}
-	if a.NoDAD {
-		h.Flags |= unix.IFA_F_NODAD
-	}
-	return h
-}
-
 // Trackers are the scripts and interfaces that decide about an instance's
 // priority and faults.
 type Trackers struct {
@@ -133,12 +98,9 @@ func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
 			t.Interfaces = append(t.Interfaces, g.TrackInterfaces...)
 		}
 	}
-	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
-		for _, a := range list {
-			known := func(t config.Track) bool { return t.Name == a.Interface }
-			if !a.NoTrack && a.Interface != in.Interface && !slices.ContainsFunc(t.Interfaces, known) {
-				t.Interfaces = append(t.Interfaces, config.Track{Pos: a.Pos, Name: a.Interface})
-			}
+	for _, l := range ImpliedLinks(cfg, in) {
+		if !slices.ContainsFunc(t.Interfaces, func(t config.Track) bool { return t.Name == l.Name }) {
+			t.Interfaces = append(t.Interfaces, l)
 		}
 	}
 	return t

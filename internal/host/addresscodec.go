@@ -72,9 +72,10 @@ func appendAddress(b []byte, op Op, flags uint16, seq uint32, index int, a Addre
 		if a.Flags != 0 {
 			b = appendAttr(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, a.Flags))
 		}
-		if a.Deprecated && local.Is6() {
+		if (a.Deprecated || a.Preferred > 0) && local.Is6() {
 			// struct ifa_cacheinfo: preferred, valid, created, updated.
 			life := make([]byte, 16)
+			binary.NativeEndian.PutUint32(life, a.Preferred)
 			binary.NativeEndian.PutUint32(life[4:], ^uint32(0))
 			b = appendAttr(b, unix.IFA_CACHEINFO, life)
 		}
@@ -108,7 +109,13 @@ func parseAddress(data []byte) (a kernelAddress, ok bool) {
 				a.flags = binary.NativeEndian.Uint32(value)
 			}
 		case unix.IFA_CACHEINFO:
-			a.Deprecated = family == unix.AF_INET6 && len(value) >= 4 && binary.NativeEndian.Uint32(value) == 0
+			if family == unix.AF_INET6 && len(value) >= 4 {
+				a.Preferred = binary.NativeEndian.Uint32(value)
+				a.Deprecated = a.Preferred == 0
+			}
+			if a.Preferred == ^uint32(0) {
+				a.Preferred = 0
+			}
 		case ifaProto:
 			if len(value) >= 1 {
 				a.protocol = value[0]

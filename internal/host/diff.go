@@ -39,7 +39,7 @@ type AddressChange struct {
 
 // String is a line for people: "add 192.0.2.10/32 on eth0".
 func (c AddressChange) String() string {
-	return fmt.Sprintf("%s %s on %s", c.Op, c.Address.Prefix, c.Address.Interface)
+	return fmt.Sprintf("%s %s", c.Op, c.Address)
 }
 
 // place is what makes an address one and the same to the kernel.
@@ -72,7 +72,7 @@ func (a Address) normal() Address {
 	}
 	if addr.Is4() {
 		a.Flags &= settable4
-		a.Deprecated = false
+		a.Deprecated, a.Preferred = false, 0
 		if a.Label == a.Interface {
 			a.Label = ""
 		}
@@ -80,7 +80,18 @@ func (a Address) normal() Address {
 	}
 	a.Flags &= settable6
 	a.Scope, a.Label, a.Broadcast = 0, "", netip.Addr{}
+	// What is left of the time shrinks.
+	a.Preferred = min(a.Preferred, 1)
 	return a
+}
+
+// meets says whether an address that the kernel has is the wanted one. Both are
+// normal. One whose time is over has become deprecated.
+func (a Address) meets(want Address) bool {
+	if want.Preferred > 0 && a.Deprecated {
+		a.Deprecated, a.Preferred = false, want.Preferred
+	}
+	return a == want
 }
 
 // DiffAddresses says how to turn have into want: first what goes, in have's
@@ -102,7 +113,7 @@ func DiffAddresses(have, want []Address) []AddressChange {
 			continue
 		}
 		seen[p] = true
-		if w, ok := wanted[p]; ok && w == h.normal() {
+		if w, ok := wanted[p]; ok && h.normal().meets(w) {
 			right[p] = true
 			continue
 		}

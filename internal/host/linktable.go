@@ -189,6 +189,9 @@ func (t *linkTable) updateLink(m message) error {
 		Multicast: attrs.RawFlags&unix.IFF_MULTICAST != 0,
 		NoARP:     attrs.RawFlags&unix.IFF_NOARP != 0,
 	}
+	if vrf, ok := l.(*netlink.Vrf); ok {
+		e.link.VRFTable = vrf.Table
+	}
 	return nil
 }
 

@@ -33,6 +33,8 @@ type Contents struct {
 	// through us.
 	Routes []Route `json:"routes,omitempty"`
 	Rules  []Rule  `json:"rules,omitempty"`
+	// Firewall is what is, or may be, in the packet filter through us.
+	Firewall FirewallRules `json:"firewall,omitzero"`
 	// Links are those that are, or may be, on the host through us.
 	Links []VirtualLink `json:"links,omitempty"`
 	// Sysctls are the settings that are, or may be, changed, with what they were

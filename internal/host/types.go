@@ -20,7 +20,13 @@ type Address struct {
 	Flags uint32 `json:"flags,omitempty"`
 	// Deprecated gives an IPv6 address a preferred lifetime of 0.
 	Deprecated bool `json:"deprecated,omitempty"`
+	// Preferred is for how many seconds an IPv6 address is preferred; 0 is for
+	// ever, unless it is Deprecated.
+	Preferred uint32 `json:"preferred,omitempty"`
 }
+
+// String names the address for people: "192.0.2.10/32 on eth0".
+func (a Address) String() string { return a.Prefix.String() + " on " + a.Interface }
 
 // Link is a network interface as the kernel has it now.
 type Link struct {
@@ -31,6 +37,8 @@ type Link struct {
 	MAC []byte
 	// Up is IFF_UP and IFF_RUNNING. Multicast and NoARP are the flags' own.
 	Up, Multicast, NoARP bool
+	// VRFTable is the routing table of a VRF, 0 for other links.
+	VRFTable uint32
 	// Addresses are the addresses on the link, ours included, tentative ones left out.
 	Addresses []netip.Prefix
 	// Secondary are those of Addresses that the kernel has as secondary to

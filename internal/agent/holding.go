@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
+)
+
+// This file is what the elector tells the keeper, and hears from it.
+
+// hold has the keeper give the host what the instance should have now.
+func (e *elector) hold(in *instance) {
+	e.keeper.set(in.id, in.serial, in.wanted(e.vrfTable), in.every)
+}
+
+// holdStatics has the keeper give the host what is there as long as the program
+// runs.
+func (e *elector) holdStatics() {
+	e.routed = hasRoutes(e.conf)
+	s := desired.Statics(e.conf, e.vrfTable)
+	e.keeper.set(statics, 0, s, &s)
+}
+
+// vrfTable is the routing table of a VRF.
+func (e *elector) vrfTable(name string) (uint32, bool) {
+	l := e.links[name]
+	return l.VRFTable, l.VRFTable != 0
+}
+
+// vrfChanged works out anew what is in a VRF's table.
+func (e *elector) vrfChanged() {
+	e.holdStatics()
+	for _, in := range e.instances {
+		every := desired.All(in.conf, e.vrfTable)
+		in.every = &every
+		e.hold(in)
+	}
+}
+
+// hostLost has the keeper look for what has gone from the host, or may come back
+// now. The kernel tells nothing of IPv4 routes that go with a link or an address.
+func (e *elector) hostLost(ev host.Event) {
+	switch ev := ev.(type) {
+	case host.AddressChanged:
+		// What comes back may be what a route has waited for.
+		if ev.Present && !e.routed {
+			return
+		}
+		if !ev.Present && !e.routed && len(e.conf.StaticAddresses) == 0 && len(e.index.byAddr[ev.Prefix.Addr()]) == 0 {
+			return
+		}
+	case host.LinkChanged, host.LinkGone:
+		if !e.routed && len(e.conf.StaticAddresses) == 0 {
+			return
+		}
+	case host.RouteChanged:
+		if ev.Present {
+			return
+		}
+	case host.RuleChanged:
+		if ev.Present {
+			return
+		}
+	}
+	e.keeper.inspect()
+}
+
+// hasRoutes is whether there is any route that a change of a link or of an
+// address could take away.
+func hasRoutes(cfg *config.Config) bool {
+	return len(cfg.StaticRoutes) > 0 || slices.ContainsFunc(cfg.Instances, func(in *config.Instance) bool { return len(in.Routes) > 0 })
+}
+
+// dropStatics takes away what was there as long as the program ran.
+func (e *elector) dropStatics() {
+	e.do(context.Background(), func(time.Time) {
+		e.keeper.set(statics, 0, desired.Holding{}, &desired.Holding{})
+	})
+}
+
+// keeperTold writes down what the keeper has to tell.
+func (e *elector) keeperTold(n keeperNotice) {
+	ev := journal.Event{Kind: "host", Level: journal.Error, Text: n.text}
+	if n.loss {
+		ev.Kind, ev.Level = "lost", journal.Warning
+	}
+	if in := e.instances[n.owner]; in != nil {
+		ev.Area, ev.Subject, ev.Text = journal.VRRP, in.conf.Name, "("+in.conf.Name+") "+n.text
+	}
+	e.journal.Add(ev)
+}
+
+// sweep removes what an earlier process recorded and this configuration does not
+// know; what it knows is the instances' matter, and that of the statics.
+func (e *elector) sweep(cfg *config.Config, recorded host.Contents) {
+	known := map[host.Place]bool{}
+	know := func(h desired.Holding) {
+		for _, i := range h.Addresses {
+			known[i.Thing.Place()] = true
+		}
+		for _, i := range h.Routes {
+			known[i.Thing.Place()] = true
+		}
+		for _, i := range h.Rules {
+			known[i.Thing.Place()] = true
+		}
+	}
+	know(desired.Statics(cfg, e.vrfTable))
+	for _, in := range cfg.Instances {
+		know(desired.All(in, e.vrfTable))
+	}
+	left := leftover(recorded)
+	left.Addresses = unknown(left.Addresses, known)
+	left.Routes = unknown(left.Routes, known)
+	left.Rules = unknown(left.Rules, known)
+	if !left.Empty() {
+		e.keeper.set("left over", 0, desired.Holding{}, &left)
+	}
+}
+
+func unknown[T placed](list []desired.Item[T], known map[host.Place]bool) []desired.Item[T] {
+	return slices.DeleteFunc(list, func(i desired.Item[T]) bool { return known[i.Thing.Place()] })
+}

@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"errors"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
+)
+
+// openTables opens what the keeper puts things into, in the network namespace of
+// the calling thread.
+func (p *resources) openTables(cfg *config.Config) (tables, error) {
+	addresses, err1 := host.NewAddresses()
+	if err1 == nil {
+		p.closers = append(p.closers, addresses.Close)
+	}
+	routes, err2 := host.NewRoutes()
+	if err2 == nil {
+		p.closers = append(p.closers, routes.Close)
+	}
+	rules, err3 := host.NewRules()
+	if err3 == nil {
+		p.closers = append(p.closers, rules.Close)
+	}
+	// The packet filter's socket is opened when a rule is wanted. The name of the
+	// table cannot change while it is in use.
+	options := desired.Firewall(cfg.Global)
+	dial := func() (host.FirewallTable, error) {
+		f, err := host.NewFirewall(options)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	return tables{addresses, routes, rules, dial}, errors.Join(err1, err2, err3)
+}
