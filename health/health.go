@@ -88,6 +88,9 @@ type CheckConfig struct {
 	Alpha bool
 	// LogAllFailures reports every failed attempt, not only the decisive one.
 	LogAllFailures bool
+	// Paused keeps the check from being made; it counts as it did before. One
+	// that is paused from its start counts as failed where PausedFailed is true.
+	Paused, PausedFailed bool
 }
 
 // ServerConfig is one real server, defaults resolved.

@@ -6,7 +6,7 @@ import (
 )
 
 // Input is something that happens to a Service or a Server. The set is closed:
-// Start, TimerFired, CheckDone, CheckObserved, Reconfigure, Stop and Remove.
+// Start, TimerFired, CheckDone, CheckObserved, CheckNow, Reconfigure, Stop and Remove.
 type Input interface{ input() }
 
 // Start begins the checks. It is the first input of a machine.

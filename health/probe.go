@@ -28,6 +28,9 @@ type probe struct {
 	step    int
 	confirm bool
 
+	// urgent is set while a round that was asked for by hand goes on.
+	urgent bool
+
 	// attempt numbers the attempt that runs, 0 for none.
 	attempt uint64
 	started time.Time
@@ -48,7 +51,7 @@ type probe struct {
 }
 
 func newProbe(cfg CheckConfig, ref CheckRef) *probe {
-	p := &probe{failed: cfg.Alpha}
+	p := &probe{failed: cfg.Alpha && !cfg.Paused || cfg.Paused && cfg.PausedFailed}
 	p.configure(cfg, ref)
 	return p
 }
@@ -130,6 +133,13 @@ func (p *probe) done(now time.Time, r Result, out []Output) []Output {
 	if p.traits.Follows {
 		return out
 	}
+	if p.cfg.Paused {
+		return out
+	}
+	if p.hurry(r) {
+		p.deadline = now
+		return out
+	}
 	p.deadline = now.Add(delay)
 	if p.traits.StartToStart {
 		p.deadline = p.started.Add(delay)
@@ -202,13 +212,13 @@ func (p *probe) delta(configured int) int64 {
 func (p *probe) status() CheckStatus {
 	s := CheckStatus{
 		Kind: p.cfg.Kind, Target: p.ref.Target, State: "unknown", Failures: p.failures,
-		Last: p.last, Took: p.result.Took, Transcript: p.result.Transcript, Next: p.deadline,
+		Last: p.last, Took: p.result.Took, Transcript: p.result.Transcript, Next: p.deadline, Paused: p.cfg.Paused,
 	}
 	if p.result.Err != nil {
 		s.Err = p.result.Err.Error()
 	}
 	switch {
-	case p.failed && (p.known || p.failures > 0):
+	case p.failed && (p.known || p.failures > 0 || p.cfg.Paused):
 		s.State = "down"
 	case p.failures > 0:
 		s.State = "retrying"

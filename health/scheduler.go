@@ -40,6 +40,8 @@ type Scheduler struct {
 	follows  []*follow
 	told     []*follow
 	running  map[key]*attempt
+	// waiters wait for checks that were ordered by hand.
+	waiters  map[*waiter]struct{}
 	waiting  []*attempt
 	active   int
 	stopped  bool
@@ -101,7 +103,7 @@ func WithSeed(seed func() uint64) Option {
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
 		handler: handler, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
-		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{},
+		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{}, waiters: map[*waiter]struct{}{},
 	}
 	for _, o := range opts {
 		o(s)
@@ -228,6 +230,7 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Dura
 		s.step(s.due[0], now, TimerFired{})
 	}
 	s.startWaiting(ctx)
+	s.answerWaiters()
 	events := s.queue
 	s.queue = nil
 	wait := time.Duration(-1)
@@ -313,6 +316,10 @@ func (s *Scheduler) end(now time.Time) []event {
 		s.step(e, now, Stop{})
 	}
 	s.waiting = nil
+	for w := range s.waiters {
+		delete(s.waiters, w)
+		close(w.done)
+	}
 	events := s.queue
 	s.queue = nil
 	return events

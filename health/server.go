@@ -106,6 +106,8 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 		if in.Check >= 0 && in.Check < len(s.probes) && s.probes[in.Check].traits.Follows {
 			return s.checkDone(now, s.probes[in.Check], in.Result, out)
 		}
+	case CheckNow:
+		s.checkNow(now, in.Check)
 	case Stop:
 		out = s.cancel(out)
 		return append(out, ServerStopped{ServerRef: s.ref, Up: s.up, Inhibit: s.cfg.InhibitOnFailure})
@@ -119,7 +121,7 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 // activate schedules the checks that have never been scheduled.
 func (s *Server) activate(now time.Time, seed uint64, out []Output) []Output {
 	for i, p := range s.probes {
-		if p.deadline.IsZero() && p.attempt == 0 && !p.following {
+		if p.deadline.IsZero() && p.attempt == 0 && !p.following && !p.cfg.Paused {
 			p.schedule(now, fraction(seed, s.ref.Server, i))
 			out = append(out, CheckActivated{CheckRef: p.ref})
 		}
@@ -210,7 +212,9 @@ func (s *Server) reconfigure(now time.Time, cfg ServerConfig, seed uint64, out [
 			p = newProbe(c, s.checkRef(i))
 			p.failed = !s.up
 		} else {
+			was := p.cfg.Paused
 			p.configure(c, s.checkRef(i))
+			out = p.pause(now, was, out)
 			if soonest := now.Add(c.Interval); p.deadline.After(soonest) && p.known {
 				p.deadline = soonest
 			}

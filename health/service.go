@@ -9,7 +9,7 @@ import (
 
 // Service is the state machine of one virtual server: its real servers, the
 // quorum, and the server of last resort. It is pure. Its inputs are Start,
-// TimerFired, CheckDone, CheckObserved, Reconfigure, Stop and Remove.
+// TimerFired, CheckDone, CheckObserved, CheckNow, Reconfigure, Stop and Remove.
 type Service struct {
 	cfg      ServiceConfig
 	servers  []*Server
@@ -81,6 +81,12 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		if out, changed = s.checked(now, in.Server, in, out); !changed {
 			return out
 		}
+	case CheckNow:
+		if srv := s.byAddr[in.Server]; srv != nil {
+			out = srv.Step(now, in, out)
+			s.rearm(srv)
+		}
+		return out
 	case CheckObserved:
 		var changed bool
 		if out, changed = s.checked(now, in.Server, in, out); !changed {

@@ -47,6 +47,8 @@ type CheckStatus struct {
 	Took       time.Duration `json:"took,omitempty"`
 	Err        string        `json:"error,omitempty"`
 	Transcript string        `json:"transcript,omitempty"`
+	// Paused is true where an operator keeps it from being made.
+	Paused bool `json:"paused,omitempty"`
 	// Next is when the next attempt is due, zero while one runs.
 	Next time.Time `json:"next,omitzero"`
 }
