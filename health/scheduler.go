@@ -26,6 +26,7 @@ const (
 // or for the handler.
 type Scheduler struct {
 	handler func(service string, out Output)
+	results func(service, kind string, r Result)
 	launch  launcher
 	seed    func() uint64
 	limit   int
@@ -97,12 +98,19 @@ func WithSeed(seed func() uint64) Option {
 	return func(s *Scheduler) { s.seed = seed }
 }
 
+// WithResults has f told of every attempt that ended by itself, with the check's
+// kind, whatever the machines make of it. f must not block, and not call the
+// scheduler.
+func WithResults(f func(service, kind string, r Result)) Option {
+	return func(s *Scheduler) { s.results = f }
+}
+
 // NewScheduler returns a scheduler without services. The handler receives every
 // output but StartCheck and CancelCheck, in order, from the goroutine of Run. It
 // must not block: while it does, no check starts.
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
-		handler: handler, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
+		handler: handler, results: func(string, string, Result) {}, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
 		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{}, waiters: map[*waiter]struct{}{},
 	}
 	for _, o := range opts {
@@ -218,6 +226,7 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Dura
 		delete(s.running, f.attempt.key)
 		f.attempt.cancel()
 		if !f.attempt.cancelled {
+			s.results(f.attempt.key.entry.name, f.attempt.order.Kind, f.result)
 			s.step(f.attempt.key.entry, now, CheckDone{
 				Server: f.attempt.order.Server, Attempt: f.attempt.key.number, Result: f.result,
 			})

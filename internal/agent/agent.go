@@ -26,6 +26,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/logging"
+	"github.com/tandem-ha/tandem/internal/metrics"
 	"github.com/tandem-ha/tandem/internal/notify"
 	"github.com/tandem-ha/tandem/internal/sched"
 	"github.com/tandem-ha/tandem/internal/script"
@@ -104,6 +105,8 @@ type Agent struct {
 	notifier *notify.Notifier
 	announce *host.Announcer
 	server   *control.Server
+	table    *ipvs.Client
+	metrics  *metrics.Metrics
 
 	// reloading serialises reloads.
 	reloading sync.Mutex
@@ -125,7 +128,10 @@ func New(o Options) *Agent {
 	return &Agent{opts: o, started: time.Now(), stopNow: make(chan struct{})}
 }
 
-var _ control.Agent = (*Agent)(nil)
+var (
+	_ control.Agent  = (*Agent)(nil)
+	_ metrics.Source = (*Agent)(nil)
+)
 
 // StopNow cuts the offer of a stopping agent short. It may be called at any
 // time, and more than once.
@@ -283,7 +289,8 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
 	a.herald = newHerald(a.notifier)
-	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink)
+	a.table, a.metrics = table, metrics.New(a)
+	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink, a.metrics.Sink)
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
@@ -293,7 +300,9 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.balancer = newBalancer(a.journal)
 	a.balancer.active = len(left.Services) > 0
 	a.elector.mastership = a.balancer.mastership
-	a.balancer.scheduler = health.NewScheduler(a.balancer.heard)
+	a.balancer.scheduler = health.NewScheduler(a.balancer.heard, health.WithResults(func(service, kind string, r health.Result) {
+		a.metrics.Checked(service, kind, r.Took, r.Err == nil)
+	}))
 	a.balancer.reconciler = ipvs.NewReconciler(table,
 		ipvs.WithOwned(left.Services),
 		ipvs.OnOwned(func(keys []ipvs.ServiceKey) error {

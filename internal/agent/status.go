@@ -13,6 +13,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/ipvs"
 )
 
 // statusLimit bounds the wait for the elector; its loop never blocks, so that
@@ -45,6 +46,9 @@ func (a *Agent) Status() control.Status {
 
 // Journal is the account of what happened.
 func (a *Agent) Journal() *journal.Journal { return a.journal }
+
+// Usage is the kernel's table of IPVS with its counters.
+func (a *Agent) Usage(ctx context.Context) ([]ipvs.ServiceUsage, error) { return a.table.Usage(ctx) }
 
 // Move carries out an operator's order.
 func (a *Agent) Move(ctx context.Context, m control.MoveRequest) (control.MoveResponse, error) {

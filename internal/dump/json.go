@@ -44,8 +44,8 @@ func (f flag) MarshalJSON() ([]byte, error) {
 
 // jsonInstance is one element of the file's list.
 type jsonInstance struct {
-	Data  jsonData  `json:"data"`
-	Stats jsonStats `json:"stats"`
+	Data  jsonData `json:"data"`
+	Stats Counts   `json:"stats"`
 }
 
 // jsonData is what an instance is and does, under keepalived's names.
@@ -99,37 +99,13 @@ type jsonData struct {
 // vrrpState is a state as its number.
 type vrrpState vrrp.State
 
-// jsonStats are an instance's counters under keepalived's names.
-type jsonStats struct {
-	Received      uint64 `json:"advert_rcvd"`
-	Sent          uint64 `json:"advert_sent"`
-	Became        uint64 `json:"become_master"`
-	Released      uint64 `json:"release_master"`
-	Length        uint64 `json:"packet_len_err"`
-	Interval      uint64 `json:"advert_interval_err"`
-	TTL           uint64 `json:"ip_ttl_err"`
-	Type          uint64 `json:"invalid_type_rcvd"`
-	AddressList   uint64 `json:"addr_list_err"`
-	AuthType      uint64 `json:"invalid_authtype"`
-	AuthMismatch  uint64 `json:"authtype_mismatch"`
-	AuthFailure   uint64 `json:"auth_failure"`
-	Missing       uint64 `json:"auth_ext_missing"`
-	Malformed     uint64 `json:"auth_ext_malformed"`
-	UnknownKey    uint64 `json:"auth_ext_unknown_key"`
-	InvalidHMAC   uint64 `json:"auth_ext_invalid_hmac"`
-	Stale         uint64 `json:"auth_ext_stale"`
-	Replay        uint64 `json:"auth_ext_replay"`
-	PriorityZeroR uint64 `json:"pri_zero_rcvd"`
-	PriorityZeroS uint64 `json:"pri_zero_sent"`
-}
-
 // JSON is the content of keepalived.json, in the form of json_version 1: a
 // list of instances. Where the status carries no configuration, what only the
 // configuration says has its zero value.
 func JSON(s control.Status) ([]byte, error) {
 	list := make([]jsonInstance, 0, len(s.Instances))
 	for _, i := range s.Instances {
-		list = append(list, jsonInstance{Data: dataOf(s, i), Stats: statsOf(i.Counters)})
+		list = append(list, jsonInstance{Data: dataOf(s, i), Stats: CountsOf(i.Counters)})
 	}
 	return json.Marshal(list)
 }
@@ -190,31 +166,6 @@ func dataOf(s control.Status, i control.InstanceStatus) jsonData {
 		d.AuthData = hiddenPassword
 	}
 	return d
-}
-
-func statsOf(c control.Counters) jsonStats {
-	return jsonStats{
-		Received:      c.AdvertsReceived,
-		Sent:          c.AdvertsSent,
-		Became:        c.BecameMaster,
-		Released:      c.ReleasedMaster,
-		Length:        dropped(vrrp.DropLength)(c),
-		Interval:      dropped(vrrp.DropInterval)(c),
-		TTL:           dropped(vrrp.DropTTL, vrrp.DropUnicastTTL)(c),
-		Type:          dropped(vrrp.DropType)(c),
-		AddressList:   dropped(vrrp.DropAddressCount)(c),
-		AuthType:      dropped(vrrp.DropAuthType)(c),
-		AuthMismatch:  dropped(vrrp.DropAuthMismatch)(c),
-		AuthFailure:   dropped(vrrp.DropAuthFailed, vrrp.DropAHReplayed)(c),
-		Missing:       dropped(vrrp.DropHMACMissing)(c),
-		Malformed:     dropped(vrrp.DropHMACMalformed)(c),
-		UnknownKey:    dropped(vrrp.DropHMACUnknownKey)(c),
-		InvalidHMAC:   dropped(vrrp.DropHMACInvalid)(c),
-		Stale:         dropped(vrrp.DropHMACStale)(c),
-		Replay:        dropped(vrrp.DropHMACReplayed)(c),
-		PriorityZeroR: c.PriorityZeroRcvd,
-		PriorityZeroS: c.PriorityZeroSent,
-	}
 }
 
 // authNumber is the Auth Type field of a configured authentication.

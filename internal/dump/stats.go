@@ -12,18 +12,7 @@ import (
 type statLine struct {
 	indent int
 	label  string
-	value  func(control.Counters) uint64
-}
-
-// dropped sums the drops for the reasons given.
-func dropped(reasons ...vrrp.Reason) func(control.Counters) uint64 {
-	return func(c control.Counters) uint64 {
-		var n uint64
-		for _, r := range reasons {
-			n += c.Dropped[r]
-		}
-		return n
-	}
+	value  func(Counts) uint64
 }
 
 // statLines are the lines of one instance after its heading, in keepalived's
@@ -31,30 +20,30 @@ func dropped(reasons ...vrrp.Reason) func(control.Counters) uint64 {
 func statLines() []statLine {
 	return []statLine{
 		{2, "Advertisements", nil},
-		{4, "Received", func(c control.Counters) uint64 { return c.AdvertsReceived }},
-		{4, "Sent", func(c control.Counters) uint64 { return c.AdvertsSent }},
-		{2, "Became master", func(c control.Counters) uint64 { return c.BecameMaster }},
-		{2, "Released master", func(c control.Counters) uint64 { return c.ReleasedMaster }},
+		{4, "Received", func(c Counts) uint64 { return c.Received }},
+		{4, "Sent", func(c Counts) uint64 { return c.Sent }},
+		{2, "Became master", func(c Counts) uint64 { return c.Became }},
+		{2, "Released master", func(c Counts) uint64 { return c.Released }},
 		{2, "Packet Errors", nil},
-		{4, "Length", dropped(vrrp.DropLength)},
-		{4, "TTL", dropped(vrrp.DropTTL, vrrp.DropUnicastTTL)},
-		{4, "Invalid Type", dropped(vrrp.DropType)},
-		{4, "Advertisement Interval", dropped(vrrp.DropInterval)},
-		{4, "Address List", dropped(vrrp.DropAddressCount)},
+		{4, "Length", func(c Counts) uint64 { return c.Length }},
+		{4, "TTL", func(c Counts) uint64 { return c.TTL }},
+		{4, "Invalid Type", func(c Counts) uint64 { return c.Type }},
+		{4, "Advertisement Interval", func(c Counts) uint64 { return c.Interval }},
+		{4, "Address List", func(c Counts) uint64 { return c.AddressList }},
 		{2, "Authentication Errors", nil},
-		{4, "Invalid Type", dropped(vrrp.DropAuthType)},
-		{4, "Type Mismatch", dropped(vrrp.DropAuthMismatch)},
-		{4, "Failure", dropped(vrrp.DropAuthFailed, vrrp.DropAHReplayed)},
+		{4, "Invalid Type", func(c Counts) uint64 { return c.AuthType }},
+		{4, "Type Mismatch", func(c Counts) uint64 { return c.AuthMismatch }},
+		{4, "Failure", func(c Counts) uint64 { return c.AuthFailure }},
 		{2, "Authentication Extension Errors", nil},
-		{4, "Missing", dropped(vrrp.DropHMACMissing)},
-		{4, "Malformed", dropped(vrrp.DropHMACMalformed)},
-		{4, "Unknown Key", dropped(vrrp.DropHMACUnknownKey)},
-		{4, "Invalid HMAC", dropped(vrrp.DropHMACInvalid)},
-		{4, "Stale", dropped(vrrp.DropHMACStale)},
-		{4, "Replay", dropped(vrrp.DropHMACReplayed)},
+		{4, "Missing", func(c Counts) uint64 { return c.Missing }},
+		{4, "Malformed", func(c Counts) uint64 { return c.Malformed }},
+		{4, "Unknown Key", func(c Counts) uint64 { return c.UnknownKey }},
+		{4, "Invalid HMAC", func(c Counts) uint64 { return c.InvalidHMAC }},
+		{4, "Stale", func(c Counts) uint64 { return c.Stale }},
+		{4, "Replay", func(c Counts) uint64 { return c.Replay }},
 		{2, "Priority Zero", nil},
-		{4, "Received", func(c control.Counters) uint64 { return c.PriorityZeroRcvd }},
-		{4, "Sent", func(c control.Counters) uint64 { return c.PriorityZeroSent }},
+		{4, "Received", func(c Counts) uint64 { return c.PriorityZeroReceived }},
+		{4, "Sent", func(c Counts) uint64 { return c.PriorityZeroSent }},
 	}
 }
 
@@ -63,13 +52,14 @@ func Stats(s control.Status) []byte {
 	var b bytes.Buffer
 	lines := statLines()
 	for _, i := range s.Instances {
+		counts := CountsOf(i.Counters)
 		fmt.Fprintf(&b, "VRRP Instance: %s\n", i.Name)
 		for _, l := range lines {
 			if l.value == nil {
 				fmt.Fprintf(&b, "%*s%s:\n", l.indent, "", l.label)
 				continue
 			}
-			fmt.Fprintf(&b, "%*s%s: %d\n", l.indent, "", l.label, l.value(i.Counters))
+			fmt.Fprintf(&b, "%*s%s: %d\n", l.indent, "", l.label, l.value(counts))
 		}
 	}
 	return b.Bytes()
