@@ -26,13 +26,16 @@ func apiBlock(d *decoder, n *Node) {
 	}
 }
 
-func apiListen(d *decoder, n *Node) {
-	a, err := netip.ParseAddrPort(n.Words[1].Value)
-	if err != nil || a.Port() == 0 {
-		d.fail("invalid-address", of(n.Words[1]), "Write ADDRESS:PORT, of IPv6 [ADDRESS]:PORT.", "'%s' is no address with a port", n.Words[1].Value)
-		return
+// listenTo takes the address of a listener.
+func listenTo(place func(*Tandem) *netip.AddrPort) func(*decoder, *Node) {
+	return func(d *decoder, n *Node) {
+		a, err := netip.ParseAddrPort(n.Words[1].Value)
+		if err != nil || a.Port() == 0 {
+			d.fail("invalid-address", of(n.Words[1]), "Write ADDRESS:PORT, of IPv6 [ADDRESS]:PORT.", "'%s' is no address with a port", n.Words[1].Value)
+			return
+		}
+		*place(&d.cfg.Tandem) = a
 	}
-	d.cfg.Tandem.API.Listen = a
 }
 
 // apiFile takes the name of a file, below the folder of the configuration where

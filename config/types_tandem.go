@@ -6,6 +6,15 @@ import "net/netip"
 type Tandem struct {
 	API     API             `json:"api,omitzero"`
 	Journal JournalSettings `json:"journal,omitzero"`
+	// Metrics and Web are shown on addresses of their own.
+	Metrics Page `json:"metrics,omitzero"`
+	Web     Page `json:"web,omitzero"`
+}
+
+// Page is a block metrics or web: what is shown to everybody on an address.
+type Page struct {
+	// Listen is where; invalid for nowhere.
+	Listen netip.AddrPort `json:"listen,omitzero"`
 }
 
 // API is the block api: who may use the control interface, and where.

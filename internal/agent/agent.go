@@ -105,6 +105,7 @@ type Agent struct {
 	notifier *notify.Notifier
 	announce *host.Announcer
 	server   *control.Server
+	pages    *pages
 	table    *ipvs.Client
 	metrics  *metrics.Metrics
 
@@ -160,6 +161,9 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	if a.server, err = control.Listen(a.opts.Socket, a); err != nil {
 		return err
 	}
+
+	a.pages = newPages(a)
+	defer a.pages.close()
 
 	life, end := context.WithCancel(context.Background())
 	defer end()

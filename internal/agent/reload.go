@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
@@ -76,7 +77,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	var changes []string
 	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) { changes = a.elector.apply(now, cfg) })
 	changes = append(changes, a.balancer.apply(cfg, services)...)
-	if err := a.server.Configure(cfg.Tandem.API); err != nil {
+	if err := errors.Join(a.server.Configure(cfg.Tandem.API), a.pages.configure(cfg.Tandem)); err != nil {
 		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
 	}
 	a.conf.Store(&loaded{config: cfg, at: time.Now()})
