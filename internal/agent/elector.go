@@ -43,7 +43,7 @@ type elector struct {
 	foreign   map[foreignKey]uint64
 	// routed is whether there are any routes to be kept.
 	routed bool
-	// stampErrors counts adverts whose time could not be noted.
+	// stampErrors counts the times that the moments of adverts could not be noted.
 	stampErrors uint64
 	moves       []*move
 
@@ -102,7 +102,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
 	}
-	e.scribe = newScribe(func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
+	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.receiveFn = e.receive
 	k.report = func(id string, serial uint64, err error) {
 		e.post(func(now time.Time) { e.served(now, id, serial, err) })

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -173,16 +174,13 @@ func TestStamps(t *testing.T) {
 		if at := r.LastAdvert(n, time.Now()); !at.IsZero() {
 			t.Errorf("%q: a new record knows of an advert at %v", n, at)
 		}
-		if err := r.Stamp(n).Mark(); err != nil {
-			t.Fatal(err)
-		}
+		r.Stamp(n).Mark()
 	}
 	if again := r.Stamp("VI_1"); again != r.Stamp(names[0]) {
 		t.Error("an instance has two slots")
 	}
-	if err := r.Stamp("VI 2").Clear(); err != nil {
-		t.Fatal(err)
-	}
+	r.Stamp("VI 2").Clear()
+	write(t, r)
 	marked := time.Now()
 
 	r = openRecord(t, dir)
@@ -200,9 +198,8 @@ func TestStamps(t *testing.T) {
 		}
 	}
 	// New instances get slots of their own beside the old ones.
-	if err := r.Stamp("new").Mark(); err != nil {
-		t.Fatal(err)
-	}
+	r.Stamp("new").Mark()
+	write(t, r)
 	r = openRecord(t, dir)
 	if r.LastAdvert("new", time.Now()).IsZero() || r.LastAdvert("VI_1", time.Now()).IsZero() {
 		t.Error("a later instance took the place of an earlier one")
@@ -212,9 +209,9 @@ func TestStamps(t *testing.T) {
 func TestStampsAgeWithTheBoot(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, stampsFile)
-	if err := openRecord(t, dir).Stamp("VI_1").Mark(); err != nil {
-		t.Fatal(err)
-	}
+	r := openRecord(t, dir)
+	r.Stamp("VI_1").Mark()
+	write(t, r)
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -239,9 +236,8 @@ func TestStampsAgeWithTheBoot(t *testing.T) {
 			if at := r.LastAdvert("VI_1", time.Now()); !at.IsZero() {
 				t.Errorf("last advert at %v", at)
 			}
-			if err := r.Stamp("VI_1").Mark(); err != nil {
-				t.Fatal(err)
-			}
+			r.Stamp("VI_1").Mark()
+			write(t, r)
 			if openRecord(t, dir).LastAdvert("VI_1", time.Now()).IsZero() {
 				t.Error("the file is of no use afterwards")
 			}
@@ -249,23 +245,77 @@ func TestStampsAgeWithTheBoot(t *testing.T) {
 	}
 }
 
-func TestStampMarkDoesNotAllocate(t *testing.T) {
-	s := openRecord(t, t.TempDir()).Stamp("VI_1")
-	if n := testing.AllocsPerRun(100, func() { _ = s.Mark() }); n != 0 {
+func write(t *testing.T, r *Record) {
+	t.Helper()
+	if err := r.WriteStamps(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What could not be written is written when it can be, with all that was marked
+// meanwhile.
+func TestStampsAreWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	r := openRecord(t, dir)
+	for _, n := range []string{"VI_1", "VI_2", "VI_3"} {
+		r.Stamp(n)
+	}
+	write(t, r)
+	good := r.stamps.file
+	closed, err := os.Create(filepath.Join(t.TempDir(), "closed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.stamps.file = closed
+	r.Stamp("VI_3").Mark()
+	if err := r.WriteStamps(); err == nil {
+		t.Fatal("written to a closed file")
+	}
+	r.stamps.file = good
+	r.Stamp("VI_1").Mark()
+	write(t, r)
+	r = openRecord(t, dir)
+	for n, want := range map[string]bool{"VI_1": true, "VI_2": false, "VI_3": true} {
+		if at := r.LastAdvert(n, time.Now()); at.IsZero() == want {
+			t.Errorf("%s: last advert at %v", n, at)
+		}
+	}
+}
+
+func TestStampsDoNotAllocate(t *testing.T) {
+	r := openRecord(t, t.TempDir())
+	s := r.Stamp("VI_1")
+	mark := func() {
+		s.Mark()
+		if err := r.WriteStamps(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := testing.AllocsPerRun(100, mark); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func BenchmarkStampMark(b *testing.B) {
+// An advert interval of 250 instances: each marked, all written at once.
+func BenchmarkStamps(b *testing.B) {
 	r, err := OpenRecord(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	s := r.Stamp("VI_1")
+	var list []*Stamp
+	for i := range 250 {
+		list = append(list, r.Stamp(fmt.Sprint("VI_", i)))
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.Mark(); err != nil {
+		for _, s := range list {
+			s.Mark()
+		}
+		if err := r.WriteStamps(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -35,21 +35,41 @@ const (
 
 // stamps is the open stamps file.
 type stamps struct {
-	file  *os.File
-	mu    sync.Mutex
-	slots map[string]*Stamp
+	file *os.File
 	// found are the moments that an earlier run left.
 	found map[string]int64
+
+	mu    sync.Mutex
+	slots map[string]*Stamp
+	// image is what the file is to hold; outside dirty it does already.
+	image []byte
+	dirty span
+
+	// writing makes writes one at a time; scratch is what is being written.
+	writing sync.Mutex
+	scratch []byte
+}
+
+// span is the part of a file from one offset to below another.
+type span struct{ from, to int }
+
+// with is the smallest span that holds both.
+func (s span) with(o span) span {
+	switch {
+	case s.from == s.to:
+		return o
+	case o.from == o.to:
+		return s
+	}
+	return span{min(s.from, o.from), max(s.to, o.to)}
 }
 
 // Stamp is one instance's slot in the run folder: the moment of the last advert
-// that it sent as master. Marking it is one small system call without an
-// allocation, so it can be done with each advert.
+// that it sent as master. Marking it is a store to memory, so it can be done with
+// each advert; Record.WriteStamps puts what was marked into the file.
 type Stamp struct {
-	file   *os.File
-	offset int64
-	mu     sync.Mutex
-	b      [8]byte
+	stamps *stamps
+	offset int
 }
 
 // openStamps opens the file, and begins it anew where it has nothing to say.
@@ -68,12 +88,12 @@ func openStamps(path string) (*stamps, error) {
 	}
 	clear(s.slots)
 	clear(s.found)
-	header := make([]byte, stampHeader)
-	copy(header, stampMagic)
-	copy(header[len(stampMagic):], boot)
+	s.image = make([]byte, stampHeader)
+	copy(s.image, stampMagic)
+	copy(s.image[len(stampMagic):], boot)
 	err = f.Truncate(0)
 	if err == nil {
-		_, err = f.WriteAt(header, 0)
+		_, err = f.WriteAt(s.image, 0)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin stamps: %w", err), f.Close())
@@ -97,11 +117,12 @@ func (s *stamps) read(boot string) bool {
 		if binary.NativeEndian.Uint32(slot[8:]) != crc32.ChecksumIEEE([]byte(name)) {
 			return false
 		}
-		s.slots[name] = &Stamp{file: s.file, offset: int64(offset)}
+		s.slots[name] = &Stamp{stamps: s, offset: offset}
 		if at := int64(binary.NativeEndian.Uint64(slot)); at > 0 {
 			s.found[name] = at
 		}
 	}
+	s.image = b
 	return true
 }
 
@@ -127,28 +148,49 @@ func (r *Record) Stamp(instance string) *Stamp {
 	if slot, ok := s.slots[name]; ok {
 		return slot
 	}
-	slot := &Stamp{file: s.file, offset: int64(stampHeader + len(s.slots)*stampSlot)}
+	slot := &Stamp{stamps: s, offset: len(s.image)}
 	s.slots[name] = slot
-	b := make([]byte, stampSlot)
+	s.image = append(s.image, make([]byte, stampSlot)...)
+	b := s.image[slot.offset:]
 	binary.NativeEndian.PutUint32(b[8:], crc32.ChecksumIEEE([]byte(name)))
 	copy(b[12:], name)
-	// A failure shows at the first Mark, which fails too.
-	_, _ = s.file.WriteAt(b, slot.offset)
+	s.dirty = s.dirty.with(span{slot.offset, len(s.image)})
 	return slot
 }
 
 // Mark says that an advert was sent as master just now.
-func (s *Stamp) Mark() error { return s.write(bootTime()) }
+func (s *Stamp) Mark() { s.put(bootTime()) }
 
 // Clear says that the instance is master no longer.
-func (s *Stamp) Clear() error { return s.write(0) }
+func (s *Stamp) Clear() { s.put(0) }
 
-func (s *Stamp) write(at int64) error {
+func (s *Stamp) put(at int64) {
+	s.stamps.mu.Lock()
+	defer s.stamps.mu.Unlock()
+	binary.NativeEndian.PutUint64(s.stamps.image[s.offset:], uint64(at))
+	s.stamps.dirty = s.stamps.dirty.with(span{s.offset, s.offset + 8})
+}
+
+// WriteStamps puts into the file, in one system call, what was marked and cleared
+// since the last time; what cannot be written is tried again at the next call.
+func (r *Record) WriteStamps() error {
+	s := r.stamps
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	// Whoever marks does not wait for the disk.
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	binary.NativeEndian.PutUint64(s.b[:], uint64(at))
-	if _, err := s.file.WriteAt(s.b[:], s.offset); err != nil {
-		return fmt.Errorf("write stamp: %w", err)
+	part := s.dirty
+	s.dirty = span{}
+	s.scratch = append(s.scratch[:0], s.image[part.from:part.to]...)
+	s.mu.Unlock()
+	if len(s.scratch) == 0 {
+		return nil
+	}
+	if _, err := s.file.WriteAt(s.scratch, int64(part.from)); err != nil {
+		s.mu.Lock()
+		s.dirty = s.dirty.with(part)
+		s.mu.Unlock()
+		return fmt.Errorf("write stamps: %w", err)
 	}
 	return nil
 }
