@@ -58,7 +58,7 @@ func fuzzGroup(b byte) *Group {
 // fuzzInput takes an input for a member from two bytes.
 func fuzzInput(m *Router, kind, x byte) Input {
 	addr := m.cfg.Addresses[int(x)%len(m.cfg.Addresses)]
-	switch kind % 16 {
+	switch kind % 17 {
 	case 0, 1:
 		return fromLike(m.cfg, []netip.Addr{low, high, us}[x%3], x)
 	case 2:
@@ -93,6 +93,8 @@ func fuzzInput(m *Router, kind, x byte) Input {
 		a.Packet.Version, a.Packet.Interval = 2+x&1, uint16(x)+1
 		a.Packet.Auth = Auth{Type: AuthType(x % 3)}
 		return &a
+	case 15:
+		return Align{epoch.Add(time.Duration(x) * 10 * time.Millisecond)}
 	default:
 		return up
 	}

@@ -15,7 +15,9 @@ func (r *Router) receiveMaster(p *Packet, from netip.Addr) {
 	case p.Priority == 0:
 		// "If the Priority in the ADVERTISEMENT is 0, then send an ADVERTISEMENT,
 		// reset the Adver_Timer": whoever waits for its skew learns that we are here.
-		r.sendAdvert()
+		if r.answers() {
+			r.sendAdvert()
+		}
 	case r.better(p.Priority, from):
 		// "If the Priority in the ADVERTISEMENT is greater than the local Priority,
 		// or equal and the primary IPvX address of the sender is greater": we yield.
@@ -26,7 +28,9 @@ func (r *Router) receiveMaster(p *Packet, from netip.Addr) {
 		r.yield(p, from)
 	default:
 		// "Else discard the ADVERTISEMENT", and assert ourselves at once.
-		r.assert(p, from)
+		if r.answers() {
+			r.assert(p, from)
+		}
 	}
 }
 
@@ -75,14 +79,13 @@ func (r *Router) late() bool {
 	if other == 0 || r.state != Master {
 		return false
 	}
-	last := r.advertAt.Add(-r.cfg.AdvertInterval)
-	return r.now.Sub(last) > time.Duration(r.cfg.DownTimerAdverts)*r.cfg.AdvertInterval+r.skewOf(other)
+	return r.now.Sub(r.sentAt) > time.Duration(r.cfg.DownTimerAdverts)*r.cfg.AdvertInterval+r.skewOf(other)
 }
 
 // stepBack makes a backup of a master that was late. Priority 0 would only have the
 // new master answer.
 func (r *Router) stepBack() {
-	silence := r.now.Sub(r.advertAt.Add(-r.cfg.AdvertInterval))
+	silence := r.now.Sub(r.sentAt)
 	r.releaseAll()
 	r.clearMastership()
 	r.gaveUp = true

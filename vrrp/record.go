@@ -78,6 +78,8 @@ func inputKind(in Input) string {
 		return "peer_announced"
 	case Reconfigure:
 		return "reconfigure"
+	case Align:
+		return "align"
 	default:
 		return ""
 	}
@@ -115,6 +117,8 @@ func unmarshalKind(kind string, body []byte) (Input, error) {
 		return decode[PeerAnnounced](body)
 	case "reconfigure":
 		return decode[Reconfigure](body)
+	case "align":
+		return decode[Align](body)
 	default:
 		return nil, fmt.Errorf("unknown kind")
 	}

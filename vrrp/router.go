@@ -75,6 +75,9 @@ type Router struct {
 	// Being master.
 	advert        Output    // our advert, boxed once so that sending allocates nothing
 	advertAt      time.Time // Adver_Timer (RFC 9568 6.2)
+	sentAt        time.Time // our last advert
+	anchor        time.Time // see Align
+	answeredAt    time.Time // the last advert that was sent to answer another
 	burstAt       time.Time // second burst of announcements
 	refreshAt     time.Time // next refreshing announcements
 	lowerBurstAt  time.Time // second burst after a worse master was heard
@@ -207,6 +210,8 @@ func (r *Router) handle(in Input) {
 		r.peerAnnouncedAddress(in)
 	case Reconfigure:
 		r.reconfigure(in)
+	case Align:
+		r.anchor = in.Anchor
 	}
 }
 
@@ -296,13 +301,13 @@ func (r *Router) sendsOldChecksum() bool {
 // sendAdvert sends our advert and sets Adver_Timer.
 func (r *Router) sendAdvert() {
 	r.emit(r.advert)
-	r.advertAt = r.now.Add(r.cfg.AdvertInterval)
+	r.sentAt, r.advertAt = r.now, r.aligned(r.now.Add(r.cfg.AdvertInterval))
 }
 
 // sendDueAdvert sends an advert whose timer expired (RFC 9568 6.4.3). The next
 // one counts from when this one was due, so that the period does not drift.
 func (r *Router) sendDueAdvert() {
-	next := r.advertAt.Add(r.cfg.AdvertInterval)
+	next := r.aligned(r.advertAt.Add(r.cfg.AdvertInterval))
 	r.sendAdvert()
 	if next.After(r.now) {
 		r.advertAt = next

@@ -48,6 +48,8 @@ type elector struct {
 	moves       []*move
 
 	agenda agenda
+	// epoch is what the moments of adverts are reckoned from.
+	epoch time.Time
 	// breathe is when timers are looked at again after a burst of them.
 	breathe time.Time
 	// attended are the sockets that are read from time to time, the others
@@ -91,6 +93,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		mastership: func(string, bool) {},
 		ready:      make(chan *socket, queueLength),
 		calls:      make(chan func(time.Time), queueLength),
+		epoch:      time.Now(),
 		gather:     gatherMost,
 		inbox:      host.NewInbox(),
 		done:       make(chan struct{}),

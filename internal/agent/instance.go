@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/control"
@@ -30,6 +31,8 @@ type instance struct {
 	link     vrrp.LinkState
 	priority uint8
 	faults   []string
+	// anchor is what the adverts are aligned to.
+	anchor time.Time
 
 	// held are the addresses that the router wants on the host, and serial the
 	// last Acquire.
