@@ -19,7 +19,7 @@ func instanceVMAC(d *decoder, n *Node) {
 			v.NetlinkNotify = true
 		case (w.Value == "name" || w.Value == "group") && len(rest) > 0:
 			if w.Value == "group" {
-				v.Group = rest[0].Value
+				v.Group = d.linkGroup(rest[0])
 			} else {
 				v.Name = d.newInterface(rest[0], v.Name)
 			}
@@ -47,6 +47,16 @@ func (d *decoder) newInterface(w Token, given string) string {
 		d.warn("interface-exists", of(w), "", "the interface %s is there already; unless it is one of ours, the name does not count", w.Value)
 	}
 	return w.Value
+}
+
+// linkGroup reads the number or name of an interface group, 0 where it is neither.
+func (d *decoder) linkGroup(w Token) uint32 {
+	n, ok := d.names().number("group", w.Value, maxUint)
+	if !ok {
+		d.warn("invalid-value", of(w), "Groups are numbers, or names of the file group of iproute2.", "%s is no interface group; it does not count", w.Value)
+		return 0
+	}
+	return n
 }
 
 // mac reads a hardware address of 6 bytes, or of 5, to which the VRID is added
@@ -94,7 +104,7 @@ func instanceIPVLAN(d *decoder, n *Node) {
 			v.Mode = w.Value
 		case (w.Value == "name" || w.Value == "group") && len(rest) > 0:
 			if w.Value == "group" {
-				v.Group = rest[0].Value
+				v.Group = d.linkGroup(rest[0])
 			} else {
 				v.Name = d.newInterface(rest[0], v.Name)
 			}

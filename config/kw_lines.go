@@ -57,7 +57,7 @@ func addressWords() []Keyword {
 		word("no_track", "", "off", "Tracks neither the address nor its interface.", honoured),
 		word("preferred_lft", "SECS", "forever, /128 0", "Is how long an IPv6 address is preferred.", honoured),
 		word("track_group", "NAME", "none", "Is the group of instances that a static address follows.", honoured),
-		word("use_vmac", "", "off", "Puts the address on an interface with the virtual MAC.", without(noVMAC)),
+		word("use_vmac", "", "off", "Puts the address on an interface with the virtual MAC.", honoured),
 	}
 }
 

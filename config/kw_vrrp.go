@@ -159,10 +159,10 @@ func instanceNotify() []Keyword {
 
 func instanceOther() []Keyword {
 	return []Keyword{
-		row("use_vmac", "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "off", "1.2.3", "Uses an interface with the virtual MAC of the RFC.", without(noVMAC), reads(instanceVMAC)),
-		row("use_vmac_addr", "", "off", "2.2.0", "Makes virtual MAC interfaces also for addresses on other interfaces.", without(noVMAC), reads(flagTo(func(d *decoder) *bool { return &d.inst.VMACAddresses }))),
-		row("vmac_xmit_base", "", "off", "1.2.10", "Sends adverts by the base interface in spite of a virtual MAC.", without(noVMAC), reads(flagTo(func(d *decoder) *bool { return &d.inst.XmitBase }))),
-		row("use_ipvlan", "[[name] IFNAME] [IP] [bridge|private|vepa] [group GROUP]", "off", "2.0.17", "Uses an ipvlan interface.", without("ipvlan interfaces are not made yet"), reads(instanceIPVLAN)),
+		row("use_vmac", "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "off", "1.2.3", "Uses an interface with the virtual MAC of the RFC.", does(instanceVMAC)),
+		row("use_vmac_addr", "", "off", "2.2.0", "Makes virtual MAC interfaces also for addresses on other interfaces.", does(flagTo(func(d *decoder) *bool { return &d.inst.VMACAddresses }))),
+		row("vmac_xmit_base", "", "off", "1.2.10", "Sends adverts by the base interface in spite of a virtual MAC.", does(flagTo(func(d *decoder) *bool { return &d.inst.XmitBase }))),
+		row("use_ipvlan", "[[name] IFNAME] [IP] [bridge|private|vepa] [group GROUP]", "off", "2.0.17", "Uses an ipvlan interface.", does(instanceIPVLAN)),
 		row("debug", "0..4", "0", "<=0.6.6", "Has no effect.", without("keepalived does not use it either"), reads(intTo(func(d *decoder) *int { return &d.inst.Debug }, 0, 4))),
 		row("lvs_sync_daemon_interface", "IFNAME", "", "<=0.6.6", "Copies IPVS connections to the peer's kernel.", instead("lvs_sync_daemon in global_defs"), does(instanceSyncDaemon)),
 		row("kernel_rx_buf_size", "BYTES", "system", "2.0.3", "Sizes the receive buffer of the instance.", without(noBuffers), reads(alone(intTo(func(d *decoder) *int { return &d.inst.ReceiveBuffer }, 0, maxUint)))),

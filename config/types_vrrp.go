@@ -14,8 +14,8 @@ type VMAC struct {
 	// MAC stands in the place of the virtual MAC, in 6 bytes; nil is that of
 	// the RFC.
 	MAC HexBytes `json:"mac,omitempty"`
-	// Group is the name or number of the interface's group.
-	Group string `json:"group,omitempty"`
+	// Group is the number of the interface's group.
+	Group uint32 `json:"group,omitempty"`
 	// NetlinkNotify is netlink_notify_msg.
 	NetlinkNotify bool `json:"netlink_notify,omitempty"`
 }
@@ -30,8 +30,8 @@ type IPVLAN struct {
 	Address netip.Prefix `json:"address,omitzero"`
 	// Mode is "bridge", "private" or "vepa", bridge unless given.
 	Mode string `json:"mode"`
-	// Group is the name or number of the interface's group.
-	Group string `json:"group,omitempty"`
+	// Group is the number of the interface's group.
+	Group uint32 `json:"group,omitempty"`
 }
 
 // HMAC is the block auth_hmac: a signature behind each advert.

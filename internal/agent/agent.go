@@ -108,6 +108,7 @@ type Agent struct {
 	pages    *pages
 	table    *ipvs.Client
 	metrics  *metrics.Metrics
+	vmacs    *vmacs
 
 	// reloading serialises reloads.
 	reloading sync.Mutex
@@ -179,6 +180,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(func(ctx context.Context) error { return a.watchHost(ctx, synced) })
 	spawn(func(ctx context.Context) error { a.elector.run(ctx); return nil })
 	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
+	spawn(a.vmacs.run)
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
 	spawn(a.monitor.Run)
@@ -200,6 +202,9 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	a.journal.Add(journal.Event{Kind: "stopping", Level: journal.Notice, Text: "Stopping"})
 	err = a.stop(stopChecking)
 	stopKeeping()
+	if !a.opts.KeepVIPs {
+		err = errors.Join(err, a.vmacs.stop())
+	}
 	end()
 	stopWriting()
 	running.Wait()
@@ -272,6 +277,12 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		p.close()
 		return nil, err
 	}
+	links, err := host.NewVirtualLinks(host.NewSysctls())
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.closers = append(p.closers, links.Close)
 	table, err := ipvs.Open(ipvsTimeout)
 	if err != nil {
 		p.close()
@@ -298,6 +309,11 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
+	a.vmacs = newVMACs(links, kept.addresses, newSettings(host.NewSysctls(), l), l, a.journal)
+	a.vmacs.report = func(failed map[string]error) {
+		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, failed) })
+	}
+	kept.addresses = carriedAddresses{kept.addresses, a.vmacs}
 	keeper := newKeeper(kept, l)
 	a.elector = newElector(hostWire{a.announce, poller}, keeper, record, l, holds, a.journal)
 	keeper.inherit(left)
@@ -355,6 +371,7 @@ func (a *Agent) scriptDone(r track.ScriptResult) {
 func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 	var once sync.Once
 	return host.NewMonitor(a.opts.Log).Run(ctx, func(ev host.Event) {
+		a.vmacs.event(ev)
 		if _, all := ev.(host.Synced); all {
 			once.Do(func() { close(synced) })
 		}
@@ -365,7 +382,8 @@ func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 // begin puts the first configuration in force, and removes what an earlier
 // process left that this configuration does not know.
 func (a *Agent) begin(ctx context.Context, cfg *config.Config, p *resources) {
-	a.elector.do(ctx, func(time.Time) { a.elector.sweep(cfg, p.left) })
+	placed := a.place(cfg)
+	a.elector.do(ctx, func(time.Time) { a.elector.sweep(placed.Config, p.left) })
 	a.inForce(ctx, cfg)
 }
 

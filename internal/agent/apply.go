@@ -88,6 +88,9 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	} else {
 		e.hold(in)
 	}
+	if relinked(old, conf) {
+		e.announceOn(in, "")
+	}
 	switch {
 	case old.Name != conf.Name:
 		return fmt.Sprintf("instance %s is now called %s", old.Name, conf.Name)

@@ -44,6 +44,13 @@ type elector struct {
 	// routed is whether there are any routes to be kept.
 	routed bool
 	// stampErrors counts the times that the moments of adverts could not be noted.
+	// made are the links that are made for instances, with what they are made upon;
+	// unmade those of them that could not be made, and vanished those that are being
+	// made again, with the index that they had.
+	made     map[string]string
+	unmade   map[string]error
+	vanished map[string]int
+	// stampErrors counts adverts whose time could not be noted.
 	stampErrors uint64
 	moves       []*move
 
@@ -104,6 +111,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		sockets:    map[host.AdvertKey]*socket{},
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
+		vanished:   map[string]int{},
 	}
 	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.receiveFn = e.receive
@@ -268,7 +276,7 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 // send has an advert sent, once for the group or once for each peer. An
 // advert that cannot be sent is counted; the next one is tried in its turn.
 func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
-	if in.socket == nil || in.socket.conn == nil || !in.link.Source.IsValid() {
+	if s := in.sender(); s == nil || s.conn == nil || !in.link.Source.IsValid() {
 		in.counters.SendErrors++
 		return
 	}
@@ -290,7 +298,7 @@ func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 
 // sendTo queues an advert; the turn of the loop ends with sending them.
 func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
-	s := in.socket
+	s := in.sender()
 	b, err := in.auth.Append(e.buf[:0], &p, in.link.Source, dst)
 	if err == nil {
 		e.buf = b

@@ -24,7 +24,9 @@ type instance struct {
 	auth   *vrrp.Authenticator
 
 	socket *socket
-	stamp  *host.Stamp
+	// own is the socket of the instance's own link, where it has one.
+	own   *socket
+	stamp *host.Stamp
 
 	// What the router was last told, so that it is told only changes.
 	started  bool
@@ -63,6 +65,11 @@ func instanceID(in *config.Instance) string {
 		family = 6
 	}
 	id := fmt.Sprintf("%s/%d/v%d/ip%d", k.Interface, k.VRID, k.Version, family)
+	if k.VMAC {
+		id += "/vmac"
+	} else if k.IPVLAN {
+		id += "/ipvlan"
+	}
 	if k.Unicast {
 		id += fmt.Sprintf("/unicast/%s", k.Source)
 	} else if k.Group.IsValid() {

@@ -36,6 +36,7 @@ type keeper struct {
 	queue []string
 	wish  map[string]wish
 	look  bool
+	hush  *hush
 	wake  chan struct{}
 	// now is the clock.
 	now func() time.Time
@@ -142,6 +143,46 @@ func (k *keeper) kick() {
 	}
 }
 
+// hush is the wish that VMACs stay quiet.
+type hush struct {
+	links []string
+	done  chan struct{}
+}
+
+// quiet makes links the VMACs that nothing but what VRRP and its addresses need
+// leaves by, and waits until that holds or ctx is done: a VMAC is made after.
+func (k *keeper) quiet(ctx context.Context, links []string) {
+	h := &hush{links, make(chan struct{})}
+	k.mu.Lock()
+	k.hush = h
+	k.mu.Unlock()
+	k.kick()
+	select {
+	case <-h.done:
+	case <-ctx.Done():
+	}
+}
+
+// silence carries out the last of these wishes.
+func (k *keeper) silence() {
+	k.mu.Lock()
+	h := k.hush
+	k.hush = nil
+	k.mu.Unlock()
+	if h == nil {
+		return
+	}
+	k.filter.quiet = h.links
+	k.note(nil, nil, nil)
+	for _, f := range k.filter.close() {
+		if f.news {
+			k.told(keeperNotice{text: f.err.Error()})
+		}
+	}
+	k.note(nil, nil, nil)
+	close(h.done)
+}
+
 // take empties the queue.
 func (k *keeper) take() (owners []string, wishes map[string]wish, look bool) {
 	k.mu.Lock()
@@ -182,6 +223,7 @@ func (k *keeper) wait() time.Duration {
 
 func (k *keeper) serveAll() {
 	for {
+		k.silence()
 		owners, wishes, look := k.take()
 		if len(owners) == 0 && !look {
 			return

@@ -42,6 +42,7 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 	case host.LinkChanged:
 		was, known := e.links[ev.Link.Name]
 		e.links[ev.Link.Name] = ev.Link
+		delete(e.vanished, ev.Link.Name)
 		if was.VRFTable != ev.Link.VRFTable {
 			e.vrfChanged()
 		}
@@ -51,7 +52,15 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Link.Name])
 		e.refresh(now, e.index.byLink[""])
+		if _, ours := e.made[ev.Link.Name]; ours && was.Index != ev.Link.Index {
+			for _, in := range e.index.byLink[ev.Link.Name] {
+				e.announceOn(in, ev.Link.Name)
+			}
+		}
 	case host.LinkGone:
+		if e.remaking(ev) {
+			break
+		}
 		delete(e.links, ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()
@@ -99,7 +108,7 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 		in.link = link
 		e.feed(now, in, link)
 	}
-	if !in.started && !waiting {
+	if !in.started && !waiting && !e.linksPending(in) {
 		in.started = true
 		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.holds.Has(in.id)})
 	}
@@ -144,8 +153,8 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 		return state
 	}
 	if in.socket == nil || in.socket.key != key {
-		e.leaveSocket(in)
-		e.joinSocket(in, key)
+		in.socket = e.leave(in, in.socket)
+		in.socket = e.join(in, key)
 	}
 	if in.socket.conn == nil {
 		e.open(in.socket)
@@ -153,7 +162,7 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 	if in.socket.conn == nil {
 		return vrrp.LinkState{Source: state.Source, Cause: in.socket.err.Error()}
 	}
-	return state
+	return e.openOwn(in, state)
 }
 
 // linkOf is the link of an instance, or nil. A unicast instance may name none:
@@ -173,7 +182,8 @@ func (e *elector) linkOf(conf *config.Instance) *host.Link {
 	return nil
 }
 
-func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
+// join makes an instance a user of a socket.
+func (e *elector) join(in *instance, key host.AdvertKey) *socket {
 	s := e.sockets[key]
 	if s == nil {
 		s = &socket{key: key, users: map[uint8]*instance{}}
@@ -181,7 +191,7 @@ func (e *elector) joinSocket(in *instance, key host.AdvertKey) {
 		e.sockets[key] = s
 	}
 	s.users[uint8(in.conf.VRID)] = in
-	in.socket = s
+	return s
 }
 
 // open opens a socket; one that cannot be opened is tried again with the next
@@ -209,14 +219,18 @@ func (e *elector) arm(s *socket) {
 }
 
 func (e *elector) leaveSocket(in *instance) {
-	s := in.socket
+	in.socket, in.own = e.leave(in, in.socket), e.leave(in, in.own)
+}
+
+// leave makes an instance no user of a socket, which may be nil, any more. It
+// returns nil, the socket that the instance has then.
+func (e *elector) leave(in *instance, s *socket) *socket {
 	if s == nil {
-		return
+		return nil
 	}
-	in.socket = nil
 	delete(s.users, uint8(in.conf.VRID))
 	if len(s.users) > 0 {
-		return
+		return nil
 	}
 	delete(e.sockets, s.key)
 	if s.conn != nil {
@@ -225,6 +239,7 @@ func (e *elector) leaveSocket(in *instance) {
 		_ = s.conn.Close()
 		s.conn = nil
 	}
+	return nil
 }
 
 // watchLinks keeps a watch for a peer's announcements on every link that may
@@ -262,6 +277,7 @@ func (e *elector) peerAnnounced(now time.Time, iface string, addr netip.Addr) {
 			// It means something only after the peer's advert, which was sent
 			// before it and may be in the socket still.
 			e.readAll(in.socket)
+			e.readAll(in.own)
 			e.feed(now, in, vrrp.PeerAnnounced{Addr: addr})
 		}
 	}

@@ -75,11 +75,31 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	a.announce.SetSpacing(desired.AnnounceSpacing(cfg.Global))
 	a.monitor.Apply(scripts)
 	var changes []string
-	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) { changes = a.elector.apply(now, cfg) })
+	placed := a.place(cfg)
+	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) {
+		a.elector.made = placed.Parents()
+		changes = a.elector.apply(now, placed.Config)
+	})
+	a.vmacs.settle()
 	changes = append(changes, a.balancer.apply(cfg, services)...)
 	if err := errors.Join(a.server.Configure(cfg.Tandem.API), a.pages.configure(cfg.Tandem)); err != nil {
 		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
 	}
 	a.conf.Store(&loaded{config: cfg, at: time.Now()})
 	return changes
+}
+
+// place makes the links that the instances need, and gives the configuration as it
+// is carried out with them.
+func (a *Agent) place(cfg *config.Config) desired.Placement {
+	placed, err := a.vmacs.place(cfg)
+	if err != nil {
+		a.journal.Add(journal.Event{Area: journal.VRRP, Kind: "vmac", Level: journal.Error, Text: "the host's links cannot be listed: " + err.Error()})
+		return desired.Placement{Config: cfg}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
+	defer cancel()
+	a.elector.keeper.quiet(ctx, placed.VMACs())
+	a.vmacs.provide(placed)
+	return placed
 }

@@ -109,6 +109,9 @@ func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
 // Links names the interfaces on whose state an instance depends, each once.
 func Links(in *config.Instance, t Trackers) []string {
 	out := []string{in.Interface}
+	if own, _ := OwnLink(in); own != "" {
+		out = append(out, own)
+	}
 	for _, i := range t.Interfaces {
 		if !slices.Contains(out, i.Name) {
 			out = append(out, i.Name)
@@ -127,6 +130,8 @@ type RouterKey struct {
 	Group     netip.Addr
 	Unicast   bool
 	Source    netip.Addr
+	// VMAC and IPVLAN say whether the router has such a link of its own.
+	VMAC, IPVLAN bool
 }
 
 // KeyOf gives an instance's identity.
@@ -137,6 +142,8 @@ func KeyOf(in *config.Instance) RouterKey {
 		Version:   in.Version,
 		IPv6:      in.IPv6,
 		Unicast:   len(in.Peers) > 0,
+		VMAC:      in.VMAC != nil,
+		IPVLAN:    in.IPVLAN != nil,
 	}
 	if k.Unicast {
 		k.Source = in.Source

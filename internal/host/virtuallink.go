@@ -146,6 +146,16 @@ func (l VirtualLink) carried(have []LinkState) VirtualLink {
 	return l
 }
 
+// Bases are the links that a link is made upon: the configured parent, and the one
+// that the kernel puts it upon where that is another.
+func Bases(link VirtualLink, have []LinkState) []string {
+	base := carrier(have, link.Kind, link.Parent)
+	if base == link.Parent {
+		return []string{base}
+	}
+	return []string{link.Parent, base}
+}
+
 // ErrForeignLink is why a link cannot be made: its name belongs to another.
 var ErrForeignLink = errors.New("a link of this name exists and is not ours")
 
