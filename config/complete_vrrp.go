@@ -58,6 +58,7 @@ func (d *decoder) complete(i *instanceDraft) bool {
 	d.completeGARP(i)
 	d.completeAdverts(i)
 	d.completeHMAC(i)
+	d.completeTakeover(i)
 	d.completeReports(i)
 	if !d.completeNoVIPs(i) {
 		usable = false
@@ -157,7 +158,7 @@ func (d *decoder) completeAuth(i *instanceDraft) {
 }
 
 func (d *decoder) completeUnicast(i *instanceDraft) {
-	unicast := len(i.Peers) > 0
+	unicast := i.Unicast()
 	if !unicast && i.FaultWithoutPeer && i.unicast != nil {
 		d.notice("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; it stays in FAULT", i.Name)
 	} else if !unicast && i.unicast != nil {
@@ -378,8 +379,8 @@ func (d *decoder) duplicateVRIDs() {
 	for n, i := range d.instances {
 		for _, other := range d.instances[:n] {
 			same := i.VRID != 0 && i.VRID == other.VRID && i.Interface == other.Interface && i.IPv6 == other.IPv6 &&
-				i.Group == other.Group && (len(i.Peers) > 0) == (len(other.Peers) > 0) &&
-				(len(i.Peers) == 0 || i.Source == other.Source)
+				i.Group == other.Group && i.Unicast() == other.Unicast() &&
+				(!i.Unicast() || i.Source == other.Source)
 			if same {
 				d.fatal("duplicate-vrid", i.at("virtual_router_id"), "Give each virtual router on an interface a number of its own.", "vrrp_instance %s and %s (line %d) both are virtual router %d on %s", i.Name, other.Name, other.Pos.Line, i.VRID, orElse(i.Interface, "no interface"))
 				break

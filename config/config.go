@@ -241,6 +241,10 @@ type Instance struct {
 	// TimerExpiredBackup is the priority up to which a master that has been kept
 	// from running for too long yields; 0 is none.
 	TimerExpiredBackup int `json:"timer_expired_backup,omitempty"`
+	// Takeover, Damping and PeersFrom are tandem's own; nil is none.
+	Takeover  *Takeover  `json:"takeover,omitempty"`
+	Damping   *Damping   `json:"damping,omitempty"`
+	PeersFrom *PeersFrom `json:"peers_from,omitempty"`
 	// ReceiveBuffer is kernel_rx_buf_size in bytes, 0 for the system's; Debug
 	// is a number without effect.
 	ReceiveBuffer int `json:"receive_buffer,omitempty"`

@@ -57,6 +57,8 @@ type decoder struct {
 	process   *processDraft
 	bfd       *bfdDraft
 	hmac      *hmacDraft
+	takeover  *Takeover
+	peersFrom *PeersFrom
 	garp      *GARPGroup
 	openGroup *trackGroupDraft
 	group     *groupDraft

@@ -137,7 +137,7 @@ func (d *decoder) completeVMAC(i *instanceDraft) {
 		if i.Interface == "" {
 			d.fatal("vmac-interface", i.at("use_vmac"), "Add a line interface NAME.", "vrrp_instance %s has use_vmac and no interface", i.Name)
 		}
-		if len(i.Peers) > 0 && !i.XmitBase {
+		if i.Unicast() && !i.XmitBase {
 			i.XmitBase = true
 		}
 	}

@@ -125,7 +125,7 @@ func instanceSettings(i *Instance) []resolved {
 		says("/strict", []string{"vrrp_strict"}, "strict_mode", onOff(i.Strict)),
 		says("/accept", nil, pick(i.Accept, "accept", "no_accept")).also("accept", "no_accept"),
 		says("/check_source", []string{"vrrp_check_unicast_src"}, "check_unicast_src").where(i.CheckSource).orLeft(),
-		says("/unicast_ttl", nil, "unicast_ttl", strconv.Itoa(i.UnicastTTL)).where(len(i.Peers) > 0).orLeft(),
+		says("/unicast_ttl", nil, "unicast_ttl", strconv.Itoa(i.UnicastTTL)).where(i.Unicast()).orLeft(),
 		left("/source", "unicast_src_ip", "mcast_src_ip"),
 		left("/track_source", "track_src_ip"),
 		left("/auth_type", "authentication/auth_type"),

@@ -14,5 +14,6 @@ func tandemKeywords() []Keyword {
 			row("follow_instance", "NAME", "none", "tandem", "Has the service in IPVS only while this node is master of that instance.", own, does(followInstance)),
 		}),
 		tandemCheckKeywords(),
+		takeoverKeywords(),
 	)
 }

@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -28,11 +29,14 @@ type nodeStatus struct {
 }
 
 type instanceStatus struct {
-	Name      string   `json:"name"`
-	StateName string   `json:"state_name"`
-	Priority  int      `json:"priority"`
-	Faults    []string `json:"faults"`
-	Cause     struct {
+	Name        string       `json:"name"`
+	StateName   string       `json:"state_name"`
+	Priority    int          `json:"priority"`
+	Faults      []string     `json:"faults"`
+	Ineligible  string       `json:"ineligible"`
+	DampedUntil time.Time    `json:"damped_until"`
+	Peers       []netip.Addr `json:"peers"`
+	Cause       struct {
 		Kind   string `json:"kind"`
 		Detail string `json:"detail"`
 	} `json:"cause"`

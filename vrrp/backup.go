@@ -11,6 +11,7 @@ import (
 
 // receiveBackup is "If an ADVERTISEMENT is received" of RFC 9568 6.4.2.
 func (r *Router) receiveBackup(p *Packet, from netip.Addr) {
+	r.condition.overdue = Cause{}
 	// "If the Priority in the ADVERTISEMENT is 0, then set the Active_Down_Timer
 	// to Skew_Time": the master gives up, and the best of us is first to follow.
 	if p.Priority == 0 {
@@ -116,6 +117,7 @@ func (r *Router) enterBackup(cause Cause, from time.Time, adverts int) {
 // leaveElection forgets what a backup waits for.
 func (r *Router) leaveElection() {
 	r.down, r.preemptAt, r.offered, r.want = downTimer{}, time.Time{}, false, want{}
+	r.condition.overdue = Cause{}
 }
 
 // hasMaster is whether a master that we accept is alive, as far as we know.

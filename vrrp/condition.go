@@ -21,8 +21,10 @@ type conditionTarget struct {
 	// known is false before the first answer; streak counts answers that differ
 	// from up.
 	known, up bool
-	streak    int
-	why       string
+	// fresh is whether it has answered since the condition was last confirmed.
+	fresh  bool
+	streak int
+	why    string
 }
 
 // NewCondition is for targets of which one must answer or, where all is true, every
@@ -36,7 +38,8 @@ func NewCondition(rise, fall int, all bool, targets ...string) *Condition {
 }
 
 // Answer takes one answer of a target: "" for a good one, or else what was wrong. It
-// is true where that changed what State says.
+// is true where a Router is to be told of it: where that changed what State says, and
+// where the condition has been found to be met once more.
 func (c *Condition) Answer(target, wrong string) bool {
 	before, knownBefore := c.State()
 	for i := range c.targets {
@@ -45,11 +48,30 @@ func (c *Condition) Answer(target, wrong string) bool {
 		}
 	}
 	after, known := c.State()
-	return known != knownBefore || known && after.Eligible != before.Eligible
+	confirmed := known && after.Eligible && c.confirmed()
+	return known != knownBefore || known && after.Eligible != before.Eligible || confirmed
+}
+
+// confirmed is whether enough targets that count have answered anew.
+func (c *Condition) confirmed() bool {
+	fresh := 0
+	for _, t := range c.targets {
+		if t.up && t.fresh {
+			fresh++
+		}
+	}
+	if fresh == 0 || c.all && fresh < len(c.targets) {
+		return false
+	}
+	for i := range c.targets {
+		c.targets[i].fresh = false
+	}
+	return true
 }
 
 func (t *conditionTarget) answer(wrong string, rise, fall int) {
 	up := wrong == ""
+	t.fresh = up
 	if !up {
 		t.why = wrong
 	}

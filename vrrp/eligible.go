@@ -8,7 +8,8 @@ import (
 // This file is the condition for taking over, which VRRP does not have: a node that
 // is cut off from everybody hears no adverts and, by the RFC, claims addresses that
 // its peer goes on serving. With Config.Conditional it becomes master only while
-// something that must answer does. Who is master stays master: the condition says
+// something that must answer does, and did since adverts are missing: what cut a node
+// off from its master has cut it off from that too. Who is master stays master: the condition says
 // who may take over, not who may serve.
 
 // offerPace is how long a master without the condition waits before it offers again
@@ -20,6 +21,10 @@ type eligibility struct {
 	known, met bool
 	// why says what answers, or does not.
 	why string
+	// at is when it was last found to be met.
+	at time.Time
+	// overdue is why a takeover is due that waits for the next answer.
+	overdue Cause
 	// withheld is set when a takeover has been due and was not begun.
 	withheld bool
 	// offerAt is when a master that lost the condition offers, and wanted that it
@@ -49,7 +54,14 @@ func (r *Router) ineligible() string {
 func (r *Router) setEligibility(in Eligibility) {
 	before, known := r.ineligible(), r.condition.known
 	r.condition.known, r.condition.met, r.condition.why = true, in.Eligible, in.Cause
+	if in.Eligible {
+		r.condition.at = r.now
+	}
 	r.judgeEligibility(before, known)
+	if cause := r.condition.overdue; cause != (Cause{}) && r.ineligible() == "" {
+		r.condition.overdue = Cause{}
+		r.wantMastership(cause, false)
+	}
 }
 
 // judgeEligibility follows a change of the condition: before is why the router was
@@ -58,14 +70,13 @@ func (r *Router) judgeEligibility(before string, known bool) {
 	after := r.ineligible()
 	switch {
 	case before == "" && after != "":
-		r.want = want{}
+		r.want, r.condition.overdue = want{}, Cause{}
 		if known {
 			r.emit(Noticed{Kind: NoticeIneligible, Detail: after})
 		}
-		if r.cfg.OfferIneligible && r.state == Master && r.condition.known {
-			r.condition.offerAt = r.now
-			r.offerDue()
-		}
+		r.offerNow()
+	case after != "" && !known:
+		r.offerNow() // master since before the first answer
 	case before != "" && after == "":
 		r.condition.offerAt = time.Time{}
 		if known {
@@ -80,17 +91,45 @@ func (r *Router) judgeEligibility(before string, known bool) {
 	}
 }
 
+// offerNow has a master that may not take over offer, where it is configured to.
+func (r *Router) offerNow() {
+	if r.cfg.OfferIneligible && r.state == Master && r.condition.known {
+		r.condition.offerAt = r.now
+		r.offerDue()
+	}
+}
+
 // withhold is whether a takeover that is due must not begin; the timer is then set
 // again.
 func (r *Router) withhold() bool {
 	why := r.ineligible()
-	if why == "" {
+	if why == "" && r.confirmed() {
 		return false
+	}
+	if why == "" {
+		r.condition.overdue = r.whyMasterDown()
+		r.setDown(r.now, r.cfg.DownTimerAdverts)
+		return true
 	}
 	r.condition.withheld = true
 	r.setDown(r.now, r.cfg.DownTimerAdverts)
 	r.noticeOnce(Noticed{Kind: NoticeWithheld, Detail: "not taking over: " + why})
 	return true
+}
+
+// confirmed is whether the condition was met at a moment when an advert was missing
+// already, so that we cannot have been cut off between the last advert and the next. A
+// master that was heard just now, and gives up or is worse, is as good as an answer.
+func (r *Router) confirmed() bool {
+	if !r.cfg.Conditional || r.forced || r.offered {
+		return true
+	}
+	missing := r.down.from
+	if r.heard.at.After(missing) {
+		missing = r.heard.at
+	}
+	missing = missing.Add(r.masterInterval)
+	return !r.now.After(missing) || r.condition.at.After(missing)
 }
 
 // offerDue wishes for an offer where it is time for one. Routers of a sync group

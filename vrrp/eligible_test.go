@@ -27,6 +27,7 @@ func TestConditionWithholdsTakeover(t *testing.T) {
 		step{"11s", unmet, "not-eligible"},
 		step{"13.609375s", fire, "takeover-withheld"},
 		step{"15s", met, "eligible"},
+		step{"17s", met, ""},
 		step{"18.609375s", fire, "advert 100; acquire 10,11"},
 		step{"18.7s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
 	))
@@ -35,7 +36,7 @@ func TestConditionWithholdsTakeover(t *testing.T) {
 	}
 	t.Run("met before the timer expires", func(t *testing.T) {
 		play(t, with(conditional), asBackup(
-			step{"0.1s", met, ""},
+			step{"1.1s", met, ""},
 			step{"0s", nil, "3.609375s"},
 			step{"3.609375s", fire, "advert 100; acquire 10,11"},
 		))
@@ -59,6 +60,52 @@ func TestConditionWithholdsTakeover(t *testing.T) {
 	})
 }
 
+// An answer from before the first missing advert shows nothing: the cut may be younger
+// than it. The takeover that is due waits for the next answer, and comes with it.
+func TestConditionIsConfirmedWhileAdvertsAreMissing(t *testing.T) {
+	begin := []step{
+		{"0s", up, ""},
+		{"0s", met, ""},
+		{"0s", Start{}, "INIT>BACKUP start"},
+		{"2s", from(low, 150), ""},
+		{"2.9s", met, ""},
+		{"5.609375s", fire, ""},
+		{"0s", nil, "9.21875s"},
+	}
+	r := play(t, with(conditional), append(begin[:len(begin):len(begin)],
+		step{"5.9s", met, "advert 100; acquire 10,11"},
+		step{"6s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+	))
+	if got, want := r.Status().Cause.Detail, "no advert for 3.609s, last from 192.0.2.1 priority 150"; got != want {
+		t.Errorf("cause %q, want %q", got, want)
+	}
+	play(t, with(conditional), append(begin[:len(begin):len(begin)],
+		step{"5.8s", from(low, 150), ""}, // it was a pause
+		step{"5.9s", met, ""},
+		step{"0s", nil, "9.409375s"},
+	))
+	play(t, with(conditional), append(begin[:len(begin):len(begin)],
+		step{"5.8s", unmet, "not-eligible"}, // it was a cut
+		step{"9.21875s", fire, "takeover-withheld"},
+	))
+	t.Run("an answer while an advert is missing", func(t *testing.T) {
+		play(t, with(conditional), append(begin[:len(begin)-2:len(begin)-2],
+			step{"3.1s", met, ""},
+			step{"5.609375s", fire, "advert 100; acquire 10,11"},
+		))
+	})
+	t.Run("a master that is heard needs none", func(t *testing.T) {
+		play(t, with(conditional), append(begin[:len(begin)-2:len(begin)-2],
+			step{"4s", from(low, 0), ""},
+			step{"4.609375s", fire, "acquire 10,11"},
+		))
+		play(t, with(conditional), append(begin[:3:3],
+			step{"3s", from(low, 50), "lower-priority-master"},
+			step{"3.609375s", fire, "acquire 10,11"},
+		))
+	})
+}
+
 // Who is master stays master without the condition, also after a restart and while
 // the addresses are still coming.
 func TestConditionLeavesTheMaster(t *testing.T) {
@@ -66,6 +113,7 @@ func TestConditionLeavesTheMaster(t *testing.T) {
 		{"0s", up, ""},
 		{"0s", met, ""},
 		{"0s", Start{}, "INIT>BACKUP start"},
+		{"3s", met, ""},
 		{"3.609375s", fire, "advert 100; acquire 10,11"},
 		{"3.65s", unmet, "not-eligible"},
 		{"4s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
@@ -89,6 +137,7 @@ func TestConditionLostIsOffered(t *testing.T) {
 		{"0s", up, ""},
 		{"0s", met, ""},
 		{"0s", Start{}, "INIT>BACKUP start"},
+		{"3s", met, ""},
 		{"3.609375s", fire, "advert 100; acquire 10,11"},
 		{"4s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
 		{"4.5s", unmet, "not-eligible; advert 0; offer"},
@@ -115,9 +164,7 @@ func TestConditionLostIsOffered(t *testing.T) {
 	t.Run("asked for by a reload", func(t *testing.T) {
 		play(t, plain(), asMaster(
 			step{"4.1s", Reconfigure{offers}, ""}, // nothing is known yet
-			step{"4.2s", unmet, ""},
-			step{"4.3s", met, "eligible"},
-			step{"4.4s", unmet, "not-eligible; advert 0; offer"},
+			step{"4.2s", unmet, "advert 0; offer"},
 			step{"4.5s", Reconfigure{plain()}, "eligible"},
 		))
 	})
@@ -148,6 +195,7 @@ func TestConditionInAGroup(t *testing.T) {
 		{"0s", "B", Start{}, "B INIT>BACKUP start; G INIT>BACKUP start"},
 		{"3.609375s", "", fire, "A takeover-withheld"},
 		{"4s", "A", met, "A eligible"},
+		{"6s", "A", met, ""},
 		{"7.609375s", "", fire, "A advert 100; A acquire 10; B advert 100; B acquire 11"},
 		{"7.7s", "A", Acquired{}, "A announce 10 x5; A BACKUP>MASTER master-down"},
 		{"7.7s", "B", Acquired{}, "B announce 11 x5; B BACKUP>MASTER master-down; G BACKUP>MASTER master-down"},
@@ -161,7 +209,7 @@ func TestConditionInAGroup(t *testing.T) {
 func TestCondition(t *testing.T) {
 	type answer struct {
 		target, wrong string
-		changed       bool
+		told          bool
 		state         string
 	}
 	for name, c := range map[string]struct {
@@ -177,7 +225,7 @@ func TestCondition(t *testing.T) {
 			{"a", "", true, "+a answers"},
 			{"a", "timeout", false, "+a answers"},
 			{"a", "timeout", false, "+a answers"},
-			{"a", "", false, "+a answers"},
+			{"a", "", true, "+a answers"},
 			{"a", "timeout", false, "+a answers"},
 			{"a", "timeout", false, "+a answers"},
 			{"a", "timeout", true, "a does not answer (timeout)"},
@@ -193,13 +241,15 @@ func TestCondition(t *testing.T) {
 		"all": {true, []string{"a", "b"}, []answer{
 			{"a", "", false, "?"},
 			{"b", "", true, "+a, b answers"},
+			{"b", "", false, "+a, b answers"},
+			{"a", "", true, "+a, b answers"},
 		}},
 		"all, first failure": {true, []string{"a", "b"}, []answer{{"b", "refused", true, "b does not answer (refused)"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cond := NewCondition(2, 3, c.all, c.targets...)
 			for i, a := range c.answers {
-				changed := cond.Answer(a.target, a.wrong)
+				told := cond.Answer(a.target, a.wrong)
 				e, known := cond.State()
 				got := e.Cause
 				switch {
@@ -208,8 +258,8 @@ func TestCondition(t *testing.T) {
 				case e.Eligible:
 					got = "+" + got
 				}
-				if changed != a.changed || got != a.state {
-					t.Errorf("answer %d: %v %q, want %v %q", i, changed, got, a.changed, a.state)
+				if told != a.told || got != a.state {
+					t.Errorf("answer %d: %v %q, want %v %q", i, told, got, a.told, a.state)
 				}
 			}
 		})

@@ -89,6 +89,13 @@ func attention(s control.Status, now time.Time) []string {
 		if i.Forced {
 			out = append(out, fmt.Sprintf("%s: forced by an operator: it adverts %d instead of %d; tandem resume %s ends it", i.Name, i.Priority, i.BasePriority, i.Name))
 		}
+		if !i.DampedUntil.IsZero() {
+			out = append(out, fmt.Sprintf("%s: damped for another %v: it lost mastership too often and leaves it to its peers; tandem resume %s ends it",
+				i.Name, i.DampedUntil.Sub(now).Round(time.Second), i.Name))
+		}
+		if i.Ineligible != "" {
+			out = append(out, fmt.Sprintf("%s: may not take over: %s", i.Name, i.Ineligible))
+		}
 		if i.Counters.SendErrors > 0 {
 			out = append(out, fmt.Sprintf("%s: %d adverts could not be sent", i.Name, i.Counters.SendErrors))
 		}

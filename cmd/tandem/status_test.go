@@ -109,6 +109,7 @@ func TestStatusTrouble(t *testing.T) {
 	b.State, b.StateName, b.Hold, b.Master, b.Priority = vrrp.Failed, "FAULT", true, netip.Addr{}, 80
 	b.Faults = []string{"interface eth1.100 down", "script chk_haproxy failed"}
 	b.Counters.SendErrors = 4
+	b.DampedUntil, b.Ineligible = ago(-90*time.Second), "ping 192.0.2.254 does not answer (timed out)"
 	s.Scripts[0].State, s.Scripts[0].Last = "down", "timed out after 2s"
 	s.IPVS = "the kernel has no IPVS: modprobe ip_vs"
 	s.LastReload = &control.ReloadResponse{Time: ago(5 * time.Minute), Diagnostics: []config.Diagnostic{

@@ -49,6 +49,9 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 	e.regroup(now, cfg, list)
 	e.align(now, list)
 	e.watchLinks()
+	for _, in := range list {
+		e.watchOutlook(in)
+	}
 	e.refresh(now, list)
 	return changes
 }
@@ -75,8 +78,9 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 // changed, "" for nothing.
 func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, conf *config.Instance) string {
 	old, oldEvery, oldTrackers := in.conf, in.every, in.trackers
-	before, after := in.router.Config(), desired.Router(cfg.Global, conf)
+	before := in.router.Config()
 	in.configure(cfg, conf, e.vrfTable)
+	after := in.settings(cfg.Global)
 	e.index.byName[conf.Name] = in
 	changed := !reflect.DeepEqual(before, after)
 	if changed {
@@ -104,6 +108,8 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 func (e *elector) remove(now time.Time, in *instance) {
 	in.end = journal.Deleted
 	e.step(now, vrrp.NewGroup("", in.router), vrrp.GroupInput{Input: vrrp.Shutdown{}})
+	in.outlook.endAsking()
+	in.outlook.endReading()
 	e.leaveSocket(in)
 	delete(e.instances, in.id)
 }

@@ -87,7 +87,8 @@ func entering(o vrrp.StateChanged) string {
 
 func noticeLevel(k vrrp.NoticeKind) journal.Level {
 	switch k {
-	case vrrp.NoticeAddressLost, vrrp.NoticeRolledBack, vrrp.NoticeAddressList, vrrp.NoticeInterval, vrrp.NoticeOwnAdvert:
+	case vrrp.NoticeAddressLost, vrrp.NoticeRolledBack, vrrp.NoticeAddressList, vrrp.NoticeInterval, vrrp.NoticeOwnAdvert,
+		vrrp.NoticeIneligible, vrrp.NoticeWithheld, vrrp.NoticeDamped:
 		return journal.Warning
 	default:
 		return journal.Notice

@@ -29,8 +29,9 @@ type elector struct {
 
 	ready chan *socket
 	calls chan func(now time.Time)
-	// done is closed when the loop has ended.
+	// done is closed when the loop has ended; life ends with it.
 	done chan struct{}
+	life context.Context
 
 	conf      *config.Config
 	groups    []*vrrp.Group
@@ -281,10 +282,10 @@ func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 		return
 	}
 	in.auth.Stamp(now)
-	if len(in.conf.Peers) == 0 {
+	if !in.conf.Unicast() {
 		e.sendTo(in, p, in.conf.Group, 255)
 	}
-	for _, peer := range in.conf.Peers {
+	for _, peer := range in.peers {
 		e.sendTo(in, p, peer.Addr, cmp.Or(in.conf.UnicastTTL, defaultHopLimit))
 	}
 	in.counters.AdvertsSent++

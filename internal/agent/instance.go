@@ -27,6 +27,9 @@ type instance struct {
 	// own is the socket of the instance's own link, where it has one.
 	own   *socket
 	stamp *host.Stamp
+	// peers are the unicast peers in force, and outlook what finds them out.
+	peers   []vrrp.Peer
+	outlook outlook
 
 	// What the router was last told, so that it is told only changes.
 	started  bool
@@ -90,6 +93,9 @@ func (in *instance) configure(cfg *config.Config, conf *config.Instance, vrf des
 	in.every = &every
 	in.all = desired.Addresses(conf, func(netip.Addr) bool { return true })
 	in.trackers = desired.TrackersOf(cfg, conf)
+	if conf.PeersFrom == nil || len(in.peers) == 0 {
+		in.peers = desired.Router(cfg.Global, conf).Peers
+	}
 }
 
 // byLink sorts addresses by the interface that they live on. One that is no
@@ -135,6 +141,10 @@ func stateName(s vrrp.Status) string {
 		return "MASTER (offering)"
 	case s.Hold:
 		return s.State.String() + " (held)"
+	case !s.DampedUntil.IsZero():
+		return s.State.String() + " (damped)"
+	case s.Ineligible != "" && s.State == vrrp.Backup:
+		return s.State.String() + " (may not take over)"
 	case s.Forced:
 		return s.State.String() + " (forced)"
 	default:
@@ -163,6 +173,9 @@ func (in *instance) status() control.InstanceStatus {
 		Interval:     in.conf.AdvertInterval,
 		SyncGroup:    in.group.Name(),
 		Counters:     c,
+	}
+	for _, p := range in.peers {
+		out.Peers = append(out.Peers, p.Addr)
 	}
 	for _, a := range in.conf.Addresses {
 		out.Addresses = append(out.Addresses, a.Prefix)

@@ -88,6 +88,7 @@ func (e *elector) refresh(now time.Time, list []*instance) {
 
 func (e *elector) refreshOne(now time.Time, in *instance) {
 	link := e.openSocket(in)
+	e.updatePeers(now, in)
 	priority, faults, waiting := e.evaluate(in)
 	if priority != in.priority {
 		in.priority = priority
@@ -108,7 +109,7 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 		in.link = link
 		e.feed(now, in, link)
 	}
-	if !in.started && !waiting && !e.linksPending(in) {
+	if !in.started && !waiting && !e.linksPending(in) && !in.waiting() {
 		in.started = true
 		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.holds.Has(in.id)})
 	}
@@ -144,7 +145,7 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 	if link != nil && in.conf.Interface != "" {
 		key.Index = link.Index
 	}
-	if len(in.conf.Peers) == 0 {
+	if !in.conf.Unicast() {
 		key.Group = in.conf.Group
 	}
 	state := desired.LinkState(in.conf, link, e.ours)

@@ -30,6 +30,9 @@ const (
 // run is the loop. It ends when ctx is done.
 func (e *elector) run(ctx context.Context) {
 	defer close(e.done)
+	life, end := context.WithCancel(ctx)
+	defer end()
+	e.life = life
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {

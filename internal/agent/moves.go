@@ -109,7 +109,7 @@ func (e *elector) targets(req control.MoveRequest) ([]*instance, error) {
 		switch {
 		case req.Kind == vrrp.Switchover && s.State != vrrp.Master,
 			req.Kind == vrrp.Failover && (s.State == vrrp.Master) != req.Force,
-			req.Kind == vrrp.Resume && !s.Hold && !s.Forced:
+			req.Kind == vrrp.Resume && !s.Hold && !s.Forced && s.DampedUntil.IsZero():
 			continue
 		}
 		out = append(out, in)
@@ -121,7 +121,7 @@ func (e *elector) targets(req control.MoveRequest) ([]*instance, error) {
 	case len(e.instances) == 0:
 		return nil, fmt.Errorf("no VRRP instance is configured")
 	case req.Kind == vrrp.Resume:
-		return nil, fmt.Errorf("nothing to resume: no instance is held or forced")
+		return nil, fmt.Errorf("nothing to resume: no instance is held, damped or forced")
 	case req.Kind == vrrp.Switchover, req.Force:
 		return nil, fmt.Errorf("this node is master of no instance")
 	}

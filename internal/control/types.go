@@ -71,8 +71,10 @@ type InstanceStatus struct {
 	Interval     time.Duration  `json:"advert_interval"`
 	Addresses    []netip.Prefix `json:"addresses"`
 	Excluded     []netip.Prefix `json:"excluded,omitempty"`
-	SyncGroup    string         `json:"sync_group,omitempty"`
-	Counters     Counters       `json:"counters"`
+	// Peers are the unicast peers in force.
+	Peers     []netip.Addr `json:"peers,omitempty"`
+	SyncGroup string       `json:"sync_group,omitempty"`
+	Counters  Counters     `json:"counters"`
 }
 
 // Counters are an instance's counts since it was first configured.

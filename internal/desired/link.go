@@ -29,7 +29,7 @@ func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool)
 	switch {
 	case !link.Up && in.TrackPrimary:
 		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s down", in.Interface)}
-	case len(in.Peers) == 0 && !link.Multicast:
+	case !in.Unicast() && !link.Multicast:
 		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s has no multicast", in.Interface)}
 	case !source.IsValid():
 		family := 4

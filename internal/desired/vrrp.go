@@ -56,9 +56,13 @@ func Router(g config.Global, in *config.Instance) vrrp.Config {
 			c.HMAC.Keys = append(c.HMAC.Keys, vrrp.HMACKey{ID: uint8(k.ID), Secret: k.Secret})
 		}
 	}
-	for _, p := range in.Peers {
-		c.Peers = append(c.Peers, vrrp.Peer{Addr: p.Addr, MinTTL: p.MinTTL, MaxTTL: p.MaxTTL})
+	c.Conditional = in.Takeover != nil
+	c.OfferIneligible = in.Takeover != nil && in.Takeover.Offer
+	if d := in.Damping; d != nil {
+		c.Damping = vrrp.Damping{Flaps: d.Flaps, Window: d.Window, Hold: d.Hold}
 	}
+	c.Unicast = in.Unicast()
+	c.Peers = Peers(in, nil, func(netip.Addr) bool { return false })
 	return c
 }
 
@@ -141,7 +145,7 @@ func KeyOf(in *config.Instance) RouterKey {
 		VRID:      in.VRID,
 		Version:   in.Version,
 		IPv6:      in.IPv6,
-		Unicast:   len(in.Peers) > 0,
+		Unicast:   in.Unicast(),
 		VMAC:      in.VMAC != nil,
 		IPVLAN:    in.IPVLAN != nil,
 	}

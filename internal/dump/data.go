@@ -152,6 +152,12 @@ func (p *page) overrides(i control.InstanceStatus) {
 	if i.Forced {
 		p.line(3, "Forced by operator = true")
 	}
+	if !i.DampedUntil.IsZero() {
+		p.line(3, "Damped = true")
+	}
+	if i.Ineligible != "" {
+		p.line(3, "May not take over: %s", i.Ineligible)
+	}
 }
 
 // timing writes the settings between the interface and the addresses.

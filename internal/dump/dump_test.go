@@ -187,8 +187,9 @@ func TestDataShowsWhatIsWrong(t *testing.T) {
 	s := sample()
 	i := &s.Instances[0]
 	i.State, i.Faults, i.Held, i.Hold, i.Offering, i.Forced = vrrp.Failed, []string{"interface v0 down"}, nil, true, true, true
+	i.DampedUntil, i.Ineligible = time.Unix(1, 0), "ping 10.9.9.1 does not answer"
 	text := string(Data(s))
-	for _, want := range []string{"State = FAULT\n", "Wantstate = BACKUP", "faults = 1\n     interface v0 down", "Held by operator", "Offering", "Forced by operator", "10.9.9.9/24 dev v0 scope global label v0:1\n"} {
+	for _, want := range []string{"State = FAULT\n", "Wantstate = BACKUP", "faults = 1\n     interface v0 down", "Held by operator", "Offering", "Forced by operator", "Damped = true", "May not take over: ping 10.9.9.1 does not answer", "10.9.9.9/24 dev v0 scope global label v0:1\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
