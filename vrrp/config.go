@@ -45,6 +45,11 @@ type Config struct {
 	// left on (RFC 4862 5.4): one of them must be gone before a peer adds it.
 	Detecting []netip.Addr `json:"detecting,omitempty"`
 
+	// SharedMAC is set where adverts leave from the virtual router's own Ethernet
+	// address (RFC 9568 7.3), as those of the peers do: with a peer's advert the
+	// switches send to it, and whatever we send after it turns them back.
+	SharedMAC bool `json:"shared_mac,omitempty"`
+
 	// Peers, if any, makes the router unicast: one copy of each advert a peer.
 	Peers []Peer `json:"peers,omitempty"`
 	// Unicast makes the router unicast while it has no Peers too, where they are

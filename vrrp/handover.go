@@ -15,6 +15,8 @@ import (
 // adds its addresses, and adverts again when it has added them all, which with
 // hundreds takes longer than an interval: a clock alone would let go too early. A
 // peer that is not heard a second time has not taken over: we are master still.
+// Where both send from the virtual router's Ethernet address (Config.SharedMAC) the
+// first advert has already turned the switches to the peer: all goes at once.
 
 // handover is a master on its way out.
 type handover struct {
@@ -63,6 +65,9 @@ func (r *Router) offer(kind handoverKind, why string) {
 func (r *Router) yield(p *Packet, from netip.Addr) {
 	r.followServing(p, from)
 	r.handOver(handover{kind: yielding, until: r.now.Add(r.patience(interval(p))), peer: from, peerPriority: p.Priority, first: r.now})
+	if r.cfg.SharedMAC && r.handover.kind != notHandingOver {
+		r.leaveTo(p, from)
+	}
 }
 
 // handOver begins: no adverts, no announcements. Addresses whose duplicate
@@ -141,6 +146,10 @@ func (r *Router) receiveHandingOver(p *Packet, from netip.Addr) {
 		h.peer, h.first, h.contested = from, r.now, known
 	}
 	h.peerPriority = p.Priority
+	if r.cfg.SharedMAC {
+		r.leaveTo(p, from)
+		return
+	}
 	r.followServing(p, from)
 	r.waitUntil(r.now.Add(r.patience(interval(p))))
 	r.leaveEmpty()

@@ -523,3 +523,22 @@ func TestAnnouncementsOfARelievedMasterAreAnswered(t *testing.T) {
 		step{"14.4s", fire, ""},
 	))
 }
+
+// Where both nodes send from one Ethernet address, the peer's first advert has
+// turned the switches to it: everything goes at once, whoever left and why.
+func TestSharedMACLeavesWithTheFirstAdvert(t *testing.T) {
+	shared := with(func(c *Config) { c.SharedMAC = true })
+	play(t, shared, offered(
+		step{"5.2s", fire, ""},
+		step{"5.5s", from(low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		step{"0s", nil, "9.49609375s"},
+	))
+	play(t, shared, asMaster( // to a better master
+		step{"4.2s", from(low, 150), "release 10,11; MASTER>BACKUP higher-priority"},
+		step{"0s", nil, "7.809375s"},
+	))
+	play(t, shared, asMaster( // to stop
+		step{"4.2s", Shutdown{Limit: 5 * time.Second}, "advert 0; offer"},
+		step{"4.8s", from(low, 50), "release 10,11; MASTER>INIT shutdown; stopped"},
+	))
+}

@@ -44,14 +44,13 @@ type elector struct {
 	foreign   map[foreignKey]uint64
 	// routed is whether there are any routes to be kept.
 	routed bool
-	// stampErrors counts the times that the moments of adverts could not be noted.
 	// made are the links that are made for instances, with what they are made upon;
 	// unmade those of them that could not be made, and vanished those that are being
 	// made again, with the index that they had.
 	made     map[string]string
 	unmade   map[string]error
 	vanished map[string]int
-	// stampErrors counts adverts whose time could not be noted.
+	// stampErrors counts the times that the moments of adverts could not be noted.
 	stampErrors uint64
 	moves       []*move
 

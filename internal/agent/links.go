@@ -260,6 +260,8 @@ func (e *elector) watchLinks() {
 		if !ok || e.watches[name] != nil {
 			continue
 		}
+		// Of what is made, only a VMAC carries virtual addresses.
+		_, link.Shared = e.made[name]
 		closer, err := e.wire.WatchPeers(link, func(a host.Announced) {
 			e.post(func(now time.Time) { e.peerAnnounced(now, link.Name, a.Addr) })
 		})

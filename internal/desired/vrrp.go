@@ -26,6 +26,7 @@ func Router(g config.Global, in *config.Instance) vrrp.Config {
 		Addresses:            addrs(in.Addresses),
 		Excluded:             addrs(in.Excluded),
 		Detecting:            detecting(in),
+		SharedMAC:            in.VMAC != nil && !in.XmitBase,
 		CheckSource:          in.CheckSource,
 		Group:                in.Group,
 		LowerPrioNoAdvert:    in.LowerPrioNoAdvert,

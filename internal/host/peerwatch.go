@@ -32,13 +32,18 @@ type PeerWatch struct {
 
 // WatchPeers starts to listen, in the network namespace of the calling thread:
 // what arrives after its return is passed to handler, one at a time. It is bound
-// to the link's index and passes over the link's MAC, so it is to be opened anew
-// where either changes.
+// to the link's index and passes over the link's MAC, unless that is shared, so it
+// is to be opened anew where either changes.
 func WatchPeers(link Link, handler func(Announced)) (*PeerWatch, error) {
 	if len(link.MAC) != 6 {
 		return nil, fmt.Errorf("watch peers on %s: hardware address of %d bytes, only Ethernet's 6 are supported", link.Name, len(link.MAC))
 	}
-	w := &PeerWatch{index: link.Index, handler: handler, mac: slices.Clone(link.MAC), closed: make(chan struct{})}
+	own := slices.Clone(link.MAC)
+	if link.Shared {
+		// Our own frames do not come in, so that nothing has to be passed over.
+		clear(own)
+	}
+	w := &PeerWatch{index: link.Index, handler: handler, mac: own, closed: make(chan struct{})}
 	// One socket a protocol: a socket for all of them would have the kernel copy
 	// every packet that the host sends.
 	for _, l := range []struct {
@@ -46,8 +51,8 @@ func WatchPeers(link Link, handler func(Announced)) (*PeerWatch, error) {
 		filter   []bpf.Instruction
 		read     func(frame []byte) (netip.Addr, []byte, bool)
 	}{
-		{unix.ETH_P_ARP, arpFilter(link.MAC), parseGratuitous},
-		{unix.ETH_P_IPV6, advertisementFilter(link.MAC), parseAdvertisement},
+		{unix.ETH_P_ARP, arpFilter(own), parseGratuitous},
+		{unix.ETH_P_IPV6, advertisementFilter(own), parseAdvertisement},
 	} {
 		if err := w.listen(l.protocol, l.filter, l.read); err != nil {
 			_ = w.Close()

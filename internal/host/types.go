@@ -39,6 +39,8 @@ type Link struct {
 	Up, Multicast, NoARP bool
 	// VRFTable is the routing table of a VRF, 0 for other links.
 	VRFTable uint32
+	// Shared says that others send from the hardware address too: the link is a VMAC.
+	Shared bool
 	// Addresses are the addresses on the link, ours included, tentative ones left out.
 	Addresses []netip.Prefix
 	// Secondary are those of Addresses that the kernel has as secondary to
