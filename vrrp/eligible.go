@@ -124,7 +124,7 @@ func (r *Router) confirmed() bool {
 	if !r.cfg.Conditional || r.forced || r.offered {
 		return true
 	}
-	missing := r.down.from
+	missing := r.since // backup since then
 	if r.heard.at.After(missing) {
 		missing = r.heard.at
 	}

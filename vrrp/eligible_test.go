@@ -283,3 +283,22 @@ func TestUnicastWithoutPeers(t *testing.T) {
 	cfg.Peers = []Peer{{Addr: low}}
 	play(t, cfg, asBackup(step{"1s", toUs, ""}, step{"0s", nil, time.Duration(4609375 * time.Microsecond).String()}))
 }
+
+// A wish of a member that has to wait for the others is no longer good once the member
+// has missed an advert without an answer since.
+func TestConditionOfAnOldWish(t *testing.T) {
+	g := pair(func(a, _ *Config) { a.Conditional = true })
+	playGroup(t, g, []groupStep{
+		{"0s", "A", up, ""},
+		{"0s", "B", up, ""},
+		{"0s", "A", met, ""},
+		{"0s", "A", Start{}, "A INIT>BACKUP start"},
+		{"0s", "B", Start{}, "B INIT>BACKUP start; G INIT>BACKUP start"},
+		{"2s", "B", to(g, "B", low, 150), ""},
+		{"3s", "A", to(g, "A", low, 50), "A lower-priority-master"},
+		{"3.5s", "A", met, ""},
+		{"3.609375s", "", fire, ""}, // A wishes, since it hears a worse master
+		{"5.609375s", "", fire, ""}, // B wishes too, but A was cut off meanwhile
+		{"5.7s", "A", met, "A acquire 10; B advert 100; B acquire 11"},
+	})
+}

@@ -215,13 +215,13 @@ func (g *Group) shareFaults(now time.Time, out []GroupOutput) []GroupOutput {
 }
 
 // grant lets the members that wish to become master do so once all of them wish
-// it or are there already. A member that has to wait does so as a backup.
+// it or are there already; a wish may be older than what cut the member off since. A member that has to wait does so as a backup.
 func (g *Group) grant(now time.Time, out []GroupOutput) []GroupOutput {
 	anyone, everyone, allStarted := false, true, true
 	for _, m := range g.members {
 		serving := m.acquiring.on || m.state == Master && m.handover.kind == notHandingOver
 		anyone = anyone || m.want.on
-		everyone = everyone && (m.want.on || serving)
+		everyone = everyone && (m.want.on && m.confirmed() || serving)
 		allStarted = allStarted && m.started
 	}
 	if !anyone {

@@ -132,6 +132,10 @@ func (r *Router) receiveHandingOver(p *Packet, from netip.Addr) {
 			r.peerGone(fmt.Sprintf("%v gave up again", from))
 		}
 		return
+	case from == h.peer && h.kind == yielding && !r.better(p.Priority, from):
+		// It was better when it was heard first, or what we heard was old.
+		r.rollBack(fmt.Sprintf("%v has priority %d now, ours is %d", from, p.Priority, r.priority()))
+		return
 	case from == h.peer:
 		// Less than half an interval apart they are one: a copy, or the answer to
 		// somebody's advert, given before the addresses are there.

@@ -542,3 +542,19 @@ func TestSharedMACLeavesWithTheFirstAdvert(t *testing.T) {
 		step{"4.8s", from(low, 50), "release 10,11; MASTER>INIT shutdown; stopped"},
 	))
 }
+
+// A better master that is worse by its next advert, or whose first one was old, is
+// yielded to no longer: two that yield to each other would both be silent.
+func TestYieldEndsWhereThePeerIsWorse(t *testing.T) {
+	play(t, plain(), asMaster(
+		step{"4.2s", from(high, 150), ""},
+		step{"4.21s", from(high, 150), ""}, // a copy
+		step{"4.22s", from(high, 90), "advert 100; announce 10,11 x5; offer-rolled-back"},
+		step{"0s", nil, "5.22s"},
+	))
+	play(t, plain(), asMaster( // whoever took an offer up may be worse
+		step{"4.2s", Command{Kind: Switchover}, "done; advert 0; offer"},
+		step{"4.3s", from(high, 90), ""},
+		step{"5.3s", from(high, 80), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+	))
+}

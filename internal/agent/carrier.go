@@ -38,7 +38,7 @@ func (e *elector) openOwn(in *instance, base vrrp.LinkState) vrrp.LinkState {
 		mac = host.MAC(link.MAC)
 	}
 	key := host.AdvertKey{Interface: name, Index: link.Index, IPv6: in.conf.IPv6, AH: in.auth.AH(), From: mac}
-	if len(in.conf.Peers) == 0 {
+	if !in.conf.Unicast() {
 		key.Group = in.conf.Group
 	}
 	if in.own == nil || in.own.key != key {
