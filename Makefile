@@ -17,7 +17,7 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package verify clean help
+.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package test-web verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -62,9 +62,9 @@ bench:
 lint:
 	@unformatted=$$(gofmt -s -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -s:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
-	go vet -tags 'kernel vm' ./...
+	go vet -tags 'kernel vm browser' ./...
 	go tool staticcheck -checks all ./...
-	go tool staticcheck -checks all -tags 'kernel vm' ./...
+	go tool staticcheck -checks all -tags 'kernel vm browser' ./...
 
 # FUZZTIME is for each target.
 FUZZTIME ?= 1m
@@ -86,11 +86,16 @@ test-package: build dist
 	@packaging/root .cache/debian
 	TANDEM_DEBIAN_ROOT=$(CURDIR)/.cache/debian go test -count=1 -v -tags kernel -run '^TestPackage$$' ./integration
 
+# The status page in a browser. TANDEM_ARTIFACTS names a folder for pictures of it.
+test-web:
+	@integration/setup chromium chromedriver=chromium-driver
+	go test -count=1 -timeout 5m -tags browser -run '^TestBrowser' ./internal/web
+
 # What is long: the whole with the race detector, losses measured more often, fuzzing.
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
-	$(MAKE) test-package
+	$(MAKE) test-package test-web
 	$(MAKE) fuzz FUZZTIME=10m
 
 clean:
@@ -105,5 +110,6 @@ help:
 	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
 	@echo 'make dist    .deb, .rpm and an archive in dist/, reproducible'
 	@echo 'make test-package  those packages on a fresh Debian'
+	@echo 'make test-web  the status page in a browser'
 	@echo 'make verify  what takes long: lint, test, race detector, repeated loss measurements, fuzzing'
 	@echo 'make clean   forget what was built, the virtual machine included'

@@ -86,6 +86,12 @@ func (s *Server) Read(pattern string, h http.Handler) {
 	s.extra = append(s.extra, extra{pattern, reading, h})
 }
 
+// MayCommand says whether who sent a request that Read passes on may command.
+func (s *Server) MayCommand(r *http.Request) bool {
+	caller, known := CallerOf(r.Context())
+	return known && s.policy.Load().check(caller, commanding) == nil
+}
+
 // Configure says who may do what from now on, and where to listen beside the
 // socket. What cannot be had is an error that names it; the rest is in force.
 // A listener that cannot be opened now is opened as soon as it can.
@@ -118,7 +124,8 @@ func (s *Server) Configure(api config.API) error {
 // once.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.remove()
-	handler := s.handler()
+	// A browser that has a certificate for us shows it for pages of others, too.
+	handler := http.NewCrossOriginProtection().Handler(s.handler())
 	var tcp sync.WaitGroup
 	inner, stop := context.WithCancel(ctx)
 	tcp.Go(func() { s.serveTCP(inner, handler) })
