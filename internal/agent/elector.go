@@ -27,7 +27,6 @@ type elector struct {
 	// to be it.
 	mastership func(instance string, master bool)
 
-	ready chan *socket
 	calls chan func(now time.Time)
 	// done is closed when the loop has ended; life ends with it.
 	done chan struct{}
@@ -86,8 +85,8 @@ type foreignKey struct {
 	reason vrrp.Reason
 }
 
-// queueLength is how many calls, or sockets, may wait for the loop before whoever
-// brings the next one waits too.
+// queueLength is how many calls may wait for the loop before whoever brings the
+// next one waits too.
 const queueLength = 1024
 
 // defaultHopLimit is the hop limit of IPv6 unicast adverts that configure none,
@@ -98,7 +97,6 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	e := &elector{
 		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
 		mastership: func(string, bool) {},
-		ready:      make(chan *socket, queueLength),
 		calls:      make(chan func(time.Time), queueLength),
 		epoch:      time.Now(),
 		gather:     gatherMost,
@@ -131,6 +129,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 func (e *elector) post(call func(now time.Time)) {
 	select {
 	case e.calls <- call:
+		e.wire.Wake()
 	case <-e.done:
 	}
 }

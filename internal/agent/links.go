@@ -198,7 +198,7 @@ func (e *elector) join(in *instance, key host.AdvertKey) *socket {
 // open opens a socket; one that cannot be opened is tried again with the next
 // change of a link.
 func (e *elector) open(s *socket) {
-	conn, err := e.wire.OpenAdverts(s.key, func() { e.arrived(s) })
+	conn, err := e.wire.OpenAdverts(s.key, func() { e.attend(s) })
 	if err != nil {
 		if s.err == nil {
 			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Error, Subject: s.key.Interface, Text: err.Error()})

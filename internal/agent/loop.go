@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -20,8 +21,8 @@ const (
 	// gatherMost is how long a socket that had packets is left alone at most, so
 	// that many of them cost one turn, and gatherPart the part of an advert
 	// interval that this may take.
-	gatherMost = 5 * time.Millisecond
-	gatherPart = 20
+	gatherMost = 20 * time.Millisecond
+	gatherPart = 5
 
 	// readMost inboxes hold more than a socket's buffer does.
 	readMost = 256
@@ -33,30 +34,19 @@ func (e *elector) run(ctx context.Context) {
 	life, end := context.WithCancel(ctx)
 	defer end()
 	e.life = life
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	defer context.AfterFunc(ctx, e.wire.Wake)()
 	for ctx.Err() == nil {
 		e.fire(time.Now())
 		e.hear()
 		e.flush()
-		if wait := e.wait(time.Now()); wait > 0 {
-			timer.Reset(wait)
-			select {
-			case s := <-e.ready:
-				e.attend(s)
-			case call := <-e.calls:
-				call(time.Now())
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			continue
+		if err := e.wire.Wait(e.next()); err != nil {
+			// Nothing would be heard any more, and nobody would wake the loop.
+			e.journal.Add(journal.Event{Kind: "part-ended", Level: journal.Error, Text: "the loop of VRRP has ended: " + err.Error()})
+			return
 		}
-		select {
-		case s := <-e.ready:
-			e.attend(s)
-		case call := <-e.calls:
+		for range len(e.calls) {
+			call := <-e.calls
 			call(time.Now())
-		default:
 		}
 	}
 	e.flush()
@@ -96,31 +86,27 @@ func masterDown(g *vrrp.Group, now time.Time) bool {
 	return false
 }
 
-// wait is how long there is nothing to do.
-func (e *elector) wait(now time.Time) time.Duration {
-	wait := time.Hour
+// next is when there is something to do again; zero for never.
+func (e *elector) next() time.Time {
+	var next time.Time
 	if a := e.agenda.first(); a != nil {
-		wait = max(a.at.Sub(now), e.breathe.Sub(now))
+		next = a.at
+		if next.Before(e.breathe) {
+			next = e.breathe
+		}
 	}
 	for _, s := range e.attended {
-		wait = min(wait, s.nextRead.Sub(now))
+		if next.IsZero() || s.nextRead.Before(next) {
+			next = s.nextRead
+		}
 	}
-	return wait
-}
-
-// arrived is told, by any goroutine, that there is something in a socket that
-// was armed.
-func (e *elector) arrived(s *socket) {
-	select {
-	case e.ready <- s:
-	case <-e.done:
-	}
+	return next
 }
 
 // attend begins to read a socket.
 func (e *elector) attend(s *socket) {
 	if s.conn != nil && !slices.Contains(e.attended, s) {
-		s.nextRead = time.Time{}
+		s.nextRead = time.Now()
 		e.attended = append(e.attended, s)
 	}
 }

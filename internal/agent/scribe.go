@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/host"
@@ -10,7 +11,7 @@ import (
 
 // stampRest is how old the moment of an advert may be before it is in the file:
 // those of many instances are written together.
-const stampRest = 20 * time.Millisecond
+const stampRest = 50 * time.Millisecond
 
 // scribe writes to files what the elector wants remembered: a disk may take its
 // time, and the loop must not wait for it.
@@ -18,14 +19,16 @@ type scribe struct {
 	record *host.Record
 	mu     sync.Mutex
 	jobs   []func()
-	// wake tells of a job, stamped of a stamp.
-	wake, stamped chan struct{}
+	// wake tells of a job, or of a stamp while nobody looks for any.
+	wake chan struct{}
+	// looking is true while stamps are looked for from time to time.
+	looking atomic.Bool
 	// failed is called with the error of writing stamps.
 	failed func(error)
 }
 
 func newScribe(r *host.Record, failed func(error)) *scribe {
-	return &scribe{record: r, wake: make(chan struct{}, 1), stamped: make(chan struct{}, 1), failed: failed}
+	return &scribe{record: r, wake: make(chan struct{}, 1), failed: failed}
 }
 
 // stamp has the moment of an advert noted, or with sent false forgotten.
@@ -35,7 +38,9 @@ func (s *scribe) stamp(st *host.Stamp, sent bool) {
 	} else {
 		st.Clear()
 	}
-	kick(s.stamped)
+	if !s.looking.Swap(true) {
+		s.kick()
+	}
 }
 
 // write has a job done, after those given before.
@@ -43,31 +48,36 @@ func (s *scribe) write(job func()) {
 	s.mu.Lock()
 	s.jobs = append(s.jobs, job)
 	s.mu.Unlock()
-	kick(s.wake)
+	s.kick()
 }
 
-func kick(c chan struct{}) {
+func (s *scribe) kick() {
 	select {
-	case c <- struct{}{}:
+	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
 // run writes until ctx is done, and then what is still to be written.
 func (s *scribe) run(ctx context.Context) {
-	stamped := s.stamped
-	rest := time.NewTimer(0)
-	defer rest.Stop()
+	look := time.NewTimer(0)
+	defer look.Stop()
+	looks := true
 	for {
 		select {
 		case <-s.wake:
 			s.do()
-		case <-stamped:
-			s.writeStamps()
-			stamped = nil
-			rest.Reset(stampRest)
-		case <-rest.C:
-			stamped = s.stamped
+			if !looks && s.looking.Load() {
+				looks = true
+				look.Reset(0)
+			}
+		case <-look.C:
+			// Whoever stamps after this Store kicks, and before it is written now.
+			s.looking.Store(false)
+			if looks = s.writeStamps(); looks {
+				s.looking.Store(true)
+				look.Reset(stampRest)
+			}
 		case <-ctx.Done():
 			s.do()
 			s.writeStamps()
@@ -86,8 +96,11 @@ func (s *scribe) do() {
 	}
 }
 
-func (s *scribe) writeStamps() {
-	if err := s.record.WriteStamps(); err != nil {
+// writeStamps says whether there were any stamps to be written.
+func (s *scribe) writeStamps() bool {
+	n, err := s.record.WriteStamps()
+	if err != nil {
 		s.failed(err)
 	}
+	return n > 0 || err != nil
 }

@@ -36,6 +36,7 @@ type node struct {
 
 	mu        sync.Mutex
 	cut       bool
+	events    chan func()
 	ready     func()
 	armed     bool
 	received  []host.Received
@@ -47,7 +48,7 @@ type node struct {
 // newNode starts an elector; the test ends it.
 func newNode(t *testing.T, s *segment, addr string) *node {
 	t.Helper()
-	n := &node{t: t, segment: s, addr: netip.MustParseAddr(addr), table: hosttest.NewAddresses("eth0")}
+	n := &node{t: t, segment: s, events: make(chan func(), 1000), addr: netip.MustParseAddr(addr), table: hosttest.NewAddresses("eth0")}
 	record, err := host.OpenRecord(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -176,9 +177,28 @@ func (n *node) arrive(r host.Received) {
 	}
 	n.mu.Unlock()
 	if report != nil {
-		report()
+		n.events <- report
 	}
 }
+
+// Wait calls what is to be told on the loop.
+func (n *node) Wait(until time.Time) error {
+	never := until.IsZero()
+	wait := time.Until(until)
+	if never {
+		wait = time.Hour
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case told := <-n.events:
+		told()
+	case <-timer.C:
+	}
+	return nil
+}
+
+func (n *node) Wake() { n.events <- func() {} }
 
 func (n *node) Receive(_ *host.Inbox, handler func(host.Received)) int {
 	n.mu.Lock()
@@ -197,7 +217,7 @@ func (n *node) Arm() error {
 	n.armed = !full
 	n.mu.Unlock()
 	if full {
-		n.ready()
+		n.events <- n.ready
 	}
 	return nil
 }

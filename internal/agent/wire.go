@@ -3,6 +3,7 @@ package agent
 import (
 	"io"
 	"net/netip"
+	"time"
 
 	"github.com/tandem-ha/tandem/internal/host"
 )
@@ -15,6 +16,9 @@ type wire interface {
 	Announce(link host.Link, addrs []netip.Addr, rounds int)
 	Cancel(index int, addrs ...netip.Addr)
 	Forget(index int)
+	// Wait and Wake are what the loop waits in: see host.Poller.
+	Wait(until time.Time) error
+	Wake()
 }
 
 // advertConn is an open VRRP socket: see host.AdvertConn.
@@ -29,11 +33,11 @@ type advertConn interface {
 // hostWire is this host's network.
 type hostWire struct {
 	*host.Announcer
-	poller *host.Poller
+	*host.Poller
 }
 
 func (w hostWire) OpenAdverts(key host.AdvertKey, ready func()) (advertConn, error) {
-	return host.OpenAdverts(key, w.poller, ready)
+	return host.OpenAdverts(key, w.Poller, ready)
 }
 
 func (hostWire) WatchPeers(link host.Link, handler func(host.Announced)) (io.Closer, error) {

@@ -120,7 +120,7 @@ type AdvertConn struct {
 
 // OpenAdverts opens the socket of a key, in the network namespace of the calling
 // thread. Packets of the VRRP protocol gather in it until Receive; after Arm,
-// ready is called once, on the poller's goroutine, when there are some.
+// the poller's Wait calls ready once when there are some.
 //
 // A packet that was sent to this host alone is received by the group's socket
 // too, with Meta.Unicast set: that is how a wrong mode is noticed.
@@ -274,7 +274,8 @@ func (c *AdvertConn) Stats() AdvertStats {
 	}
 }
 
-// Arm has the poller call ready once, as soon as there is something to receive.
+// Arm has the poller's Wait call ready once, as soon as there is something to
+// receive.
 func (c *AdvertConn) Arm() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -284,7 +285,7 @@ func (c *AdvertConn) Arm() error {
 	return c.poller.arm(c.fd, c.token)
 }
 
-// Close closes the socket. A call of ready that has begun may go on.
+// Close closes the socket.
 func (c *AdvertConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,6 +4,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,29 +50,35 @@ func openListening(t testing.TB, key AdvertKey, handler func(Received)) (*Advert
 	if err != nil {
 		return nil, err
 	}
-	ready := make(chan struct{}, 1)
-	c, err := OpenAdverts(key, p, func() { ready <- struct{}{} })
+	var c *AdvertConn
+	in := NewInbox()
+	c, err = OpenAdverts(key, p, func() {
+		for c.Receive(in, handler) > 0 {
+		}
+		_ = c.Arm()
+	})
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	t.Cleanup(func() {
-		_ = c.Close()
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		close(ready)
-	})
 	if err := c.Arm(); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
 	go func() {
-		in := NewInbox()
-		for range ready {
-			for c.Receive(in, handler) > 0 {
-			}
-			_ = c.Arm()
+		defer close(done)
+		for ctx.Err() == nil && p.Wait(time.Time{}) == nil {
 		}
 	}()
+	t.Cleanup(func() {
+		_ = c.Close()
+		cancel()
+		p.Wake()
+		<-done
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return c, nil
 }
 

@@ -87,7 +87,7 @@ func (c *AdvertConn) read(in *Inbox) (int, error) {
 		h.Flags = 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(c.fd),
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(c.fd),
 			uintptr(unsafe.Pointer(&in.messages[0])), InboxSize, unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:

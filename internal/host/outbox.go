@@ -136,7 +136,7 @@ func (c *AdvertConn) sendBatch(from, to, flags int) (sent int, err error) {
 		return 0, net.ErrClosed
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(c.fd),
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(c.fd),
 			uintptr(unsafe.Pointer(&c.out.messages[from])), uintptr(to-from), uintptr(flags), 0, 0)
 		switch errno {
 		case 0:

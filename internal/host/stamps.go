@@ -172,8 +172,8 @@ func (s *Stamp) put(at int64) {
 }
 
 // WriteStamps puts into the file, in one system call, what was marked and cleared
-// since the last time; what cannot be written is tried again at the next call.
-func (r *Record) WriteStamps() error {
+// since the last time, and says how many bytes that was; what cannot be written is tried again at the next call.
+func (r *Record) WriteStamps() (n int, err error) {
 	s := r.stamps
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -184,15 +184,15 @@ func (r *Record) WriteStamps() error {
 	s.scratch = append(s.scratch[:0], s.image[part.from:part.to]...)
 	s.mu.Unlock()
 	if len(s.scratch) == 0 {
-		return nil
+		return 0, nil
 	}
-	if _, err := s.file.WriteAt(s.scratch, int64(part.from)); err != nil {
+	if n, err = s.file.WriteAt(s.scratch, int64(part.from)); err != nil {
 		s.mu.Lock()
 		s.dirty = s.dirty.with(part)
 		s.mu.Unlock()
-		return fmt.Errorf("write stamps: %w", err)
+		return n, fmt.Errorf("write stamps: %w", err)
 	}
-	return nil
+	return n, nil
 }
 
 // stampKey is the name as a slot holds it: one that is too long, or has a zero
