@@ -249,6 +249,12 @@ func (k *keeper) serve(owners []string, wishes map[string]wish) map[string]error
 		if all := wishes[owner].all; k.adopted[owner] != all {
 			k.adopted[owner] = all
 			k.adopt(owner, *all, &batch)
+			if owner != statics {
+				// A reload gives an instance anew what nobody tracks.
+				k.addresses.revive(owner)
+				k.routes.revive(owner)
+				k.rules.revive(owner)
+			}
 		}
 	}
 	for _, owner := range owners {

@@ -165,6 +165,15 @@ func (s *shelf[T, C]) claim(owner string, want []desired.Item[T], touched *place
 	}
 }
 
+// revive forgets that what an owner has is gone for good.
+func (s *shelf[T, C]) revive(owner string) {
+	for _, p := range s.owned[owner] {
+		for i := range s.claims[p] {
+			s.claims[p][i].gone = s.claims[p][i].gone && s.claims[p][i].owner != owner
+		}
+	}
+}
+
 // claimed is whether anybody wants anything.
 func (s *shelf[T, C]) claimed() bool { return len(s.claims) > 0 }
 
