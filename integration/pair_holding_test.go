@@ -242,4 +242,3 @@ func TestPairHolding(t *testing.T) {
 		}
 	}
 }
-
