@@ -125,6 +125,9 @@ func holding(t testing.TB, h *lab.Host) []string {
 			}
 		}
 	}
+	text, err := h.Run("sysctl", "-n", "net.ipv4.conf."+lab.NIC+".promote_secondaries")
+	must(t, err)
+	out = append(out, "promote_secondaries "+strings.TrimSpace(text))
 	// The kernel keeps addresses in the order of their coming.
 	slices.Sort(out)
 	return out

@@ -98,17 +98,18 @@ type Agent struct {
 	runner  script.Runner
 	journal *journal.Journal
 
-	elector  *elector
-	balancer *balancer
-	herald   *herald
-	monitor  *track.Monitor
-	notifier *notify.Notifier
-	announce *host.Announcer
-	server   *control.Server
-	pages    *pages
-	table    *ipvs.Client
-	metrics  *metrics.Metrics
-	vmacs    *vmacs
+	elector   *elector
+	balancer  *balancer
+	herald    *herald
+	monitor   *track.Monitor
+	notifier  *notify.Notifier
+	announce  *host.Announcer
+	server    *control.Server
+	pages     *pages
+	table     *ipvs.Client
+	metrics   *metrics.Metrics
+	vmacs     *vmacs
+	promotion *promotion
 
 	// reloading serialises reloads.
 	reloading sync.Mutex
@@ -203,6 +204,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	err = a.stop(stopChecking)
 	stopKeeping()
 	if !a.opts.KeepVIPs {
+		a.promotion.set(nil)
 		err = errors.Join(err, a.vmacs.stop())
 	}
 	end()
@@ -309,7 +311,11 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
-	a.vmacs = newVMACs(links, kept.addresses, newSettings(host.NewSysctls(), l), l, a.journal)
+	settings := newSettings(host.NewSysctls(), l)
+	a.promotion = newPromotion(settings, func(err error) {
+		a.journal.Add(journal.Event{Kind: "setting", Level: journal.Error, Text: err.Error()})
+	})
+	a.vmacs = newVMACs(links, kept.addresses, settings, l, a.journal)
 	a.vmacs.report = func(failed map[string]error) {
 		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, failed) })
 	}
@@ -372,6 +378,7 @@ func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 	var once sync.Once
 	return host.NewMonitor(a.opts.Log).Run(ctx, func(ev host.Event) {
 		a.vmacs.event(ev)
+		a.promotion.event(ev)
 		if _, all := ev.(host.Synced); all {
 			once.Do(func() { close(synced) })
 		}

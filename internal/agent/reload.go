@@ -76,6 +76,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	a.monitor.Apply(scripts)
 	var changes []string
 	placed := a.place(cfg)
+	a.promotion.set(desired.Promoted(placed.Config))
 	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) {
 		a.elector.made = placed.Parents()
 		changes = a.elector.apply(now, placed.Config)
