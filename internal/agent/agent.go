@@ -4,7 +4,7 @@
 // vrrp and health, what to hold by internal/desired.
 //
 // The parts are the elector (VRRP machines and their sockets), the keeper
-// (addresses on the host), the balancer (health checks and the table of IPVS),
+// (addresses, routes and rules on the host), the balancer (health checks and the table of IPVS),
 // the herald (notify scripts) and the scribe (files); the journal ties them
 // together for people.
 package agent
