@@ -158,6 +158,9 @@ type Notify struct {
 	Deleted       *Command `json:"deleted,omitempty"`
 	Any           *Command `json:"any,omitempty"`
 	MasterRxLower *Command `json:"master_rx_lower,omitempty"`
+	// TellDeleted calls the end of an instance by a reload DELETED, where
+	// otherwise it is called FAULT (notify_deleted, with or without a script).
+	TellDeleted bool `json:"tell_deleted,omitempty"`
 }
 
 // Instance is a block vrrp_instance.

@@ -97,6 +97,12 @@ func snmpSocket(d *decoder, n *Node) {
 	}
 }
 
+// notifyDeleted takes "[SCRIPT [USER [GROUP]]]".
+func notifyDeleted(d *decoder, n *Node) {
+	d.inst.Notify.TellDeleted = true
+	notifyTo(func(d *decoder) **Command { return &d.inst.Notify.Deleted })(d, n)
+}
+
 // fifoTo takes "PATH [USER [GROUP]]".
 func fifoTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {

@@ -87,7 +87,7 @@ func serviceRows() []Keyword {
 		row("persistence_granularity", "NETMASK", "one address", "<=0.6.6", "Counts a whole network as one client.", does(persistenceGranularity)),
 		row("protocol", "TCP|UDP|SCTP", "UDP", "<=0.6.6", "Is the service's protocol.", does(serviceProtocol)),
 		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", without("checks always run"), reads(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
-		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.vs.alert }))),
+		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", does(optBoolTo(func(d *decoder) **bool { return &d.vs.alert }))),
 		row("virtualhost", "STRING", "none", "<=0.6.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.vs.virtualhost }))),
 		row("snmp_name", "STRING", "none", "2.2.3", "Names the service in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.vs.SNMPName })))),
 		row("sorry_server", "IP [PORT]", "none", "<=0.6.6", "Serves while there is no quorum.", does(sorryServer)),
@@ -142,7 +142,7 @@ func serverRows() []Keyword {
 		row("warmup", "SECS", "the service's", "1.3.7", "Is the most that a first check is put off by chance.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.warmup }), 0))),
 		row("connect_timeout", "SECS", "the service's", "2.0.13", "Is how long a connection may take.", does(timeoutTo(t(func(t *timing) **time.Duration { return &t.connect })))),
 		row("delay_loop", "SECS", "the service's", "1.3.7", "Is the time between checks.", does(optDurationTo(t(func(t *timing) **time.Duration { return &t.interval }), 1))),
-		row("smtp_alert", "[BOOL]", "true", "2.0.0", "Sends e-mail when the server changes.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.rs.alert }))),
+		row("smtp_alert", "[BOOL]", "true", "2.0.0", "Sends e-mail when the server changes.", does(optBoolTo(func(d *decoder) **bool { return &d.rs.alert }))),
 		row("virtualhost", "STRING", "the service's", "1.3.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.rs.virtualhost }))),
 		row("snmp_name", "STRING", "none", "2.2.3", "Names the server in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.rs.SNMPName })))),
 	}

@@ -4,8 +4,6 @@ import "time"
 
 const (
 	onlyOneProcess = "tandem is one process"
-	noFIFO         = "event FIFOs are not written yet"
-	noMail         = "no e-mail is sent yet"
 	noSNMP         = "there is no SNMP agent"
 	noDBus         = "there is no D-Bus interface"
 	noIPVSMarks    = "a virtual server group is expanded into a service for each address"
@@ -82,15 +80,14 @@ func globalScripts() []Keyword {
 		return boolTo(func(d *decoder) *bool { return p(&d.cfg.Global) })
 	}
 	fifo := func(p func(*FIFOs) **FIFO) option {
-		return reads(fifoTo(func(d *decoder) **FIFO { return p(&d.cfg.Global.FIFOs) }))
+		return does(fifoTo(func(d *decoder) **FIFO { return p(&d.cfg.Global.FIFOs) }))
 	}
 	reader := func(p func(*FIFOs) **FIFO) option {
-		return reads(fifoScriptTo(func(d *decoder) **FIFO { return p(&d.cfg.Global.FIFOs) }))
+		return does(fifoScriptTo(func(d *decoder) **FIFO { return p(&d.cfg.Global.FIFOs) }))
 	}
 	all := func(f *FIFOs) **FIFO { return &f.All }
 	vrrp := func(f *FIFOs) **FIFO { return &f.VRRP }
 	lvs := func(f *FIFOs) **FIFO { return &f.LVS }
-	no := without(noFIFO)
 	return []Keyword{
 		row("script_user", "USER [GROUP]", "keepalived_script, else our own", "1.3.0", "Runs every script as that user where it names no other.", does(globalScriptUser)),
 		row("enable_script_security", "", "off", "1.3.0", "Refuses scripts that run as root where another user could change them.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.ScriptSecurity }))),
@@ -100,38 +97,37 @@ func globalScripts() []Keyword {
 		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
 		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, without(noOuterScripts), reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),
 		row("shutdown_script_timeout", "1..1000", "10", "2.1.0", "Bounds shutdown_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.shutdownTimeout }, 1, 1000))),
-		row("notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event.", lenient, no, fifo(all)),
-		row("notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of notify_fifo, to read it.", shell, lenient, no, reader(all)),
-		row("vrrp_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each VRRP event.", lenient, no, fifo(vrrp)),
-		row("vrrp_notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of vrrp_notify_fifo, to read it.", shell, lenient, no, reader(vrrp)),
-		row("lvs_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event of a server.", lenient, no, fifo(lvs)),
-		row("lvs_notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of lvs_notify_fifo, to read it.", shell, lenient, no, reader(lvs)),
-		row("vrrp_notify_priority_changes", "[BOOL]", "false", "2.0.16", "Writes changes of priority to the FIFOs.", no, reads(boolTo(func(d *decoder) *bool { return &d.global.notifyPriorityChanges }))),
-		row("fifo_write_vrrp_states_on_reload", "", "off", "2.2.5", "Writes every state to the FIFOs after a reload.", no, reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.FIFOs.StatesOnReload }))),
+		row("notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event.", lenient, fifo(all)),
+		row("notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of notify_fifo, to read it.", shell, lenient, reader(all)),
+		row("vrrp_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each VRRP event.", lenient, fifo(vrrp)),
+		row("vrrp_notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of vrrp_notify_fifo, to read it.", shell, lenient, reader(vrrp)),
+		row("lvs_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event of a server.", lenient, fifo(lvs)),
+		row("lvs_notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of lvs_notify_fifo, to read it.", shell, lenient, reader(lvs)),
+		row("vrrp_notify_priority_changes", "[BOOL]", "false", "2.0.16", "Writes changes of priority to the FIFOs.", does(boolTo(func(d *decoder) *bool { return &d.global.notifyPriorityChanges }))),
+		row("fifo_write_vrrp_states_on_reload", "", "off", "2.2.5", "Writes every state to the FIFOs after a reload.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.FIFOs.StatesOnReload }))),
 		row("rs_init_notifies", "[BOOL]", "false", "2.0.0", "Runs notify_up also for servers that come up at the start.", does(global(func(g *Global) *bool { return &g.RSInitNotifies }))),
 	}
 }
 
 func globalMail() []Keyword {
 	mail := func(p func(*Mail) *string) option {
-		return reads(stringTo(func(d *decoder) *string { return p(&d.cfg.Global.Mail) }))
+		return does(stringTo(func(d *decoder) *string { return p(&d.cfg.Global.Mail) }))
 	}
 	alert := func(p func(*globalDraft) **bool) option {
-		return reads(optBoolTo(func(d *decoder) **bool { return p(&d.global) }))
+		return does(optBoolTo(func(d *decoder) **bool { return p(&d.global) }))
 	}
-	no := without(noMail)
 	return []Keyword{
 		row("router_id", "NAME", "host name", "1.1.8", "Names this node in messages.", lenient, does(globalRouterID)),
-		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", lenient, no, mail(func(m *Mail) *string { return &m.From })),
-		row("smtp_server", "HOST [PORT]", "none", "<=0.6.6", "Is the mail relay.", no, reads(mailServer)),
-		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", lenient, no, reads(mailHELO)),
-		row("smtp_connect_timeout", "SECS", "30", "<=0.6.6", "Bounds a connection to the mail relay.", no, reads(mailTimeout)),
-		row("notification_email", "{ lines }", "none", "<=0.6.6", "Lists who receives e-mail.", no, reads(mailRecipients)),
-		row("smtp_alert", "[BOOL]", "unset", "2.0.0", "Is the default of every smtp_alert.", no, alert(func(g *globalDraft) **bool { return &g.alert })),
-		row("smtp_alert_vrrp", "[BOOL]", "smtp_alert", "2.0.0", "Is the default of smtp_alert in instances and groups.", no, alert(func(g *globalDraft) **bool { return &g.alertVRRP })),
-		row("smtp_alert_checker", "[BOOL]", "smtp_alert", "2.0.0", "Is the default of smtp_alert in virtual and real servers.", no, alert(func(g *globalDraft) **bool { return &g.alertChecker })),
-		row("no_email_faults", "", "off", "2.0.0", "Sends no e-mail on a FAULT.", no, reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Mail.NoFaults }))),
-		row("no_checker_emails", "[BOOL]", "false", "2.0.0", "Sends e-mail only when a server joins or leaves, not for each check.", no, reads(boolTo(func(d *decoder) *bool { return &d.cfg.Global.Mail.ServersOnly }))),
+		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", lenient, mail(func(m *Mail) *string { return &m.From })),
+		row("smtp_server", "HOST [PORT]", "none", "<=0.6.6", "Is the mail relay.", does(mailServer)),
+		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", lenient, does(mailHELO)),
+		row("smtp_connect_timeout", "SECS", "30", "<=0.6.6", "Bounds a connection to the mail relay.", does(mailTimeout)),
+		row("notification_email", "{ lines }", "none", "<=0.6.6", "Lists who receives e-mail.", does(mailRecipients)),
+		row("smtp_alert", "[BOOL]", "unset", "2.0.0", "Is the default of every smtp_alert.", alert(func(g *globalDraft) **bool { return &g.alert })),
+		row("smtp_alert_vrrp", "[BOOL]", "smtp_alert", "2.0.0", "Is the default of smtp_alert in instances and groups.", alert(func(g *globalDraft) **bool { return &g.alertVRRP })),
+		row("smtp_alert_checker", "[BOOL]", "smtp_alert", "2.0.0", "Is the default of smtp_alert in virtual and real servers.", alert(func(g *globalDraft) **bool { return &g.alertChecker })),
+		row("no_email_faults", "", "off", "2.0.0", "Sends no e-mail on a FAULT.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Mail.NoFaults }))),
+		row("no_checker_emails", "[BOOL]", "false", "2.0.0", "Sends e-mail only when a server joins or leaves, not for each check.", does(boolTo(func(d *decoder) *bool { return &d.cfg.Global.Mail.ServersOnly }))),
 	}
 }
 

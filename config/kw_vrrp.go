@@ -56,10 +56,10 @@ func groupKeywords() []Keyword {
 		row("notify_fault", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the group enters FAULT.", shell, notify(func(n *Notify) **Command { return &n.Fault })),
 		row("notify_stop", "SCRIPT [USER [GROUP]]", "", "2.0.0", "Is run when the program stops.", shell, notify(func(n *Notify) **Command { return &n.Stop })),
 		row("notify", "SCRIPT [USER [GROUP]]", "", "1.1.2", "Is run at each change, with GROUP, the name, the state and 0.", shell, notify(func(n *Notify) **Command { return &n.Any })),
-		row("smtp_alert", "[BOOL]", "smtp_alert_vrrp", "1.0.0", "Sends e-mail at each change.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.group.alert }))),
+		row("smtp_alert", "[BOOL]", "smtp_alert_vrrp", "1.0.0", "Sends e-mail at each change.", does(optBoolTo(func(d *decoder) **bool { return &d.group.alert }))),
 		row("global_tracking", "", "off", "1.2.3", "Is the old name of sync_group_tracking_weight.", instead("sync_group_tracking_weight"), does(func(d *decoder, _ *Node) { d.group.weights = true })),
 		row("sync_group_tracking_weight", "", "off", "2.0.0", "Lets what members track have weights.", does(func(d *decoder, _ *Node) { d.group.weights = true })),
-		row("notify_priority_changes", "[BOOL]", "vrrp_notify_priority_changes", "2.2.0", "Writes changes of priority to the FIFOs.", without(noFIFO), reads(optBoolTo(func(d *decoder) **bool { return &d.group.notifyPriorityChanges }))),
+		row("notify_priority_changes", "[BOOL]", "vrrp_notify_priority_changes", "2.2.0", "Writes changes of priority to the FIFOs.", does(optBoolTo(func(d *decoder) **bool { return &d.group.notifyPriorityChanges }))),
 	}
 }
 
@@ -149,11 +149,11 @@ func instanceNotify() []Keyword {
 		row("notify_master", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the instance becomes MASTER.", shell, notify(func(n *Notify) **Command { return &n.Master })),
 		row("notify_fault", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the instance enters FAULT.", shell, notify(func(n *Notify) **Command { return &n.Fault })),
 		row("notify_stop", "SCRIPT [USER [GROUP]]", "", "1.1.13", "Is run when the program stops.", shell, notify(func(n *Notify) **Command { return &n.Stop })),
-		row("notify_deleted", "[SCRIPT [USER [GROUP]]]", "notify_fault", "2.1.0", "Is run when a reload has removed the instance.", shell, notify(func(n *Notify) **Command { return &n.Deleted })),
+		row("notify_deleted", "[SCRIPT [USER [GROUP]]]", "notify_fault", "2.1.0", "Is run when a reload has removed the instance.", shell, does(notifyDeleted)),
 		row("notify", "SCRIPT [USER [GROUP]]", "", "1.1.2", "Is run at each change, with INSTANCE, the name, the state and the priority.", shell, notify(func(n *Notify) **Command { return &n.Any })),
 		row("notify_master_rx_lower_pri", "SCRIPT [USER [GROUP]]", "", "2.0.6", "Is run when a master hears an advert of lower priority.", shell, notify(func(n *Notify) **Command { return &n.MasterRxLower })),
-		row("smtp_alert", "[BOOL]", "smtp_alert_vrrp", "<=0.6.6", "Sends e-mail at each change.", without(noMail), reads(optBoolTo(func(d *decoder) **bool { return &d.inst.alert }))),
-		row("notify_priority_changes", "[BOOL]", "vrrp_notify_priority_changes", "2.0.16", "Writes changes of priority to the FIFOs.", without(noFIFO), reads(optBoolTo(func(d *decoder) **bool { return &d.inst.notifyPriorityChanges }))),
+		row("smtp_alert", "[BOOL]", "smtp_alert_vrrp", "<=0.6.6", "Sends e-mail at each change.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.alert }))),
+		row("notify_priority_changes", "[BOOL]", "vrrp_notify_priority_changes", "2.0.16", "Writes changes of priority to the FIFOs.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.notifyPriorityChanges }))),
 	}
 }
 

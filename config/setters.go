@@ -107,7 +107,6 @@ func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *Node) {
 func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {
 		if len(n.Words) < 2 {
-			d.notice("not-honoured", of(n.Words[0]), "Give it a script.", "%s without a script is known, not honoured yet", n.name())
 			return
 		}
 		p := place(d)

@@ -242,6 +242,14 @@ type AliveRemoved struct{}
 // ServiceRemoved says that the service is configured no longer.
 type ServiceRemoved struct{}
 
+// QuorumEnded says that a service that had its quorum ends: after a Stop, or,
+// where Removed is set, after a Remove. It comes after what becomes of its servers.
+type QuorumEnded struct {
+	Quorum     int  `json:"quorum"`
+	Hysteresis int  `json:"hysteresis"`
+	Removed    bool `json:"removed,omitempty"`
+}
+
 // PoolChanged carries what the table should hold from now on.
 type PoolChanged struct {
 	Pool Pool `json:"pool"`
@@ -267,4 +275,5 @@ func (SorryRemoved) output()     {}
 func (AliveAdded) output()       {}
 func (AliveRemoved) output()     {}
 func (ServiceRemoved) output()   {}
+func (QuorumEnded) output()      {}
 func (PoolChanged) output()      {}

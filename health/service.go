@@ -225,6 +225,10 @@ func (s *Service) stop(now time.Time, in Input, out []Output) []Output {
 	for _, srv := range s.servers {
 		out = srv.Step(now, in, out)
 	}
+	if s.quorum {
+		_, removed := in.(Remove)
+		out = append(out, QuorumEnded{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Removed: removed})
+	}
 	s.due, s.stopped = nil, true
 	return out
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/logging"
+	"github.com/tandem-ha/tandem/internal/mail"
 	"github.com/tandem-ha/tandem/internal/metrics"
 	"github.com/tandem-ha/tandem/internal/notify"
 	"github.com/tandem-ha/tandem/internal/sched"
@@ -184,6 +185,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.vmacs.run)
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
+	spawn(a.herald.mail.Run)
 	spawn(a.monitor.Run)
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
@@ -305,7 +307,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	p.closers = append(p.closers, poller.Close)
 
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
-	a.herald = newHerald(a.notifier)
+	a.herald = newHerald(a.notifier, notify.NewFIFOSet(a.runner.RunEnv, a.opts.Log), mail.NewQueue(a.opts.Log))
 	a.table, a.metrics = table, metrics.New(a)
 	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink, a.metrics.Sink)
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
@@ -409,7 +411,10 @@ func (a *Agent) stop(stopChecking func()) error {
 	if drained := a.notifier.Drain(limit); drained != nil {
 		a.opts.Log.Warn("notify scripts are still running at the end")
 	}
-	return err
+	if drained := a.herald.mail.Drain(limit); drained != nil {
+		a.opts.Log.Warn("e-mail is still waiting at the end", "messages", a.herald.mail.Status().Waiting)
+	}
+	return errors.Join(err, a.herald.fifos.Close(limit))
 }
 
 // alone runs a part that ends at a moment of its own; the function returned ends

@@ -86,10 +86,16 @@ func (b *balancer) heard(service string, out health.Output) {
 		b.push()
 		return
 	}
-	if text := health.Text(service, out); text != "" {
+	text, data := health.Text(service, out), b.data(service, out)
+	level := checkLevel(out)
+	if text == "" && data != nil {
+		// keepalived has no line for it.
+		text, level = quietText(service, out), journal.Debug
+	}
+	if text != "" {
 		b.journal.Add(journal.Event{
-			Area: journal.Checks, Kind: checkKind(out), Level: checkLevel(out), Subject: service,
-			Text: text, Data: b.data(service, out), Cause: checkCause(out),
+			Area: journal.Checks, Kind: checkKind(out), Level: level, Subject: service,
+			Text: text, Data: data, Cause: checkCause(out),
 		})
 	}
 }
@@ -121,39 +127,6 @@ func (b *balancer) push() {
 	b.reconciler.Set(desired.Table(b.conf, b.pools, master))
 }
 
-// data is what the herald and the metrics act on.
-func (b *balancer) data(service string, out health.Output) any {
-	b.mu.Lock()
-	vs := b.byName[service]
-	initial := b.conf.Global.RSInitNotifies
-	b.mu.Unlock()
-	switch o := out.(type) {
-	case health.ServerUp:
-		return journal.ServerChange{Service: service, Server: o.Name, Up: true}
-	case health.ServerDown:
-		return journal.ServerChange{Service: service, Server: o.Name, Cause: o.Cause}
-	case health.ServerRemoved:
-		if o.Up {
-			return journal.ServerChange{Service: service, Server: o.Name, Cause: "removed from the configuration"}
-		}
-	case health.ServerAdded:
-		if o.Up && initial {
-			return journal.ServerChange{Service: service, Server: o.Name, Up: true}
-		}
-	case health.ServerStopped:
-		if o.Up && vs != nil && vs.Omega {
-			return journal.ServerChange{Service: service, Server: o.Name, Cause: "shutdown"}
-		}
-	case health.WeightChanged:
-		return journal.WeightChange{Service: service, Server: o.Name, From: o.From, To: o.To}
-	case health.QuorumGained:
-		return journal.QuorumChange{Service: service, Up: true, Weight: int(o.Weight), Quorum: o.Quorum}
-	case health.QuorumLost:
-		return journal.QuorumChange{Service: service, Weight: int(o.Weight), Quorum: o.Quorum}
-	}
-	return nil
-}
-
 func checkKind(out health.Output) string {
 	switch out.(type) {
 	case health.ServerUp:
@@ -166,7 +139,7 @@ func checkKind(out health.Output) string {
 		return "weight"
 	case health.QuorumGained:
 		return "quorum-gained"
-	case health.QuorumLost:
+	case health.QuorumLost, health.QuorumEnded:
 		return "quorum-lost"
 	case health.SorryAdded, health.SorryRemoved, health.AliveAdded, health.AliveRemoved:
 		return "sorry"

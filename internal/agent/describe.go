@@ -32,7 +32,7 @@ func describe(in *instance, out vrrp.Output) (journal.Event, bool) {
 	case vrrp.Noticed:
 		e.Kind, e.Level = string(o.Kind), noticeLevel(o.Kind)
 		e.Text = fmt.Sprintf("(%s) %s", name, o.Detail)
-		if o.Kind == vrrp.NoticeLowerPriority {
+		if o.Kind == vrrp.NoticeLowerPriority && in.router.Status().State == vrrp.Master {
 			e.Data = journal.LowerPriority{Name: name, Priority: int(in.router.Status().Priority), Peer: o.Peer.String()}
 		}
 	case vrrp.CommandDone:

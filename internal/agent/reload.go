@@ -40,6 +40,9 @@ func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
 		r.Changes = a.inForce(ctx, cfg)
 		e.Text = "Reload complete"
 	}
+	if r.OK && cfg.Global.FIFOs.StatesOnReload {
+		a.herald.retell(a.Status())
+	}
 	a.last.Store(&r)
 	a.journal.Add(e)
 	return r
@@ -83,6 +86,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	})
 	a.vmacs.settle()
 	changes = append(changes, a.balancer.apply(cfg, services)...)
+	a.herald.forget(cfg)
 	if err := errors.Join(a.server.Configure(cfg.Tandem.API), a.pages.configure(cfg.Tandem)); err != nil {
 		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
 	}

@@ -37,6 +37,7 @@ func (a *Agent) Status() control.Status {
 	for _, st := range a.monitor.Status() {
 		s.Scripts = append(s.Scripts, scriptStatus(st.Name, st.Known, st.Up, st.Last, st.Since))
 	}
+	s.Notify = a.herald.status()
 	s.Services = serviceStatuses(conf.config, a.balancer.scheduler.Status())
 	if err := a.balancer.reconciler.Err(); err != nil {
 		s.IPVS = err.Error()

@@ -12,6 +12,8 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/mail"
+	"github.com/tandem-ha/tandem/internal/notify"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -50,6 +52,8 @@ type Status struct {
 	// StampErrors counts adverts whose time could not be noted in the run
 	// folder; after a crash the node then starts as backup.
 	StampErrors uint64 `json:"stamp_errors,omitempty"`
+	// Notify is what became of scripts, FIFO lines and e-mail.
+	Notify NotifyStatus `json:"notify"`
 	// Foreign counts adverts for no instance of ours, by interface and reason.
 	Foreign []DropCount `json:"foreign,omitempty"`
 	// Config is the configuration in force, for what is written of it in this
@@ -122,6 +126,15 @@ type ServiceStatus struct {
 	health.ServiceStatus
 	Key       ipvs.ServiceKey `json:"key"`
 	Scheduler string          `json:"scheduler"`
+}
+
+// NotifyStatus is what became of the notifications.
+type NotifyStatus struct {
+	// ScriptsDropped counts runs of notify scripts that too many others kept
+	// from beginning.
+	ScriptsDropped uint64              `json:"scripts_dropped"`
+	FIFOs          []notify.FIFOStatus `json:"fifos,omitempty"`
+	Mail           mail.Status         `json:"mail"`
 }
 
 // MoveRequest is an operator's order.

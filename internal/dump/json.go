@@ -147,7 +147,7 @@ func dataOf(s control.Status, i control.InstanceStatus) jsonData {
 	d.Accept = flag(c.Accept)
 	d.NoPreempt = !c.Preempt
 	d.PreemptDelay = seconds(c.PreemptDelay)
-	d.NotifyDeleted = c.Notify.Deleted != nil
+	d.NotifyDeleted = c.Notify.TellDeleted
 	d.ScriptBackup = commandLine(c.Notify.Backup)
 	d.ScriptMaster = commandLine(c.Notify.Master)
 	d.ScriptFault = commandLine(c.Notify.Fault)

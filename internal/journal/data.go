@@ -62,6 +62,26 @@ type LowerPriority struct {
 	PeerPriority int    `json:"peer_priority"`
 }
 
+// End says how something ended that no check has ended.
+type End string
+
+// The ends: a reload removed it, or the program stops.
+const (
+	EndRemoved End = "removed"
+	EndStopped End = "stopped"
+)
+
+// CheckChange is the Data of a check that has changed its mind about a server.
+type CheckChange struct {
+	Service string `json:"service"`
+	Server  string `json:"server"`
+	// Kind is the check's keyword: "TCP_CHECK".
+	Kind string `json:"kind"`
+	Up   bool   `json:"up"`
+	// Cause is the failure.
+	Cause string `json:"cause,omitempty"`
+}
+
 // ServerChange is the Data of a real server that came up or went down.
 type ServerChange struct {
 	// Service and Server are named as in logs: "[192.0.2.10]:tcp:80".
@@ -69,6 +89,8 @@ type ServerChange struct {
 	Server  string `json:"server"`
 	Up      bool   `json:"up"`
 	Cause   string `json:"cause,omitempty"`
+	// Ended is set where it went down because it is no longer wanted.
+	Ended End `json:"ended,omitempty"`
 }
 
 // WeightChange is the Data of a real server whose weight moved.
@@ -86,6 +108,8 @@ type QuorumChange struct {
 	// Weight is the live weight now, Quorum what the service needs.
 	Weight int `json:"weight"`
 	Quorum int `json:"quorum"`
+	// Hysteresis is added to Quorum to gain it, and taken off to lose it.
+	Hysteresis int `json:"hysteresis,omitempty"`
 }
 
 // ScriptChange is the Data of a tracking script whose result counts from now.
@@ -110,7 +134,7 @@ func (e *Event) area() Area {
 	switch e.Data.(type) {
 	case StateChange, PriorityChange, LowerPriority, ScriptChange:
 		return VRRP
-	case ServerChange, WeightChange, QuorumChange:
+	case CheckChange, ServerChange, WeightChange, QuorumChange:
 		return Checks
 	}
 	return Main

@@ -31,12 +31,23 @@ type Scripts struct {
 	Any *health.Script
 	// MasterRxLower is notify_master_rx_lower_pri.
 	MasterRxLower *health.Script
+	// TellDeleted is config.Notify's.
+	TellDeleted bool
+}
+
+// Word is the name under which a state is told: the end of an instance by a
+// reload is called FAULT where nobody asked for DELETED.
+func (s Scripts) Word(state string) string {
+	if state == journal.Deleted && !s.TellDeleted {
+		return journal.Fault
+	}
+	return state
 }
 
 // ResolveScripts resolves each script of an instance or a group. One that
 // cannot be run is left out and its error returned.
 func ResolveScripts(n config.Notify, resolve func(config.Command) (health.Script, error)) (Scripts, []error) {
-	var s Scripts
+	s := Scripts{TellDeleted: n.TellDeleted}
 	var errs []error
 	for _, one := range []struct {
 		from *config.Command
@@ -61,12 +72,9 @@ func ResolveScripts(n config.Notify, resolve func(config.Command) (health.Script
 // VRRPJobs returns what is to be run, in order, when an instance or a group
 // enters a state: the script of that state, then "notify" with keepalived's
 // four arguments. Kind is journal.Instance or journal.Group; the priority that
-// a group's script gets is 0. An instance that a reload deletes enters FAULT
-// for those who have no notify_deleted.
+// a group's script gets is 0. notify_fault is not run for an instance that a
+// reload deletes, though "notify" hears of a FAULT.
 func VRRPJobs(s Scripts, kind, name, state string, priority int) []Job {
-	if state == journal.Deleted && s.Deleted == nil {
-		state = journal.Fault
-	}
 	if kind == journal.Group {
 		priority = 0
 	}
@@ -75,7 +83,7 @@ func VRRPJobs(s Scripts, kind, name, state string, priority int) []Job {
 		jobs = append(jobs, job(keyword, kind, name, *own))
 	}
 	if s.Any != nil && reported(state) {
-		jobs = append(jobs, job("notify", kind, name, *s.Any, kind, name, state, strconv.Itoa(priority)))
+		jobs = append(jobs, job("notify", kind, name, *s.Any, kind, name, s.Word(state), strconv.Itoa(priority)))
 	}
 	return jobs
 }

@@ -27,6 +27,7 @@ func all() Scripts {
 	return Scripts{
 		Master: command("/m", "x y"), Backup: command("/b"), Fault: command("/f"), Stop: command("/s"),
 		Deleted: command("/d"), Any: command("/any", "own"), MasterRxLower: command("/low"),
+		TellDeleted: true,
 	}
 }
 
@@ -42,8 +43,10 @@ func TestVRRPJobs(t *testing.T) {
 		"stop":   {all(), "INSTANCE", "VI_1", "STOP", []string{"notify_stop of instance VI_1: /s", "notify of instance VI_1: /any own INSTANCE VI_1 STOP 150"}},
 		"deleted": {all(), "INSTANCE", "VI_1", "DELETED",
 			[]string{"notify_deleted of instance VI_1: /d", "notify of instance VI_1: /any own INSTANCE VI_1 DELETED 150"}},
-		"deleted without its script": {Scripts{Fault: command("/f"), Any: command("/any")}, "INSTANCE", "VI_1", "DELETED",
-			[]string{"notify_fault of instance VI_1: /f", "notify of instance VI_1: /any INSTANCE VI_1 FAULT 150"}},
+		"deleted, and nobody asked for it": {Scripts{Fault: command("/f"), Any: command("/any")}, "INSTANCE", "VI_1", "DELETED",
+			[]string{"notify of instance VI_1: /any INSTANCE VI_1 FAULT 150"}},
+		"notify_deleted without a script": {Scripts{Fault: command("/f"), Any: command("/any"), TellDeleted: true}, "INSTANCE", "VI_1", "DELETED",
+			[]string{"notify of instance VI_1: /any INSTANCE VI_1 DELETED 150"}},
 		"group has no priority": {all(), "GROUP", "VG_1", "MASTER", []string{"notify_master of group VG_1: /m x y", "notify of group VG_1: /any own GROUP VG_1 MASTER 0"}},
 		"only notify":           {Scripts{Any: command("/any")}, "INSTANCE", "VI_1", "BACKUP", []string{"notify of instance VI_1: /any INSTANCE VI_1 BACKUP 150"}},
 		"only the state's":      {Scripts{Backup: command("/b")}, "INSTANCE", "VI_1", "BACKUP", []string{"notify_backup of instance VI_1: /b"}},
