@@ -70,7 +70,7 @@ func globalProcess() []Keyword {
 		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", name(func(p *Process) *string { return &p.BFD.Name })),
 		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", without(goScheduling), reads(maxAutoPriority)),
 		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", without(goScheduling), reads(autoPriorityDelay)),
-		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", without("files are made for their owner only"), reads(processUmask)),
+		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", does(processUmask)),
 		row("random_seed", "N", "time", "2.0.15", "Seeds the ${_RANDOM} numbers.", does(func(d *decoder, n *Node) { d.number(n.Words[1], 0, maxUint) })),
 	)
 }

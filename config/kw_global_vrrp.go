@@ -91,10 +91,10 @@ func globalIPVS() []Keyword {
 
 func globalFiles() []Keyword {
 	return []Keyword{
-		row("reload_check_config", "[LOGFILE]", "off", "2.2.0", "Tests a new configuration before a reload.", without("tandem tests every configuration before a reload"), reads(reloadCheck)),
-		row("reload_time_file", "PATH", "none", "2.1.0", "Names a file with the time of the next reload.", without("a reload is asked for by signal or command"), reads(alone(stringTo(func(d *decoder) *string { return &d.cfg.Global.Reload.TimeFile })))),
-		row("reload_repeat", "", "off", "2.1.0", "Reloads at that time every day.", without("a reload is asked for by signal or command"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Reload.Repeat }))),
-		row("reload_file", "[PATH]", "off", "2.2.0", "Names a file that exists while the configuration is read.", without("a reload is asked for by signal or command"), reads(reloadFile)),
+		row("reload_check_config", "[LOGFILE]", "off", "2.2.0", "Tests a new configuration before a reload.", does(reloadCheck)),
+		row("reload_time_file", "PATH", "none", "2.1.0", "Names a file with the time of the next reload.", does(alone(stringTo(func(d *decoder) *string { return &d.cfg.Global.Reload.TimeFile })))),
+		row("reload_repeat", "", "off", "2.1.0", "Reloads at that time every day.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Reload.Repeat }))),
+		row("reload_file", "[PATH]", "off", "2.2.0", "Names a file that exists while the configuration is read.", does(reloadFile)),
 		row("include_check", "[[+|-]read|match|wildcard_match|brace_match ...]", "none", "2.2.0", "Says which missing include files are reported.", does(includeCheckWords)),
 		row("config_save_dir", "DIR", "none", "2.2.3", "Keeps a copy of each configuration that was read.", without("no copies are kept"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.SaveFolder }))),
 		row("tmp_config_directory", "DIR", "memory", "2.2.0", "Holds the joined copy of the configuration.", without("tandem makes no such copy"), lenient, reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.TemporaryFolder }))),

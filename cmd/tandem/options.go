@@ -72,7 +72,7 @@ func daemonOptions() []option {
 			set: func(s *settings, v string) error {
 				m, err := parseUmask(v)
 				if err == nil {
-					s.umask = m
+					s.umask, s.umaskGiven = m, true
 				}
 				return err
 			}},

@@ -32,6 +32,8 @@ type settings struct {
 	facility   logging.Facility
 	dumpConfig bool
 	umask      int
+	// umaskGiven is whether the command line said so, or else the configuration may.
+	umaskGiven bool
 	coreDump   bool
 
 	pidFile, vrrpPID, checkersPID, bfdPID string
@@ -103,6 +105,14 @@ func (s *settings) finish(getenv func(string) string) error {
 		*path = abs
 	}
 	return nil
+}
+
+// fixedUmask is the umask of the command line, nil where it gives none.
+func (s *settings) fixedUmask() *int {
+	if !s.umaskGiven {
+		return nil
+	}
+	return &s.umask
 }
 
 // parseUmask reads a mask as C does: 0177 is octal, 0x7f hexadecimal.

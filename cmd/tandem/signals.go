@@ -161,9 +161,22 @@ func (w *watchman) dump(s os.Signal) {
 // dumper writes keepalived's dump files.
 type dumper struct {
 	folder string
-	mode   fs.FileMode
+	// umask is the command line's, nil for the configuration's.
+	umask *int
 	// since is what the counters were when they were last cleared.
 	since dump.Baseline
+}
+
+// mode is the mode of the files.
+func (d *dumper) mode(s control.Status) fs.FileMode {
+	mask := defaultUmask
+	switch {
+	case d.umask != nil:
+		mask = *d.umask
+	case s.Config != nil:
+		mask = s.Config.Process.Umask
+	}
+	return fs.FileMode(0o666 &^ mask)
 }
 
 func (d *dumper) data(s control.Status) error {
@@ -171,7 +184,7 @@ func (d *dumper) data(s control.Status) error {
 		name    string
 		content []byte
 	}{{dump.ParentFile, dump.ParentData(s)}, {dump.DataFile, dump.Data(s)}, {dump.CheckFile, dump.CheckData(s)}} {
-		if err := dump.Write(d.folder, f.name, d.mode, f.content); err != nil {
+		if err := dump.Write(d.folder, f.name, d.mode(s), f.content); err != nil {
 			return err
 		}
 	}
@@ -179,7 +192,7 @@ func (d *dumper) data(s control.Status) error {
 }
 
 func (d *dumper) stats(s control.Status) error {
-	return dump.Write(d.folder, dump.StatsFile, d.mode, dump.Stats(d.since.Since(s)))
+	return dump.Write(d.folder, dump.StatsFile, d.mode(s), dump.Stats(d.since.Since(s)))
 }
 
 func (d *dumper) json(s control.Status) error {

@@ -170,7 +170,7 @@ func (p *program) supervise(s settings, log hclog.Logger, d *daemon.Detached) er
 	defer cancel()
 	notifier := daemon.NewNotifier(p.getenv)
 	a := p.newAgent(runOptions{settings: s, log: log})
-	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), mode: fs.FileMode(0o666 &^ s.umask)})
+	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), umask: s.fixedUmask()})
 	stop := w.start(s.ignoreSigint, cancel)
 	defer stop()
 	ready := func() {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	runtime "github.com/tandem-ha/tandem/internal/agent"
 )
@@ -22,6 +23,8 @@ func newAgent(o runOptions) agent {
 		StateDir:   o.stateDir,
 		Socket:     o.socket,
 		Version:    versionNumber(),
+		ReloadFile: strings.TrimSuffix(o.pidFile, ".pid") + ".reload",
+		Umask:      o.fixedUmask(),
 		VRRP:       o.vrrp,
 		Checkers:   o.checkers,
 		KeepVIPs:   o.keepVIPs,

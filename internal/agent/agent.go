@@ -59,6 +59,10 @@ type Options struct {
 	RunDir, StateDir, Socket string
 	// Version is shown by tandem status.
 	Version string
+	// ReloadFile is what reload_file without a name means.
+	ReloadFile string
+	// Umask, where it is not nil, counts in the place of the configuration's.
+	Umask *int
 	// VRRP and Checkers say which halves of the configuration to run.
 	VRRP, Checkers bool
 	// KeepVIPs and KeepIPVS leave addresses or the table behind at the end.
@@ -156,6 +160,8 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	if !config.Runnable(diagnostics) {
 		return &ConfigError{Diagnostics: diagnostics}
 	}
+	// Who waits for reload_file to go may change the configuration from here on.
+	a.markReading(cfg)()
 	p, err := a.build(cfg)
 	if err != nil {
 		return err
@@ -190,6 +196,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
 	spawn(a.server.Serve)
+	spawn(a.reloadByClock)
 	stopKeeping := alone(a.elector.keeper.run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)

@@ -67,7 +67,7 @@ func instanceID(in *config.Instance) string {
 	if k.IPv6 {
 		family = 6
 	}
-	id := fmt.Sprintf("%s/%d/v%d/ip%d", k.Interface, k.VRID, k.Version, family)
+	id := fmt.Sprintf("%s/%d/ip%d", k.Interface, k.VRID, family)
 	if k.VMAC {
 		id += "/vmac"
 	} else if k.IPVLAN {

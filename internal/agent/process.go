@@ -3,6 +3,8 @@ package agent
 import (
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/sched"
@@ -11,6 +13,9 @@ import (
 // schedule gives the process what a configuration says of it. What the kernel
 // refuses is told, and keeps nothing from running.
 func (a *Agent) schedule(cfg *config.Config) {
+	if a.opts.Umask == nil {
+		unix.Umask(cfg.Process.Umask)
+	}
 	if err := a.sched.Apply(sched.Of(cfg)); err != nil {
 		a.schedTrouble(fmt.Sprintf("not scheduled as configured: %v", err))
 	}

@@ -3,7 +3,12 @@ package agent
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
@@ -15,8 +20,8 @@ import (
 )
 
 // Reload reads the configuration again. One that means what the last one meant
-// changes nothing, nor does one that cannot run; of any other only what differs
-// is carried out.
+// changes nothing, nor does one that cannot run or that changes what cannot
+// change; of any other only what differs is carried out.
 func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
@@ -24,13 +29,15 @@ func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
 	if old == nil {
 		return control.ReloadResponse{Time: time.Now(), Err: "tandem is still starting"}
 	}
+	read := a.markReading(old.config)
 	cfg, diagnostics := a.load()
+	read()
 	r := control.ReloadResponse{Time: time.Now(), Diagnostics: diagnostics}
 	e := journal.Event{Kind: "reload", Level: journal.Notice}
-	switch {
-	case !config.Runnable(diagnostics):
-		r.Err = (&ConfigError{Diagnostics: diagnostics}).Error()
-		e.Level, e.Text = journal.Error, "New config failed validation, nothing was changed: "+r.Err
+	switch refused := a.refusal(old.config, cfg, diagnostics); {
+	case refused != "":
+		r.Err = refused
+		e.Level, e.Text = journal.Error, "Not reloaded, nothing was changed: "+refused
 	case config.Equal(old.config, cfg):
 		r.OK = true
 		e.Text = "Reload complete, the configuration means what it meant before"
@@ -46,6 +53,42 @@ func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
 	a.last.Store(&r)
 	a.journal.Add(e)
 	return r
+}
+
+// refusal says why a configuration cannot take the place of the one in force, ""
+// where it can.
+func (a *Agent) refusal(old, next *config.Config, diagnostics []config.Diagnostic) string {
+	if r := old.Global.Reload; r.Check && faulty(diagnostics) {
+		text := "New config failed validation"
+		if r.CheckLog == "" {
+			return text
+		}
+		if err := writeFaults(r.CheckLog, diagnostics); err != nil {
+			a.opts.Log.Warn("reload_check_config: " + err.Error())
+			return text
+		}
+		return text + ", see " + r.CheckLog + " for details"
+	}
+	if !config.Runnable(diagnostics) {
+		return "New config failed validation: " + (&ConfigError{Diagnostics: diagnostics}).Error()
+	}
+	return strings.Join(desired.Fixed(old, next), "; ")
+}
+
+// faulty says whether a test of a configuration finds anything at all
+// (reload_check_config); a notice is no fault.
+func faulty(diagnostics []config.Diagnostic) bool {
+	return slices.ContainsFunc(diagnostics, func(d config.Diagnostic) bool { return d.Severity != config.Notice })
+}
+
+// writeFaults adds what a test has found to a file.
+func writeFaults(path string, diagnostics []config.Diagnostic) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return err
+	}
+	config.Render(f, diagnostics)
+	return f.Close()
 }
 
 // inForce makes cfg the configuration of every part and returns a line for each

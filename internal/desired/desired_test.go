@@ -126,14 +126,13 @@ func TestTrackersJoinTheGroupsAndTheAddressesInterfaces(t *testing.T) {
 
 func TestARouterIsWhatItIsAndNotItsName(t *testing.T) {
 	a, b := instance(), instance()
-	b.Name, b.Priority = "OTHER", 7
+	b.Name, b.Priority, b.Version = "OTHER", 7, 2
 	if KeyOf(a) != KeyOf(b) {
-		t.Error("a name makes another router of it")
+		t.Error("a name or a version makes another router of it")
 	}
 	for what, change := range map[string]func(*config.Instance){
 		"interface": func(in *config.Instance) { in.Interface = "eth1" },
 		"VRID":      func(in *config.Instance) { in.VRID++ },
-		"version":   func(in *config.Instance) { in.Version = 2 },
 		"family":    func(in *config.Instance) { in.IPv6 = true },
 		"group":     func(in *config.Instance) { in.Group = ip("224.0.0.19") },
 		"mode":      func(in *config.Instance) { in.Peers = []config.UnicastPeer{{Addr: ip("192.0.2.2")}} },

@@ -130,7 +130,6 @@ func Links(in *config.Instance, t Trackers) []string {
 type RouterKey struct {
 	Interface string
 	VRID      int
-	Version   int
 	IPv6      bool
 	Group     netip.Addr
 	Unicast   bool
@@ -144,7 +143,6 @@ func KeyOf(in *config.Instance) RouterKey {
 	k := RouterKey{
 		Interface: in.Interface,
 		VRID:      in.VRID,
-		Version:   in.Version,
 		IPv6:      in.IPv6,
 		Unicast:   in.Unicast(),
 		VMAC:      in.VMAC != nil,
