@@ -33,6 +33,8 @@ type pair struct {
 	mode     mode
 	lb1, lb2 *lab.Agent
 	client   *lab.Host
+	// slept is set where keepalived was seen to miss adverts that came in time.
+	slept bool
 }
 
 // newPair prepares a pair and starts neither node. The lines extra go into each
