@@ -318,7 +318,7 @@ func (k *keeper) carryOut(b batch, owners []string) map[string]error {
 	rules := k.rules.plan(b.rules, now)
 	k.filter.settle(k.addresses)
 	removing := len(addresses.removals)+len(routes.removals)+len(rules.removals) > 0 || k.filter.changed()
-	if removing || len(addresses.additions)+len(routes.additions)+len(rules.additions) > 0 {
+	if k.filter.changed() || len(addresses.additions)+len(routes.additions)+len(rules.additions) > 0 {
 		k.note(addresses.additions, routes.additions, rules.additions)
 	}
 	troubles := k.filter.close()

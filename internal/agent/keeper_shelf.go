@@ -36,8 +36,10 @@ type shelf[T placed, C any] struct {
 	// places of each owner in the order of his wish.
 	claims map[host.Place][]claim[T]
 	owned  map[string][]host.Place
-	// there is what the host holds, as far as it has been looked at.
+	// there is what the host holds, as far as it has been looked at, and order are
+	// its places.
 	there map[host.Place][]T
+	order []host.Place
 	// failing are the places that could not be served, and why.
 	failing map[host.Place]string
 	paced   pacing
@@ -98,11 +100,11 @@ func (s *shelf[T, C]) adopt(all []T, touched *places) error {
 			return err
 		}
 		for _, t := range unknown {
-			s.there[t.Place()] = nil
+			s.put(t.Place(), nil)
 		}
 		for _, t := range present {
 			p := t.Place()
-			s.there[p] = append(s.there[p], t)
+			s.put(p, append(s.there[p], t))
 		}
 	}
 	for _, t := range all {
@@ -257,11 +259,11 @@ func (s *shelf[T, C]) apply(list []C) []failure {
 		if op == host.Remove {
 			i := slices.IndexFunc(s.there[p], func(o T) bool { return reflect.DeepEqual(o, t) })
 			if i >= 0 {
-				s.there[p] = slices.Delete(slices.Clone(s.there[p]), i, i+1)
+				s.put(p, slices.Delete(slices.Clone(s.there[p]), i, i+1))
 			}
 			continue
 		}
-		s.there[p] = append(s.there[p], t)
+		s.put(p, append(s.there[p], t))
 		delete(s.failing, p)
 	}
 	return out
@@ -320,7 +322,7 @@ func (s *shelf[T, C]) compare(visit func(p host.Place, lack []T, was bool)) erro
 				continue
 			}
 			wanted, before := s.wanted(p), s.there[p]
-			s.there[p] = now[p]
+			s.put(p, now[p])
 			if lack := s.lack(now[p], wanted); len(lack) > 0 {
 				visit(p, lack, len(s.lack(before, wanted)) == 0)
 			}
@@ -382,36 +384,29 @@ func (s *shelf[T, C]) missing(touched *places, now time.Time) ([]missing[T], err
 	return out, err
 }
 
-// account is what is there and what is about to come.
+// account is what is there and what is about to come, in the order of its coming.
+// What is neither there nor claimed is forgotten.
 func (s *shelf[T, C]) account(coming []C) []T {
-	seen := map[host.Place]bool{}
 	var out []T
-	add := func(p host.Place) {
-		if !seen[p] {
-			seen[p] = true
-			out = append(out, s.there[p]...)
+	s.order = slices.DeleteFunc(s.order, func(p host.Place) bool {
+		out = append(out, s.there[p]...)
+		idle := len(s.there[p]) == 0 && len(s.claims[p]) == 0
+		if idle {
+			delete(s.there, p)
 		}
-	}
-	for _, owner := range slices.Sorted(maps.Keys(s.owned)) {
-		for _, p := range s.owned[owner] {
-			add(p)
-		}
-	}
-	var rest []host.Place
-	for p := range s.there {
-		if !seen[p] && len(s.there[p]) > 0 {
-			rest = append(rest, p)
-		}
-	}
-	slices.SortFunc(rest, func(a, b host.Place) int {
-		return cmp.Compare(s.there[a][0].String(), s.there[b][0].String())
+		return idle
 	})
-	for _, p := range rest {
-		add(p)
-	}
 	for _, c := range coming {
 		_, t := s.split(c)
 		out = append(out, t)
 	}
 	return out
+}
+
+// put makes list what is in a place.
+func (s *shelf[T, C]) put(p host.Place, list []T) {
+	if _, known := s.there[p]; !known {
+		s.order = append(s.order, p)
+	}
+	s.there[p] = list
 }
