@@ -332,6 +332,9 @@ func (d *decoder) completeNoVIPs(i *instanceDraft) bool {
 
 // completeTracks drops what cannot be tracked.
 func (d *decoder) completeTracks(i *instanceDraft) {
+	if i.pollLink && !slices.ContainsFunc(d.cfg.LinkPolls, func(p LinkPoll) bool { return p.Interface == i.Interface }) {
+		d.cfg.LinkPolls = append(d.cfg.LinkPolls, LinkPoll{Pos: i.Pos, Interface: i.Interface})
+	}
 	i.TrackInterfaces = slices.DeleteFunc(i.TrackInterfaces, func(t Track) bool {
 		if t.Name != i.Interface {
 			return false

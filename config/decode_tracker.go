@@ -108,7 +108,7 @@ func processBlock(d *decoder, n *Node) {
 		return
 	}
 	p := &processDraft{node: n, TrackProcess: &TrackProcess{
-		Pos: n.Words[0].pos(), Name: name, Match: "exact", Quorum: 1, QuorumMax: unset,
+		Pos: n.Words[0].pos(), Name: name, Quorum: 1, QuorumMax: unset,
 	}}
 	d.process = p
 	d.body(n, "vrrp_track_process")
@@ -123,6 +123,12 @@ func processBlock(d *decoder, n *Node) {
 	}
 	if p.QuorumMax == 0 {
 		p.Quorum = 0
+	}
+	// Parameters are compared with the command line, and exactly unless
+	// param_match says otherwise.
+	p.FullCommand = p.FullCommand || len(p.Params) > 0 || p.Match != ""
+	if len(p.Params) > 0 && p.Match == "" {
+		p.Match = "exact"
 	}
 	if d.processes[name] != nil {
 		d.notice("duplicate", words(n, 0), "", "vrrp_track_process %s is there already", name)
@@ -139,9 +145,6 @@ func processCommand(d *decoder, n *Node) {
 	d.process.Process, d.process.Params = n.Words[1].Value, nil
 	for _, w := range n.Words[2:] {
 		d.process.Params = append(d.process.Params, w.Value)
-	}
-	if len(d.process.Params) > 0 {
-		d.process.FullCommand = true
 	}
 }
 

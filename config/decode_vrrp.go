@@ -65,6 +65,8 @@ func groupTrackScript(d *decoder, n *Node) {
 type instanceDraft struct {
 	*Instance
 	node *Node
+	// pollLink is the old linkbeat_use_polling of the instance.
+	pollLink bool
 	// family is 4 or 6, 0 while no address has been seen.
 	family                                  int
 	version, downTimer                      int

@@ -3,7 +3,6 @@ package config
 import "time"
 
 const (
-	noCheck = "this kind of check is not there yet"
 	serverB = "virtual_server/real_server"
 )
 
@@ -42,12 +41,12 @@ func checkerKeywords() []Keyword {
 		row("name", "NAME", ".", "1.3.0", "Is the name that is asked for.", does(dnsName)),
 	})...)
 	out = append(out, in(serverB+"/FILE_CHECK", []Keyword{
-		row("track_file", "NAME", "required", "2.1.0", "Is the file.", reads(fileCheckName)),
-		row("weight", "N [reverse|noreverse]", "the file's", "2.1.0", "Multiplies the file's number.", reads(fileCheckWeight)),
+		row("track_file", "NAME", "required", "2.1.0", "Is the file.", does(fileCheckName)),
+		row("weight", "N [reverse|noreverse]", "the file's", "2.1.0", "Multiplies the file's number.", does(fileCheckWeight)),
 	})...)
 	out = append(out, in(serverB+"/BFD_CHECK", []Keyword{
-		row("name", "NAME", "required", "2.0.0", "Is the BFD session.", reads(bfdCheckName)),
-		row("alpha", "[BOOL]", "the server's", "2.0.0", "Counts as failed until the first success.", reads(optBoolTo(func(d *decoder) **bool { return &d.check.alpha }))),
+		row("name", "NAME", "required", "2.0.0", "Is the BFD session.", does(bfdCheckName)),
+		row("alpha", "[BOOL]", "the server's", "2.0.0", "Counts as failed until the first success.", does(optBoolTo(func(d *decoder) **bool { return &d.check.alpha }))),
 	})...)
 	out = append(out, in(serverB+"/MISC_CHECK", timingRows(), []Keyword{
 		row("misc_path", "SCRIPT", "required", "<=0.6.6", "Is the command, with its arguments in one pair of quotes.", shell, does(miscPath)),
@@ -158,8 +157,8 @@ func checkBlocks() []Keyword {
 		row("DNS_CHECK", "{ }", "", "1.3.0", "Asks a name server.", does(checkBlock)),
 		row("PING_CHECK", "{ }", "", "2.1.0", "Sends an ICMP echo.", does(checkBlock)),
 		row("UDP_CHECK", "{ }", "", "2.1.0", "Sends a datagram.", does(checkBlock)),
-		row("FILE_CHECK", "{ }", "", "2.1.0", "Follows the number in a file.", without(noCheck), reads(checkBlock)),
-		row("BFD_CHECK", "{ }", "", "2.0.0", "Follows a BFD session.", without(noCheck), reads(checkBlock)),
+		row("FILE_CHECK", "{ }", "", "2.1.0", "Follows the number in a file.", does(checkBlock)),
+		row("BFD_CHECK", "{ }", "", "2.0.0", "Follows a BFD session.", does(checkBlock)),
 	}
 }
 

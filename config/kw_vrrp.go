@@ -13,8 +13,8 @@ func vrrpKeywords() []Keyword {
 		row("static_routes", "{ lines }", "", "1.0.1", "Lists routes that are there as long as the program runs.", does(staticRoutes)),
 		row("static_rules", "{ lines }", "", "1.2.20", "Lists rules that are there as long as the program runs.", does(staticRules)),
 		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", without("announcements are spaced for each interface alone"), reads(garpGroupBlock)),
-		row("linkbeat_interfaces", "{ lines }", "", "2.0.13", "Lists interfaces whose link is polled.", without("links are followed by netlink"), reads(linkPolls)),
-		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", without("a change of a link counts at once"), reads(linkDelays)),
+		row("linkbeat_interfaces", "{ lines }", "", "2.0.13", "Lists interfaces whose link is polled.", does(linkPolls)),
+		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", does(linkDelays)),
 	})...)
 	out = append(out, in("garp_group", []Keyword{
 		row("garp_interval", "SECS", "unset", "1.2.21", "Is the least time between gratuitous ARPs of the group.", reads(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.ARP }))),
@@ -48,9 +48,9 @@ func groupKeywords() []Keyword {
 		row("group", "{ lines }", "required", "<=0.6.6", "Lists the member instances.", does(groupMembers)),
 		row("track_interface", "{ lines }", "", "2.0.0", "Lists interfaces that every member tracks.", does(groupTrackInterface)),
 		row("track_script", "{ lines }", "", "2.0.0", "Lists scripts that every member tracks.", does(groupTrackScript)),
-		row("track_file", "{ lines }", "", "2.0.0", "Lists files that every member tracks.", without(noTracker), reads(groupTrackFile)),
-		row("track_process", "{ lines }", "", "2.0.11", "Lists processes that every member tracks.", without(noTracker), reads(groupTrackProcess)),
-		row("track_bfd", "{ lines }", "", "2.0.0", "Lists BFD sessions that every member tracks.", without(noTracker), reads(groupTrackBFD)),
+		row("track_file", "{ lines }", "", "2.0.0", "Lists files that every member tracks.", does(groupTrackFile)),
+		row("track_process", "{ lines }", "", "2.0.11", "Lists processes that every member tracks.", does(groupTrackProcess)),
+		row("track_bfd", "{ lines }", "", "2.0.0", "Lists BFD sessions that every member tracks.", does(groupTrackBFD)),
 		row("notify_backup", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the group becomes BACKUP.", shell, notify(func(n *Notify) **Command { return &n.Backup })),
 		row("notify_master", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the group becomes MASTER.", shell, notify(func(n *Notify) **Command { return &n.Master })),
 		row("notify_fault", "SCRIPT [USER [GROUP]]", "", "<=0.6.6", "Is run when the group enters FAULT.", shell, notify(func(n *Notify) **Command { return &n.Fault })),
@@ -109,10 +109,10 @@ func instanceTracking() []Keyword {
 		row("dont_track_primary", "", "off", "1.1.8", "Ignores faults of the instance's own interface.", does(func(d *decoder, _ *Node) { d.inst.TrackPrimary = false })),
 		row("track_interface", "{ lines }", "", "1.0.1", "Lists further interfaces to track.", does(instanceTrackInterface)),
 		row("track_script", "{ lines }", "", "1.1.13", "Lists scripts to track.", does(instanceTrackScript)),
-		row("track_file", "{ lines }", "", "2.0.0", "Lists files to track.", without(noTracker), reads(instanceTrackFile)),
-		row("track_process", "{ lines }", "", "2.0.11", "Lists processes to track.", without(noTracker), reads(instanceTrackProcess)),
-		row("track_bfd", "{ lines }", "", "2.0.0", "Lists BFD sessions to track.", without(noTracker), reads(instanceTrackBFD)),
-		row("linkbeat_use_polling", "", "off", "2.0.0", "Polls the interface for its link.", instead("linkbeat_interfaces"), without("links are followed by netlink"), reads(func(*decoder, *Node) {})),
+		row("track_file", "{ lines }", "", "2.0.0", "Lists files to track.", does(instanceTrackFile)),
+		row("track_process", "{ lines }", "", "2.0.11", "Lists processes to track.", does(instanceTrackProcess)),
+		row("track_bfd", "{ lines }", "", "2.0.0", "Lists BFD sessions to track.", does(instanceTrackBFD)),
+		row("linkbeat_use_polling", "", "off", "2.0.0", "Polls the interface for its link.", instead("linkbeat_interfaces"), does(flagTo(func(d *decoder) *bool { return &d.inst.pollLink }))),
 	}
 }
 

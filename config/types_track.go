@@ -29,8 +29,8 @@ type TrackProcess struct {
 	// line.
 	Process string   `json:"process"`
 	Params  []string `json:"params,omitempty"`
-	// Match is how Params are compared: "exact", "initial" where more may
-	// follow, "partial" where the last may be longer too.
+	// Match is how Params are compared: "exact", "partial" where more may
+	// follow, "initial" where the last may be longer too, empty for not at all.
 	Match string `json:"match,omitempty"`
 	// FullCommand compares the command line instead of the name that the
 	// kernel has.

@@ -31,7 +31,6 @@ import (
 	"github.com/tandem-ha/tandem/internal/notify"
 	"github.com/tandem-ha/tandem/internal/sched"
 	"github.com/tandem-ha/tandem/internal/script"
-	"github.com/tandem-ha/tandem/internal/track"
 	"github.com/tandem-ha/tandem/ipvs"
 )
 
@@ -106,7 +105,7 @@ type Agent struct {
 	elector   *elector
 	balancer  *balancer
 	herald    *herald
-	monitor   *track.Monitor
+	watchers  *watchers
 	notifier  *notify.Notifier
 	announce  *host.Announcer
 	server    *control.Server
@@ -192,7 +191,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
 	spawn(a.herald.mail.Run)
-	spawn(a.monitor.Run)
+	a.watchers.spawn(spawn)
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
 	spawn(a.server.Serve)
@@ -348,7 +347,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		ipvs.OnRepair(a.balancer.repaired),
 	)
 	a.balancer.globals = ipvs.NewGlobalsKeeper(table, a.ipvsTrouble)
-	a.monitor = track.NewMonitor(a.runner.Run, a.scriptDone)
+	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
 	return p, nil
 }
 
@@ -367,19 +366,6 @@ func (a *Agent) ipvsTrouble(err error) {
 		e.Level, e.Text = journal.Error, "IPVS: "+err.Error()
 	}
 	a.journal.Add(e)
-}
-
-func (a *Agent) scriptDone(r track.ScriptResult) {
-	if r.Text != "" {
-		e := journal.Event{Area: journal.VRRP, Kind: "script", Level: r.Level, Subject: r.Name, Text: r.Text, Cause: r.Cause}
-		if r.Changed {
-			e.Data = journal.ScriptChange{Name: r.Name, Up: r.Up, Cause: r.Cause}
-		}
-		a.journal.Add(e)
-	}
-	if r.Changed {
-		a.elector.post(func(now time.Time) { a.elector.scriptDone(now, r) })
-	}
 }
 
 // watchHost passes the host's events to the elector.
@@ -406,7 +392,7 @@ func (a *Agent) begin(ctx context.Context, cfg *config.Config, p *resources) {
 // stop lets the masters offer, then ends the checks and takes the table away,
 // and waits for the scripts that tell of it.
 func (a *Agent) stop(stopChecking func()) error {
-	a.monitor.Apply(nil)
+	a.watchers.scripts.Apply(nil)
 	if !a.opts.KeepVIPs {
 		a.elector.stop(offerLimit, a.stopNow)
 	}

@@ -32,6 +32,7 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 	}
 	e.conf = cfg
 	e.holdStatics()
+	e.filterLinks(now, cfg)
 	var list []*instance
 	for _, conf := range cfg.Instances {
 		id := instanceID(conf)
@@ -159,6 +160,9 @@ func sameInstance(a, b *config.Instance) bool {
 }
 
 func sameTrackers(a, b desired.Trackers) bool {
-	return sameInstance(&config.Instance{TrackScripts: a.Scripts, TrackInterfaces: a.Interfaces},
-		&config.Instance{TrackScripts: b.Scripts, TrackInterfaces: b.Interfaces})
+	of := func(t desired.Trackers) *config.Instance {
+		return &config.Instance{TrackScripts: t.Scripts, TrackInterfaces: t.Interfaces, TrackFiles: t.Files,
+			TrackProcesses: t.Processes, TrackBFD: t.BFD}
+	}
+	return sameInstance(of(a), of(b))
 }

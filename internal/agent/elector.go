@@ -26,6 +26,8 @@ type elector struct {
 	// mastership is told, on the loop, when an instance became master or ceased
 	// to be it.
 	mastership func(instance string, master bool)
+	// hurry makes the links that are polled be asked at once.
+	hurry func()
 
 	calls chan func(now time.Time)
 	// done is closed when the loop has ended; life ends with it.
@@ -37,7 +39,7 @@ type elector struct {
 	instances map[string]*instance // by instance id
 	index     index
 	links     map[string]host.Link
-	scripts   map[string]bool // up or not, once there is a result
+	observed  observed
 	sockets   map[host.AdvertKey]*socket
 	watches   map[string]*watch
 	foreign   map[foreignKey]uint64
@@ -97,6 +99,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	e := &elector{
 		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
 		mastership: func(string, bool) {},
+		hurry:      func() {},
 		calls:      make(chan func(time.Time), queueLength),
 		epoch:      time.Now(),
 		gather:     gatherMost,
@@ -105,7 +108,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		conf:       &config.Config{},
 		instances:  map[string]*instance{},
 		links:      map[string]host.Link{},
-		scripts:    map[string]bool{},
+		observed:   newObserved(),
 		sockets:    map[host.AdvertKey]*socket{},
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},

@@ -4,17 +4,25 @@ import (
 	"net/netip"
 
 	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/track"
 )
 
 // index finds the instances that something concerns. It is made anew whenever
 // the configuration changes.
 type index struct {
-	byName   map[string]*instance
-	byAddr   map[netip.Addr][]*instance
-	byLink   map[string][]*instance
-	byScript map[string][]*instance
+	byName map[string]*instance
+	byAddr map[netip.Addr][]*instance
+	byLink map[string][]*instance
+	// byTrack finds those that track something other than a link.
+	byTrack map[trackKey][]*instance
 	// carriers are the links that may carry a virtual address.
 	carriers map[string]bool
+}
+
+// trackKey names something that is tracked.
+type trackKey struct {
+	kind track.Kind
+	name string
 }
 
 func newIndex(instances []*instance) index {
@@ -22,7 +30,7 @@ func newIndex(instances []*instance) index {
 		byName:   map[string]*instance{},
 		byAddr:   map[netip.Addr][]*instance{},
 		byLink:   map[string][]*instance{},
-		byScript: map[string][]*instance{},
+		byTrack:  map[trackKey][]*instance{},
 		carriers: map[string]bool{},
 	}
 	for _, in := range instances {
@@ -34,8 +42,14 @@ func newIndex(instances []*instance) index {
 		for _, name := range desired.Links(in.conf, in.trackers) {
 			x.byLink[name] = append(x.byLink[name], in)
 		}
-		for _, s := range in.trackers.Scripts {
-			x.byScript[s.Name] = append(x.byScript[s.Name], in)
+		for kind, list := range in.trackers.ByKind() {
+			if kind == track.KindInterface {
+				continue
+			}
+			for _, t := range list {
+				k := trackKey{kind, t.Name}
+				x.byTrack[k] = append(x.byTrack[k], in)
+			}
 		}
 	}
 	return x

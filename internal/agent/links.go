@@ -11,7 +11,6 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
-	"github.com/tandem-ha/tandem/internal/track"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -41,6 +40,7 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 	switch ev := ev.(type) {
 	case host.LinkChanged:
 		was, known := e.links[ev.Link.Name]
+		ev.Link.Up = e.linkSeen(now, ev.Link.Name, ev.Link.Up)
 		e.links[ev.Link.Name] = ev.Link
 		delete(e.vanished, ev.Link.Name)
 		if was.VRFTable != ev.Link.VRFTable {
@@ -62,6 +62,7 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 			break
 		}
 		delete(e.links, ev.Name)
+		e.linkGone(ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Name])
@@ -113,25 +114,6 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 		in.started = true
 		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.holds.Has(in.id)})
 	}
-}
-
-// evaluate asks the trackers; waiting is true while a script that decides about
-// FAULT has not run yet.
-func (e *elector) evaluate(in *instance) (priority uint8, faults []string, waiting bool) {
-	var tracked []track.Tracked
-	for _, s := range in.trackers.Scripts {
-		up, known := e.scripts[s.Name]
-		tracked = append(tracked, track.Tracked{Kind: track.KindScript, Name: s.Name, Weight: s.Weight, Reverse: s.Reverse,
-			Up: up, Known: known, Added: in.started})
-		waiting = waiting || s.Weight == 0 && !known
-	}
-	for _, i := range in.trackers.Interfaces {
-		link, known := e.links[i.Name]
-		tracked = append(tracked, track.Tracked{Kind: track.KindInterface, Name: i.Name, Weight: i.Weight, Reverse: i.Reverse,
-			Up: known && link.Up, Known: true})
-	}
-	priority, faults = track.Evaluate(in.conf.Priority, tracked)
-	return priority, faults, waiting
 }
 
 // ours says whether an address is one of the virtual ones.
@@ -284,10 +266,4 @@ func (e *elector) peerAnnounced(now time.Time, iface string, addr netip.Addr) {
 			e.feed(now, in, vrrp.PeerAnnounced{Addr: addr})
 		}
 	}
-}
-
-// scriptDone follows a tracked script.
-func (e *elector) scriptDone(now time.Time, r track.ScriptResult) {
-	e.scripts[r.Name] = r.Up
-	e.refresh(now, e.index.byScript[r.Name])
 }

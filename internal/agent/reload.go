@@ -110,7 +110,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 			Rise: s.Rise, Fall: s.Fall, InitFail: s.InitFail,
 		})
 	}
-	services, bad := desired.Services(cfg, desired.Scripts{Exec: a.runner.Run, Resolve: resolve})
+	services, bad := desired.Services(cfg, desired.Scripts{Exec: a.runner.Run, Resolve: resolve}, a.watchers.sources())
 	errs = append(errs, bad...)
 	errs = append(errs, a.herald.apply(cfg, resolve)...)
 	for _, err := range errs {
@@ -119,7 +119,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	a.runner.Forget()
 	a.schedule(cfg)
 	a.announce.SetSpacing(desired.AnnounceSpacing(cfg.Global))
-	a.monitor.Apply(scripts)
+	a.watchers.apply(cfg, scripts)
 	var changes []string
 	placed := a.place(cfg)
 	a.promotion.set(desired.Promoted(placed.Config))

@@ -34,9 +34,7 @@ func (a *Agent) Status() control.Status {
 	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
 	defer cancel()
 	a.elector.do(ctx, func(time.Time) { a.elector.report(&s) })
-	for _, st := range a.monitor.Status() {
-		s.Scripts = append(s.Scripts, scriptStatus(st.Name, st.Known, st.Up, st.Last, st.Since))
-	}
+	a.watchers.report(&s)
 	s.Notify = a.herald.status()
 	s.Services = serviceStatuses(conf.config, a.balancer.scheduler.Status())
 	if err := a.balancer.reconciler.Err(); err != nil {
@@ -60,7 +58,9 @@ func (a *Agent) Move(ctx context.Context, m control.MoveRequest) (control.MoveRe
 func (e *elector) report(s *control.Status) {
 	for _, conf := range e.conf.Instances {
 		if in := e.index.byName[conf.Name]; in != nil {
-			s.Instances = append(s.Instances, in.status())
+			st := in.status()
+			st.Tracks = e.trackStatus(in)
+			s.Instances = append(s.Instances, st)
 		}
 	}
 	s.StampErrors = e.stampErrors
@@ -80,17 +80,6 @@ func (e *elector) report(s *control.Status) {
 	for _, k := range slices.SortedFunc(maps.Keys(e.foreign), order) {
 		s.Foreign = append(s.Foreign, control.DropCount{Interface: k.iface, Reason: k.reason, Count: e.foreign[k]})
 	}
-}
-
-func scriptStatus(name string, known, up bool, last string, since time.Time) control.ScriptStatus {
-	s := control.ScriptStatus{Name: name, State: "unknown", Last: last, Since: since}
-	switch {
-	case known && up:
-		s.State = "up"
-	case known:
-		s.State = "down"
-	}
-	return s
 }
 
 // serviceStatuses joins what the checks say with what the configuration says.

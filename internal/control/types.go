@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/bfd"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/mail"
 	"github.com/tandem-ha/tandem/internal/notify"
@@ -46,6 +47,9 @@ type Status struct {
 	Instances    []InstanceStatus `json:"instances"`
 	Groups       []GroupStatus    `json:"groups,omitempty"`
 	Scripts      []ScriptStatus   `json:"scripts,omitempty"`
+	Files        []FileStatus     `json:"track_files,omitempty"`
+	Processes    []ProcessStatus  `json:"track_processes,omitempty"`
+	BFD          []BFDStatus      `json:"bfd,omitempty"`
 	Services     []ServiceStatus  `json:"virtual_servers,omitempty"`
 	// IPVS says what keeps the kernel's table from being kept, if anything does.
 	IPVS string `json:"ipvs_error,omitempty"`
@@ -78,7 +82,9 @@ type InstanceStatus struct {
 	// Peers are the unicast peers in force.
 	Peers     []netip.Addr `json:"peers,omitempty"`
 	SyncGroup string       `json:"sync_group,omitempty"`
-	Counters  Counters     `json:"counters"`
+	// Tracks is what decides about its priority and its faults.
+	Tracks   []TrackStatus `json:"tracks,omitempty"`
+	Counters Counters      `json:"counters"`
 }
 
 // Counters are an instance's counts since it was first configured.
@@ -118,6 +124,60 @@ type ScriptStatus struct {
 	// Last says how the last run ended: "exit status 1", "timed out after 2s".
 	Last  string    `json:"last,omitempty"`
 	Since time.Time `json:"since,omitzero"`
+}
+
+// TrackStatus is one thing that an instance tracks, itself or by its sync group.
+type TrackStatus struct {
+	// Kind is "script", "interface", "file", "process" or "bfd".
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Weight  int    `json:"weight"`
+	Reverse bool   `json:"reverse,omitempty"`
+	// State is "up", "down" or "unknown", of a file its number.
+	State string `json:"state"`
+	// Adds is what it adds to the priority now, Fault why it keeps the instance
+	// in FAULT, if it does.
+	Adds  int    `json:"adds"`
+	Fault string `json:"fault,omitempty"`
+}
+
+// FileStatus is one track_file.
+type FileStatus struct {
+	Name  string    `json:"name"`
+	Path  string    `json:"path"`
+	Value int64     `json:"value"`
+	Since time.Time `json:"since,omitzero"`
+	// Err is why the file cannot be read, apart from that it is not there.
+	Err string `json:"error,omitempty"`
+}
+
+// ProcessStatus is one vrrp_track_process.
+type ProcessStatus struct {
+	Name string `json:"name"`
+	// State is "up" where the quorum is there, "down" otherwise, or "unknown".
+	State string `json:"state"`
+	// Count is how many run.
+	Count int       `json:"count"`
+	Since time.Time `json:"since,omitzero"`
+}
+
+// BFDStatus is one bfd_instance.
+type BFDStatus struct {
+	Name      string     `json:"name"`
+	Neighbour netip.Addr `json:"neighbour"`
+	Source    netip.Addr `json:"source,omitzero"`
+	// State and Remote are the two ends' states: "Up", "Init", "Down",
+	// "AdminDown". Diag and RemoteDiag are why each last left Up.
+	State      string    `json:"state"`
+	Remote     string    `json:"remote"`
+	Diag       string    `json:"diagnostic"`
+	RemoteDiag string    `json:"remote_diagnostic"`
+	Since      time.Time `json:"since,omitzero"`
+	// Tx is the time between our packets, Detection how long nothing may be
+	// heard, 0 while nothing is.
+	Tx        time.Duration `json:"tx_interval"`
+	Detection time.Duration `json:"detection_time"`
+	bfd.Counters
 }
 
 // ServiceStatus is one virtual server: what the checks make of it, and what it

@@ -217,7 +217,7 @@ func TestServices(t *testing.T) {
 	}
 	missing := errors.New("script /gone: not found")
 	scripts := Scripts{Resolve: func(config.Command) (health.Script, error) { return health.Script{}, missing }}
-	got, errs := Services(cfg, scripts)
+	got, errs := Services(cfg, scripts, Sources{})
 	if len(errs) != 1 || !errors.Is(errs[0], missing) {
 		t.Errorf("errors %v, want the script's", errs)
 	}
@@ -226,12 +226,12 @@ func TestServices(t *testing.T) {
 	}
 	key := got[0].Servers[0].Checks[0].Key
 	rs.Checks[0].Interval = time.Minute
-	again, _ := Services(cfg, scripts)
+	again, _ := Services(cfg, scripts, Sources{})
 	if again[0].Servers[0].Checks[0].Key != key {
 		t.Error("another interval makes another check of it")
 	}
 	rs.Checks[0].Connect.Port++
-	if again, _ = Services(cfg, scripts); again[0].Servers[0].Checks[0].Key == key {
+	if again, _ = Services(cfg, scripts, Sources{}); again[0].Servers[0].Checks[0].Key == key {
 		t.Error("another port is the same check")
 	}
 }

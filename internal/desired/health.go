@@ -17,10 +17,16 @@ type Scripts struct {
 	Resolve func(config.Command) (health.Script, error)
 }
 
+// Sources are the values that checks follow, by the names of the configuration.
+type Sources struct {
+	// File is the number of a track_file, Session the state of a bfd_instance.
+	File, Session func(name string) *health.Source
+}
+
 // Services gives the health machines' settings of every virtual server, and
 // what keeps a check from being made: such a check is left out, as keepalived
 // leaves it out, and its server counts as up as far as that check goes.
-func Services(cfg *config.Config, scripts Scripts) ([]health.ServiceConfig, []error) {
+func Services(cfg *config.Config, scripts Scripts, sources Sources) ([]health.ServiceConfig, []error) {
 	var out []health.ServiceConfig
 	var errs []error
 	for _, vs := range cfg.VirtualServers {
@@ -31,7 +37,7 @@ func Services(cfg *config.Config, scripts Scripts) ([]health.ServiceConfig, []er
 		for _, rs := range vs.RealServers {
 			server := health.ServerConfig{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
 			for _, c := range rs.Checks {
-				check, err := checkOf(c, cfg.TLS, scripts)
+				check, err := checkOf(c, cfg.TLS, scripts, sources)
 				if err != nil {
 					errs = append(errs, err)
 					continue
@@ -80,7 +86,7 @@ func connect(c config.Connect) health.Connect {
 	}
 }
 
-func checkOf(c *config.Check, shown *config.TLS, scripts Scripts) (health.Check, error) {
+func checkOf(c *config.Check, shown *config.TLS, scripts Scripts, sources Sources) (health.Check, error) {
 	switch {
 	case c.Misc != nil:
 		s, err := scripts.Resolve(c.Misc.Command)
@@ -104,6 +110,10 @@ func checkOf(c *config.Check, shown *config.TLS, scripts Scripts) (health.Check,
 		return health.NewDNS(health.DNSConfig{Connect: connect(c.Connect), Type: kind, Name: c.DNS.Name})
 	case c.UDP != nil:
 		return health.NewUDP(udpCheck(c)), nil
+	case c.File != nil:
+		return health.NewFile(health.FileConfig{Source: sources.File(c.File.TrackFile), Weight: c.File.Weight, Reverse: c.File.Reverse}), nil
+	case c.BFD != nil:
+		return health.NewBFD(sources.Session(c.BFD.Session)), nil
 	}
 	switch c.Kind {
 	case "TCP_CHECK":

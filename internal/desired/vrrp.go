@@ -87,44 +87,6 @@ func detecting(in *config.Instance) []netip.Addr {
 	return out
 }
 
-// Trackers are the scripts and interfaces that decide about an instance's
-// priority and faults.
-type Trackers struct {
-	Scripts, Interfaces []config.Track
-}
-
-// TrackersOf gives an instance's trackers: its own, its sync group's, and the
-// interfaces of its addresses, unless no_track says otherwise.
-func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
-	t := Trackers{Scripts: slices.Clone(in.TrackScripts), Interfaces: slices.Clone(in.TrackInterfaces)}
-	for _, g := range cfg.SyncGroups {
-		if slices.Contains(g.Members, in.Name) {
-			t.Scripts = append(t.Scripts, g.TrackScripts...)
-			t.Interfaces = append(t.Interfaces, g.TrackInterfaces...)
-		}
-	}
-	for _, l := range ImpliedLinks(cfg, in) {
-		if !slices.ContainsFunc(t.Interfaces, func(t config.Track) bool { return t.Name == l.Name }) {
-			t.Interfaces = append(t.Interfaces, l)
-		}
-	}
-	return t
-}
-
-// Links names the interfaces on whose state an instance depends, each once.
-func Links(in *config.Instance, t Trackers) []string {
-	out := []string{in.Interface}
-	if own, _ := OwnLink(in); own != "" {
-		out = append(out, own)
-	}
-	for _, i := range t.Interfaces {
-		if !slices.Contains(out, i.Name) {
-			out = append(out, i.Name)
-		}
-	}
-	return out
-}
-
 // RouterKey is what an instance is, as far as a reload goes: a router whose key
 // stays keeps its state, whatever its name.
 type RouterKey struct {

@@ -129,10 +129,22 @@ type Order struct {
 	Refused bool `json:"refused,omitempty"`
 }
 
+// TrackChange is the Data of a tracked file, process or BFD session that changed.
+type TrackChange struct {
+	// Kind is "file", "process" or "bfd".
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Up is whether a process has its quorum or a session is up; Value is the
+	// number in a file, and how many processes run.
+	Up    bool   `json:"up"`
+	Value int64  `json:"value,omitempty"`
+	Cause string `json:"cause,omitempty"`
+}
+
 // area is the area of an event that does not name one.
 func (e *Event) area() Area {
 	switch e.Data.(type) {
-	case StateChange, PriorityChange, LowerPriority, ScriptChange:
+	case StateChange, PriorityChange, LowerPriority, ScriptChange, TrackChange:
 		return VRRP
 	case CheckChange, ServerChange, WeightChange, QuorumChange:
 		return Checks

@@ -13,6 +13,14 @@ func link(weight int, up bool) Tracked {
 	return Tracked{Name: "eth1", Kind: KindInterface, Weight: weight, Known: true, Up: up}
 }
 
+func numbered(weight int, value int64) Tracked {
+	return Tracked{Name: "load", Kind: KindFile, Weight: weight, Value: value}
+}
+
+func other(kind Kind, weight int, up bool) Tracked {
+	return Tracked{Name: "x", Kind: kind, Weight: weight, Known: true, Up: up}
+}
+
 func reverse(t Tracked) Tracked { t.Reverse = true; return t }
 
 func added(t Tracked) Tracked { t.Added = true; return t }
@@ -54,6 +62,26 @@ func TestEvaluate(t *testing.T) {
 		"interface not there":          {100, []Tracked{{Name: "eth1", Kind: KindInterface}}, 100, []string{"interface eth1 down"}},
 		"interface up in reverse":      {100, []Tracked{reverse(link(0, true))}, 100, []string{"interface eth1 up"}},
 		"an owner can be in fault too": {255, []Tracked{scripted(0, true, false), link(0, false)}, 255, []string{"script chk failed", "interface eth1 down"}},
+		"file times weight":            {100, []Tracked{numbered(2, 7), numbered(-3, 5)}, 99, nil},
+		"file in reverse":              {100, []Tracked{reverse(numbered(2, 7)), reverse(numbered(-3, -5))}, 71, nil},
+		"file adds at most 253":        {1, []Tracked{numbered(1, 300)}, 254, nil},
+		"file cut before the sum":      {100, []Tracked{numbered(1, 1000), numbered(1, -200)}, 153, nil},
+		"file at -253":                 {254, []Tracked{numbered(1, -253)}, 1, nil},
+		"file at -254":                 {254, []Tracked{numbered(1, -254)}, 254, []string{"tracked file load has status -254"}},
+		"file at 254 in reverse":       {254, []Tracked{reverse(numbered(1, 254))}, 254, []string{"tracked file load has status 254"}},
+		"file without weight":          {100, []Tracked{numbered(0, 0)}, 100, nil},
+		"file without weight, 5":       {100, []Tracked{numbered(0, 5)}, 100, []string{"tracked file load has status 5"}},
+		"file reversed, 0":             {100, []Tracked{reverse(numbered(0, 0))}, 100, []string{"tracked file load has status 0"}},
+		"file reversed, -5":            {100, []Tracked{reverse(numbered(0, -5))}, 100, nil},
+		"the greatest product":         {100, []Tracked{numbered(254, 2147483647), numbered(-254, -2147483648)}, 254, nil},
+		"process":                      {100, []Tracked{other(KindProcess, 10, true), other(KindProcess, -20, false)}, 90, nil},
+		"process lost":                 {100, []Tracked{other(KindProcess, 0, false)}, 100, []string{"tracked process x has no quorum"}},
+		"process there in reverse":     {100, []Tracked{reverse(other(KindProcess, 0, true))}, 100, []string{"tracked process x has its quorum"}},
+		"session up":                   {100, []Tracked{other(KindBFD, 20, true)}, 120, nil},
+		"session unknown is down":      {100, []Tracked{{Name: "x", Kind: KindBFD, Weight: -20}, {Name: "x", Kind: KindBFD, Weight: 30}}, 80, nil},
+		"session unknown in reverse":   {100, []Tracked{reverse(Tracked{Name: "x", Kind: KindBFD, Weight: -20})}, 120, nil},
+		"session unknown, no weight":   {100, []Tracked{{Name: "x", Kind: KindBFD}}, 100, []string{"BFD instance x down"}},
+		"session up in reverse":        {100, []Tracked{reverse(other(KindBFD, 0, true))}, 100, []string{"BFD instance x up"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			priority, faults := Evaluate(tc.base, tc.tracks)
