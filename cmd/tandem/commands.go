@@ -70,6 +70,12 @@ func commandTable() []command {
 			long: "Prints what the keyword means in the block (in all, if none is named): its arguments, its default, since when " +
 				"keepalived has it, and whether tandem honours it.",
 			agentless: true, setup: setupExplain, completes: completeKeywords},
+		{name: "simulate", args: "FILE...", short: "show who would be master, when and why",
+			long: "Runs the virtual routers of the files, one for each node, against each other in virtual time, and prints who becomes " +
+				"master, when and why. FILE@ID is the file as the node reads it whose id is ID. --do has something happen: " + actionHelp() +
+				". What must never be is watched all the while: two masters that hear each other, or none where one could be; the exit " +
+				"status is then 1. Nothing outside is touched.",
+			agentless: true, setup: setupSimulate, completes: completeFiles},
 		{name: "status", short: "show what the agent does and why",
 			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
 				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",

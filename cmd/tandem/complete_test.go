@@ -37,8 +37,8 @@ func TestComplete(t *testing.T) {
 		// want are all candidates; with "..." at the end, the first of them.
 		want string
 	}{
-		{"", "words", "run check fmt config explain status ..."},
-		{"s", "words", "status switchover"},
+		{"", "words", "run check fmt config explain simulate ..."},
+		{"s", "words", "simulate status switchover"},
 		{"__", "words", ""},
 		{"keyw", "words", ""},
 		{"--run-dir /x st", "words", "status"},

@@ -124,10 +124,11 @@ func TestScenarioIsRepeated(t *testing.T) {
 func TestValidate(t *testing.T) {
 	good := Random(1)
 	for want, change := range map[string]func(*Scenario){
-		"two nodes are called":           func(s *Scenario) { s.Nodes = append(s.Nodes, s.Nodes[0]) },
-		"names no node":                  func(s *Scenario) { s.Actions = []Action{{Kind: Kill}} },
-		"names a node that is not there": func(s *Scenario) { s.Actions = []Action{{Kind: Kill, Node: "x"}} },
-		"no action is called":            func(s *Scenario) { s.Actions = []Action{{Kind: "explode", Node: "n1"}} },
+		"two nodes are called":                func(s *Scenario) { s.Nodes = append(s.Nodes, s.Nodes[0]) },
+		"names no node":                       func(s *Scenario) { s.Actions = []Action{{Kind: Kill}} },
+		"names a node that is not there":      func(s *Scenario) { s.Actions = []Action{{Kind: Kill, Node: "x"}} },
+		"names an instance that is not there": func(s *Scenario) { s.Actions = []Action{{Kind: Fault, Node: "n1", Instance: "x"}} },
+		"no action is called":                 func(s *Scenario) { s.Actions = []Action{{Kind: "explode", Node: "n1"}} },
 		"VI_1 of nowhere has no source addr": func(s *Scenario) {
 			s.Nodes = []Node{{Name: "nowhere", Groups: []Group{{Members: []Member{{Config: vrrp.Config{Name: "VI_1"}}}}}}}
 		},

@@ -45,6 +45,7 @@ type member struct {
 	machine *machine
 	index   int
 	seg     *router
+	network string
 	conf    vrrp.Config
 	source  netip.Addr
 	iface   string
@@ -74,7 +75,7 @@ func (w *world) addNode(conf Node) {
 	n := &node{w: w, conf: conf}
 	for _, g := range conf.Groups {
 		for _, c := range g.Members {
-			m := &member{node: n, conf: c.Config, source: c.Source, iface: c.Interface, reload: c.Reload,
+			m := &member{node: n, network: c.Network, conf: c.Config, source: c.Source, iface: c.Interface, reload: c.Reload,
 				present: map[netip.Addr]bool{}, router: vrrp.NewRouter(c.Config)}
 			m.seg = w.router(m)
 			n.members = append(n.members, m)
@@ -86,10 +87,10 @@ func (w *world) addNode(conf Node) {
 
 // router finds the virtual router of a member, or makes it.
 func (w *world) router(m *member) *router {
-	i := slices.IndexFunc(w.routers, func(r *router) bool { return r.vrid == m.conf.VRID && r.ipv6 == m.conf.IPv6 })
+	i := slices.IndexFunc(w.routers, func(r *router) bool { return r.vrid == m.conf.VRID && r.ipv6 == m.conf.IPv6 && r.network == m.network })
 	if i < 0 {
 		i = len(w.routers)
-		w.routers = append(w.routers, &router{vrid: m.conf.VRID, ipv6: m.conf.IPv6})
+		w.routers = append(w.routers, &router{vrid: m.conf.VRID, ipv6: m.conf.IPv6, network: m.network})
 	}
 	r := w.routers[i]
 	m.index = len(r.members)

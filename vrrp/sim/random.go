@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tandem-ha/tandem/vrrp"
@@ -40,8 +41,30 @@ func Random(seed uint64) Scenario {
 	if common.Unicast {
 		joinPeers(s.Nodes)
 	}
-	for range 12 + d.IntN(20) {
-		s.Actions = append(s.Actions, d.action(s, common.AdvertInterval))
+	return d.befall(s, 12+d.IntN(20), common.AdvertInterval)
+}
+
+// Disturb adds so many things that happen at random within a minute, all of which end
+// before HealAt, and has the scenario come to rest.
+func Disturb(s Scenario, n int) Scenario {
+	d := draw{rand.New(rand.NewPCG(s.Seed, 2))}
+	s.HealAt, s.Duration = healing, resting
+	longest := time.Duration(0)
+	for _, node := range s.Nodes {
+		for _, g := range node.Groups {
+			for _, m := range g.Members {
+				longest = max(longest, m.Config.AdvertInterval)
+			}
+		}
+	}
+	return d.befall(s, n, longest)
+}
+
+// befall draws so many actions.
+func (d draw) befall(s Scenario, n int, interval time.Duration) Scenario {
+	s.Actions = slices.Clone(s.Actions)
+	for range n {
+		s.Actions = append(s.Actions, d.action(s, interval))
 	}
 	return s
 }
@@ -134,7 +157,8 @@ func joinPeers(nodes []Node) {
 func (d draw) action(s Scenario, interval time.Duration) Action {
 	n := s.Nodes[d.IntN(len(s.Nodes))]
 	a := Action{At: d.upTo(suffering), Node: n.Name, For: d.upTo(8 * interval)}
-	some := n.Groups[0].Members[d.IntN(len(n.Groups[0].Members))].Config.Name
+	g := n.Groups[d.IntN(len(n.Groups))]
+	some := g.Members[d.IntN(len(g.Members))].Config.Name
 	switch d.IntN(19) {
 	case 0:
 		a.Kind = Kill

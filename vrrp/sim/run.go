@@ -73,8 +73,9 @@ type Moment struct {
 
 // RouterResult is one virtual router, over all nodes that have it.
 type RouterResult struct {
-	VRID uint8 `json:"vrid"`
-	IPv6 bool  `json:"ipv6,omitempty"`
+	VRID    uint8  `json:"vrid"`
+	IPv6    bool   `json:"ipv6,omitempty"`
+	Network string `json:"network,omitempty"`
 	// Masters are the nodes that are master at the end.
 	Masters []string `json:"masters"`
 	// Unserved is for how long, after it was first held, no node held its address.
@@ -114,6 +115,7 @@ type world struct {
 type router struct {
 	vrid    uint8
 	ipv6    bool
+	network string
 	members []*member
 	// longest is the longest advert interval of any member so far, and downs the
 	// most adverts that one waits for.
@@ -201,9 +203,20 @@ func (w *world) tracef(format string, args ...any) {
 	}
 }
 
+// saidLately is whether the same did not hold in the last ten seconds: who goes on wants
+// to know of it, and not a thousand times.
+func (w *world) saidLately(invariant string) bool {
+	for _, v := range slices.Backward(w.result.Violations) {
+		if v.Invariant == invariant {
+			return w.now-v.At < 10*time.Second
+		}
+	}
+	return false
+}
+
 // fail takes note of what does not hold.
 func (w *world) fail(invariant, format string, args ...any) {
-	if w.ended {
+	if w.ended || w.saidLately(invariant) {
 		return
 	}
 	v := Violation{At: w.now, Invariant: invariant, Text: fmt.Sprintf(format, args...)}
@@ -215,7 +228,7 @@ func (w *world) fail(invariant, format string, args ...any) {
 // sum fills in how the routers ended.
 func (w *world) sum() {
 	for _, r := range w.routers {
-		out := RouterResult{VRID: r.vrid, IPv6: r.ipv6, Unserved: r.check.unserved, Masters: []string{}}
+		out := RouterResult{VRID: r.vrid, IPv6: r.ipv6, Network: r.network, Unserved: r.check.unserved, Masters: []string{}}
 		if !r.check.emptySince.none() && r.check.served {
 			out.Unserved += w.now - r.check.emptySince.at
 		}

@@ -9,6 +9,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ type Group struct {
 type Member struct {
 	Config    vrrp.Config `json:"config"`
 	Interface string      `json:"interface"`
+	// Network tells virtual routers of the same VRID and family apart; where it is
+	// empty, they are one.
+	Network string `json:"network,omitempty"`
 	// Source is where its adverts come from.
 	Source netip.Addr `json:"source"`
 	// Reload is the configuration that the action Reload gives it.
@@ -122,9 +126,60 @@ func (a Action) String() string {
 	return strings.Join(words, " ")
 }
 
+// ParseAction reads what Action.String writes: a time, what happens, to which node,
+// and what that takes: "10s kill lb1 for 5s", "12s cut lb1 lb2", "15s loss 0.2 for 10s",
+// "20s priority lb1 -60", "30s switchover lb1".
+func ParseAction(text string) (Action, error) {
+	var a Action
+	words := strings.Fields(text)
+	if len(words) < 2 {
+		return a, fmt.Errorf("%q: write a time, what happens and to which node, as in \"10s kill lb1 for 5s\"", text)
+	}
+	at, err := time.ParseDuration(words[0])
+	if err != nil || at < 0 {
+		return a, fmt.Errorf("%q: %s is no time; write 10s or 1m30s", text, words[0])
+	}
+	a.At, a.Kind = at, Kind(words[1])
+	words = words[2:]
+	if n := len(words); n >= 2 && words[n-2] == "for" {
+		if a.For, err = time.ParseDuration(words[n-1]); err != nil || a.For <= 0 {
+			return a, fmt.Errorf("%q: %s is no time", text, words[n-1])
+		}
+		words = words[:n-2]
+	}
+	if a.Kind == Loss || a.Kind == Delay || a.Kind == Priority {
+		if len(words) == 0 {
+			return a, fmt.Errorf("%q: %s needs a number", text, a.Kind)
+		}
+		if a.Value, err = strconv.ParseFloat(words[len(words)-1], 64); err != nil {
+			return a, fmt.Errorf("%q: %s is no number", text, words[len(words)-1])
+		}
+		words = words[:len(words)-1]
+	}
+	places := []*string{&a.Node, &a.Instance}
+	switch a.Kind {
+	case Loss, Delay:
+		places = nil
+	case Cut:
+		places = []*string{&a.Node, &a.Peer}
+	}
+	if len(words) > len(places) {
+		return a, fmt.Errorf("%q: %s is one word too many", text, words[len(places)])
+	}
+	for i, w := range words {
+		*places[i] = w
+	}
+	return a, nil
+}
+
+// Kinds are all there are, for people to choose from.
+func Kinds() []Kind {
+	return []Kind{Kill, Stop, Pause, LinkDown, Cut, Loss, Delay, Priority, Fault, Blind, Switchover, Failover, Force, Resume, LoseVIP, BadHost}
+}
+
 // Validate says what is wrong with a scenario: a node or kind that there is not.
 func (s Scenario) Validate() error {
-	known := map[string]bool{"": true}
+	known, instances := map[string]bool{"": true}, map[string]bool{"": true}
 	for _, n := range s.Nodes {
 		if known[n.Name] {
 			return fmt.Errorf("sim: two nodes are called %q", n.Name)
@@ -132,6 +187,7 @@ func (s Scenario) Validate() error {
 		known[n.Name] = true
 		for _, g := range n.Groups {
 			for _, m := range g.Members {
+				instances[m.Config.Name] = true
 				if !m.Source.IsValid() {
 					return fmt.Errorf("sim: %s of %s has no source address", m.Config.Name, n.Name)
 				}
@@ -146,10 +202,13 @@ func (s Scenario) Validate() error {
 			}
 		case Loss, Delay:
 		default:
-			return fmt.Errorf("sim: no action is called %q", a.Kind)
+			return fmt.Errorf("sim: no action is called %q; there are %v", a.Kind, Kinds())
 		}
 		if !known[a.Node] || !known[a.Peer] {
 			return fmt.Errorf("sim: %s names a node that is not there", a)
+		}
+		if !instances[a.Instance] {
+			return fmt.Errorf("sim: %s names an instance that is not there", a)
 		}
 	}
 	return nil
