@@ -76,7 +76,7 @@ func setupSimulate(f *flag.FlagSet) func(*call) int {
 		delay:    f.Duration("delay", time.Millisecond, "longest `TIME` that a packet takes"),
 		random:   f.Int("random", 0, "have `N` things happen at random, then heal all, and expect one master in the end"),
 	}
-	f.Var(&r.actions, "do", "`ACTION`, as often as wanted: when, what, where, how long, as in \"10s kill lb1 for 5s\"")
+	f.Var(&r.actions, "do", "`ACTION`, such as \"10s kill lb1 for 5s\"; as often as wanted")
 	return func(c *call) int {
 		if len(c.args) == 0 {
 			return c.fail(errors.New("name the configuration of each node, as in tandem simulate lb1.conf lb2.conf"))
