@@ -49,6 +49,9 @@ func statusText(s control.Status, now time.Time) []byte {
 		return b.Bytes()
 	}
 	fmt.Fprintf(&b, "configuration %s, loaded %s ago\n", s.ConfigFile, age(now, s.ConfigLoaded))
+	if line := punctuality(s.Timekeeping, now); line != "" {
+		fmt.Fprintf(&b, "%s\n", line)
+	}
 	if list := attention(s, now); len(list) > 0 {
 		b.WriteString("\nATTENTION\n")
 		for _, line := range list {
@@ -70,6 +73,16 @@ func statusText(s control.Status, now time.Time) []byte {
 		b.WriteString("\nNeither an instance nor a virtual server is configured.\n")
 	}
 	return b.Bytes()
+}
+
+// punctuality is the line that tells how late timers were, empty where none was
+// later than it may be.
+func punctuality(k *control.Timekeeping, now time.Time) string {
+	if k == nil || k.Late == 0 {
+		return ""
+	}
+	return fmt.Sprintf("timers: %d of %d served more than %v late, the worst by %v, the last %s ago by %v",
+		k.Late, k.Timers, k.Limit, k.Worst.Round(time.Millisecond), age(now, k.LastAt), k.Last.Round(time.Millisecond))
 }
 
 // attention lists what is not as it should be, and what an operator has

@@ -47,6 +47,7 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 	}
 	e.index = newIndex(list)
 	e.gather = gatherTime(cfg.Instances)
+	e.time.configure(cfg.Instances)
 	e.regroup(now, cfg, list)
 	e.align(now, list)
 	e.watchLinks()

@@ -51,6 +51,10 @@ type elector struct {
 	made     map[string]string
 	unmade   map[string]error
 	vanished map[string]int
+	// time is how late timers are; late, where it is set, is told, on the loop, of
+	// those that are later than they may be.
+	time timekeeping
+	late func(time.Duration)
 	// stampErrors counts the times that the moments of adverts could not be noted.
 	stampErrors uint64
 	moves       []*move
@@ -102,6 +106,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		hurry:      func() {},
 		calls:      make(chan func(time.Time), queueLength),
 		epoch:      time.Now(),
+		time:       newTimekeeping(),
 		gather:     gatherMost,
 		inbox:      host.NewInbox(),
 		done:       make(chan struct{}),
@@ -216,6 +221,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 
 // moved follows a router from state to state.
 func (e *elector) moved(in *instance, o vrrp.StateChanged) {
+	in.watched, in.margin = false, 0
 	switch {
 	case o.To == vrrp.Master:
 		in.counters.BecameMaster++
@@ -294,7 +300,7 @@ func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 		in.counters.PriorityZeroSent++
 		e.clear(in)
 	} else {
-		e.scribe.stamp(in.stamp, true)
+		e.scribe.stamp(in.stamp, now)
 	}
 }
 
@@ -318,7 +324,7 @@ func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
 
 // clear forgets the last advert, since somebody else may be master from now on.
 func (e *elector) clear(in *instance) {
-	e.scribe.stamp(in.stamp, false)
+	e.scribe.stamp(in.stamp, time.Time{})
 }
 
 // served passes on what became of an instance's wish for addresses.

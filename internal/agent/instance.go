@@ -55,6 +55,10 @@ type instance struct {
 	end string
 
 	counters control.Counters
+	// margin is the least time that was left of Active_Down_Timer when an advert
+	// came, since the instance last changed its state; watched is whether one did.
+	margin  time.Duration
+	watched bool
 	// stopped is closed when the router has stopped.
 	stopped chan struct{}
 }
@@ -173,6 +177,7 @@ func (in *instance) status() control.InstanceStatus {
 		Interval:     in.conf.AdvertInterval,
 		SyncGroup:    in.group.Name(),
 		Counters:     c,
+		DownMargin:   in.margin,
 	}
 	for _, p := range in.peers {
 		out.Peers = append(out.Peers, p.Addr)

@@ -71,6 +71,7 @@ func (e *elector) fire(now time.Time) {
 			caughtUp, now = true, time.Now()
 			continue
 		}
+		e.punctual(now, now.Sub(a.at))
 		e.step(now, a.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
 	}
 	e.breathe = now.Add(breath)

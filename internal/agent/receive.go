@@ -35,8 +35,10 @@ func (e *elector) receive(r host.Received) {
 		return
 	}
 	e.unused = false
+	down := in.router.MasterDownAt()
 	e.feed(now, in, &e.advert)
 	if !e.unused {
+		in.noteMargin(now, down)
 		in.counters.AdvertsReceived++
 		if e.advert.Packet.Priority == 0 {
 			in.counters.PriorityZeroRcvd++

@@ -31,12 +31,12 @@ func newScribe(r *host.Record, failed func(error)) *scribe {
 	return &scribe{record: r, wake: make(chan struct{}, 1), failed: failed}
 }
 
-// stamp has the moment of an advert noted, or with sent false forgotten.
-func (s *scribe) stamp(st *host.Stamp, sent bool) {
-	if sent {
-		st.Mark()
-	} else {
+// stamp has the moment of an advert noted, the zero one forgotten.
+func (s *scribe) stamp(st *host.Stamp, sent time.Time) {
+	if sent.IsZero() {
 		st.Clear()
+	} else {
+		st.Mark(sent)
 	}
 	if !s.looking.Swap(true) {
 		s.kick()

@@ -64,6 +64,7 @@ func (e *elector) report(s *control.Status) {
 		}
 	}
 	s.StampErrors = e.stampErrors
+	s.Timekeeping = e.time.report()
 	for _, g := range e.groups {
 		if g.Name() == "" {
 			continue

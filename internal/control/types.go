@@ -58,6 +58,8 @@ type Status struct {
 	StampErrors uint64 `json:"stamp_errors,omitempty"`
 	// Notify is what became of scripts, FIFO lines and e-mail.
 	Notify NotifyStatus `json:"notify"`
+	// Timekeeping is how late timers were.
+	Timekeeping *Timekeeping `json:"timekeeping,omitempty"`
 	// Foreign counts adverts for no instance of ours, by interface and reason.
 	Foreign []DropCount `json:"foreign,omitempty"`
 	// Config is the configuration in force, for what is written of it in this
@@ -85,6 +87,10 @@ type InstanceStatus struct {
 	// Tracks is what decides about its priority and its faults.
 	Tracks   []TrackStatus `json:"tracks,omitempty"`
 	Counters Counters      `json:"counters"`
+	// DownMargin is the least time that was left of the master down timer when an
+	// advert of the master came, since the instance became backup: how near it was
+	// to taking over from a master that lives. Zero while nothing was heard.
+	DownMargin time.Duration `json:"down_margin,omitempty"`
 }
 
 // Counters are an instance's counts since it was first configured.

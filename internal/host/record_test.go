@@ -174,7 +174,7 @@ func TestStamps(t *testing.T) {
 		if at := r.LastAdvert(n, time.Now()); !at.IsZero() {
 			t.Errorf("%q: a new record knows of an advert at %v", n, at)
 		}
-		r.Stamp(n).Mark()
+		r.Stamp(n).Mark(time.Now())
 	}
 	if again := r.Stamp("VI_1"); again != r.Stamp(names[0]) {
 		t.Error("an instance has two slots")
@@ -198,7 +198,7 @@ func TestStamps(t *testing.T) {
 		}
 	}
 	// New instances get slots of their own beside the old ones.
-	r.Stamp("new").Mark()
+	r.Stamp("new").Mark(time.Now())
 	write(t, r)
 	r = openRecord(t, dir)
 	if r.LastAdvert("new", time.Now()).IsZero() || r.LastAdvert("VI_1", time.Now()).IsZero() {
@@ -210,7 +210,7 @@ func TestStampsAgeWithTheBoot(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, stampsFile)
 	r := openRecord(t, dir)
-	r.Stamp("VI_1").Mark()
+	r.Stamp("VI_1").Mark(time.Now())
 	write(t, r)
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -236,7 +236,7 @@ func TestStampsAgeWithTheBoot(t *testing.T) {
 			if at := r.LastAdvert("VI_1", time.Now()); !at.IsZero() {
 				t.Errorf("last advert at %v", at)
 			}
-			r.Stamp("VI_1").Mark()
+			r.Stamp("VI_1").Mark(time.Now())
 			write(t, r)
 			if openRecord(t, dir).LastAdvert("VI_1", time.Now()).IsZero() {
 				t.Error("the file is of no use afterwards")
@@ -270,12 +270,12 @@ func TestStampsAreWrittenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stamps.file = closed
-	r.Stamp("VI_3").Mark()
+	r.Stamp("VI_3").Mark(time.Now())
 	if _, err := r.WriteStamps(); err == nil {
 		t.Fatal("written to a closed file")
 	}
 	r.stamps.file = good
-	r.Stamp("VI_1").Mark()
+	r.Stamp("VI_1").Mark(time.Now())
 	write(t, r)
 	r = openRecord(t, dir)
 	for n, want := range map[string]bool{"VI_1": true, "VI_2": false, "VI_3": true} {
@@ -289,7 +289,7 @@ func TestStampsDoNotAllocate(t *testing.T) {
 	r := openRecord(t, t.TempDir())
 	s := r.Stamp("VI_1")
 	mark := func() {
-		s.Mark()
+		s.Mark(time.Now())
 		if _, err := r.WriteStamps(); err != nil {
 			t.Error(err)
 		}
@@ -313,7 +313,7 @@ func BenchmarkStamps(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, s := range list {
-			s.Mark()
+			s.Mark(time.Now())
 		}
 		if _, err := r.WriteStamps(); err != nil {
 			b.Fatal(err)

@@ -43,6 +43,10 @@ type stamps struct {
 	slots map[string]*Stamp
 	// image is what the file is to hold; outside dirty it does already.
 	image []byte
+	// clock and boot are one moment, on the runtime's clock and on that which
+	// counts from boot.
+	clock time.Time
+	boot  int64
 	dirty span
 
 	// writing makes writes one at a time; scratch is what is being written.
@@ -83,6 +87,7 @@ func openStamps(path string) (*stamps, error) {
 		return nil, err
 	}
 	s := &stamps{file: f, slots: map[string]*Stamp{}, found: map[string]int64{}}
+	s.setClock()
 	if s.read(boot) {
 		return s, nil
 	}
@@ -158,15 +163,21 @@ func (r *Record) Stamp(instance string) *Stamp {
 	return slot
 }
 
-// Mark says that an advert was sent as master just now.
-func (s *Stamp) Mark() { s.put(bootTime()) }
-
-// Clear says that the instance is master no longer.
-func (s *Stamp) Clear() { s.put(0) }
-
-func (s *Stamp) put(at int64) {
+// Mark says that an advert was sent as master at a moment.
+func (s *Stamp) Mark(now time.Time) {
 	s.stamps.mu.Lock()
 	defer s.stamps.mu.Unlock()
+	s.put(s.stamps.boot + int64(now.Sub(s.stamps.clock)))
+}
+
+// Clear says that the instance is master no longer.
+func (s *Stamp) Clear() {
+	s.stamps.mu.Lock()
+	defer s.stamps.mu.Unlock()
+	s.put(0)
+}
+
+func (s *Stamp) put(at int64) {
 	binary.NativeEndian.PutUint64(s.stamps.image[s.offset:], uint64(at))
 	s.stamps.dirty = s.stamps.dirty.with(span{s.offset, s.offset + 8})
 }
@@ -179,6 +190,7 @@ func (r *Record) WriteStamps() (n int, err error) {
 	defer s.writing.Unlock()
 	// Whoever marks does not wait for the disk.
 	s.mu.Lock()
+	s.setClock()
 	part := s.dirty
 	s.dirty = span{}
 	s.scratch = append(s.scratch[:0], s.image[part.from:part.to]...)
@@ -194,6 +206,9 @@ func (r *Record) WriteStamps() (n int, err error) {
 	}
 	return n, nil
 }
+
+// setClock relates the two clocks anew: they part where the host is suspended.
+func (s *stamps) setClock() { s.clock, s.boot = time.Now(), bootTime() }
 
 // stampKey is the name as a slot holds it: one that is too long, or has a zero
 // byte in it, is replaced by its beginning and its sum.

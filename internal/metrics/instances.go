@@ -57,6 +57,8 @@ func instanceFamilies() []family {
 				out(boolean(!i.DampedUntil.IsZero()), i.Name, "damped")
 			}
 		}),
+		gauge("tandem_instance_down_margin_seconds", "The least that was left of the master down timer when an advert came.", one,
+			each(func(i control.InstanceStatus) float64 { return i.DownMargin.Seconds() })),
 		counter("tandem_adverts_sent_total", "Adverts sent.", one,
 			each(func(i control.InstanceStatus) float64 { return float64(i.Counters.AdvertsSent) })),
 		counter("tandem_adverts_received_total", "Adverts received and used.", one,

@@ -5,6 +5,21 @@ import "runtime"
 // programFamilies are tandem's own metrics of the program as a whole.
 func programFamilies() []family {
 	return []family{
+		counter("tandem_timers_total", "Timers of VRRP that were served.", nil, func(s *snapshot, out emit) {
+			if k := s.Timekeeping; k != nil {
+				out(float64(k.Timers))
+			}
+		}),
+		counter("tandem_timers_late_total", "Timers of VRRP that were later than a tenth of the shortest advert interval.", nil, func(s *snapshot, out emit) {
+			if k := s.Timekeeping; k != nil {
+				out(float64(k.Late))
+			}
+		}),
+		gauge("tandem_timer_lateness_worst_seconds", "How late a timer of VRRP was at most.", nil, func(s *snapshot, out emit) {
+			if k := s.Timekeeping; k != nil {
+				out(k.Worst.Seconds())
+			}
+		}),
 		gauge("tandem_build_info", "What runs.", []string{"version", "goversion"}, func(s *snapshot, out emit) {
 			out(1, s.Version, runtime.Version())
 		}),
