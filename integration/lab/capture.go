@@ -30,9 +30,11 @@ type Advert struct {
 	At          time.Time
 	Source      netip.Addr
 	Destination netip.Addr
-	Version     uint8
-	VRID        uint8
-	Priority    uint8
+	// MAC is the Ethernet address that it came from.
+	MAC      [6]byte
+	Version  uint8
+	VRID     uint8
+	Priority uint8
 }
 
 // Capture records what the hosts of a lab say on the bridge: VRRP, ARP and
@@ -196,6 +198,47 @@ func (c *Capture) Adverts(after time.Time) []Advert {
 	return out
 }
 
+// Announcement is a gratuitous ARP or a Neighbour Advertisement that was seen.
+type Announcement struct {
+	At   time.Time
+	Addr netip.Addr
+	// MAC is the Ethernet address that it came from, Told the one that it tells.
+	MAC, Told [6]byte
+}
+
+// Announcements returns the announcements that were seen after a moment.
+func (c *Capture) Announcements(after time.Time) []Announcement {
+	frames, _, _ := c.since(0)
+	var out []Announcement
+	for _, f := range frames {
+		if a, ok := readAnnouncement(f); ok && a.At.After(after) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func readAnnouncement(f Frame) (Announcement, bool) {
+	b := f.Data
+	if len(b) < 42 {
+		return Announcement{}, false
+	}
+	a := Announcement{At: f.At, MAC: [6]byte(b[6:12])}
+	switch binary.BigEndian.Uint16(b[12:]) {
+	case 0x0806:
+		a.Addr, a.Told = netip.AddrFrom4([4]byte(b[28:32])), [6]byte(b[22:28])
+		return a, a.Addr == netip.AddrFrom4([4]byte(b[38:42]))
+	case 0x86dd:
+		// A target link-layer address option is all that follows the target.
+		if len(b) < 86 || b[20] != 58 || b[54] != 136 || b[78] != 2 {
+			return a, false
+		}
+		a.Addr, a.Told = netip.AddrFrom16([16]byte(b[62:78])), [6]byte(b[80:86])
+		return a, true
+	}
+	return a, false
+}
+
 // WaitAdvert waits for the next n adverts that match and returns the last.
 func (c *Capture) WaitAdvert(ctx context.Context, n int, match func(Advert) bool) (Advert, error) {
 	_, next, wake := c.since(1 << 62)
@@ -224,6 +267,7 @@ func readAdvert(f Frame) (Advert, bool) {
 	if len(b) < 14 {
 		return a, false
 	}
+	a.MAC = [6]byte(b[6:12])
 	kind, b := binary.BigEndian.Uint16(b[12:]), b[14:]
 	switch {
 	case kind == 0x0800 && len(b) >= 20 && b[9] == 112 && len(b) >= int(b[0]&15)*4+8:
