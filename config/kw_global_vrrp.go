@@ -9,7 +9,7 @@ func globalVRRP() []Keyword {
 	return []Keyword{
 		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(globalDynamic)),
 		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
-		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", without("the kernel's setting is left alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
+		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
 		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *Node) { d.global.checksumV2 = true })),
 		row("vrrp_mcast_group4", "IPV4", "224.0.0.18", "1.2.10", "Is the group that IPv4 adverts go to.", does(globalGroup)),
 		row("vrrp_mcast_group6", "IPV6", "ff02::12", "1.2.10", "Is the group that IPv6 adverts go to.", does(globalGroup)),

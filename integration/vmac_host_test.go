@@ -3,6 +3,12 @@
 package integration
 
 import (
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"github.com/google/go-cmp/cmp"
+
 	"encoding/json"
 	"maps"
 	"slices"
@@ -37,4 +43,164 @@ func details(t testing.TB, h *lab.Host) map[string]string {
 		found[name] = string(b)
 	}
 	return found
+}
+
+// twin is a host with eth0 and eth1, an agent on it and nobody else there.
+type twin struct {
+	t    *testing.T
+	host *lab.Host
+	node *lab.Agent
+}
+
+func newTwin(t *testing.T, name, conf string) *twin {
+	t.Helper()
+	h := newLab(t, "lb1").Host("lb1")
+	must(t, h.IP("link add eth1 type veth peer name far1", "link set far1 addrgenmode none up", "link set eth1 up", "addr add 198.51.100.1/24 dev eth1",
+		// The same on both, so that what is copied from it is the same.
+		"addr flush dev eth0 scope link", "addr add fe80::1/64 dev eth0 nodad", "addr flush dev eth1 scope link", "addr add fe80::2/64 dev eth1 nodad"))
+	must(t, h.Sysctl("net/ipv4/conf/all/rp_filter", "1", "net/ipv4/conf/eth1/rp_filter", "2"))
+	return &twin{t: t, host: h, node: agent(t, h, name, conf)}
+}
+
+// picture is the host's macvlans, its addresses by interface, and the settings that
+// VMACs change.
+func (w *twin) picture() map[string]string {
+	w.t.Helper()
+	out := details(w.t, w.host)
+	text, err := w.host.Run("ip", "-j", "addr")
+	must(w.t, err)
+	var links []struct {
+		Name  string           `json:"ifname"`
+		Addrs []map[string]any `json:"addr_info"`
+	}
+	must(w.t, json.Unmarshal([]byte(text), &links))
+	for _, l := range links {
+		var list []string
+		for _, a := range l.Addrs {
+			// tandem marks its own.
+			delete(a, "protocol")
+			b, err := json.Marshal(a)
+			must(w.t, err)
+			list = append(list, string(b))
+		}
+		slices.Sort(list)
+		if len(list) > 0 {
+			out["addresses of "+l.Name] = strings.Join(list, "\n")
+		}
+	}
+	text, err = w.host.Run("sh", "-c", "cd /proc/sys/net && grep -s . ipv4/conf/*/rp_filter ipv4/conf/*/arp_* ipv4/conf/*/accept_local ipv6/conf/*/disable_ipv6")
+	must(w.t, err)
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		out[name] = value
+	}
+	return out
+}
+
+// alike waits until both hosts look the same, apart from what is named.
+func alike(t *testing.T, step string, kept, ours *twin, but ...string) {
+	t.Helper()
+	eventually(t, 2*slack, step, func() error {
+		want, got := kept.picture(), ours.picture()
+		for _, m := range []map[string]string{want, got} {
+			maps.DeleteFunc(m, func(name, _ string) bool {
+				return slices.ContainsFunc(but, func(b string) bool { return strings.Contains(name, b) })
+			})
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			return fmt.Errorf("(-keepalived +tandem):\n%s", diff)
+		}
+		return nil
+	})
+}
+
+func vmacInstance(name string, vrid int, body string) string {
+	return fmt.Sprintf("vrrp_instance %s {\n state MASTER\n priority 255\n virtual_router_id %d\n%s\n}\n", name, vrid, body)
+}
+
+// TestPairVMACHost has keepalived and tandem each master of the same instances on
+// hosts that are alike, and does the same to both: what ip -d link, ip addr and the
+// settings say must be the same, at rest and after a reload, a link deleted under
+// the agent, a base that goes and comes back, a crash and a start; and after the
+// stop everything is as before.
+func TestPairVMACHost(t *testing.T) {
+	t.Parallel()
+	first := vmacInstance("A", 51, ` interface eth0
+ use_vmac
+ virtual_ipaddress {
+  192.0.2.100/24
+  192.0.2.101 dev eth0
+  198.51.100.102 dev eth1
+  198.51.100.103 dev eth1 use_vmac
+ }
+ virtual_ipaddress_excluded {
+  192.0.2.104
+ }`) + vmacInstance("B", 52, ` interface eth0
+ use_vmac_addr
+ virtual_ipaddress {
+  192.0.2.110
+  198.51.100.111 dev eth1
+ }`) + vmacInstance("C", 53, ` interface eth1
+ use_vmac mine 02:11:22:33:44
+ vmac_xmit_base
+ virtual_ipaddress {
+  198.51.100.120
+ }`) + vmacInstance("D", 51, ` interface eth0
+ use_vmac
+ version 3
+ virtual_ipaddress {
+  fe80::99
+  2001:db8::99/64
+ }`)
+	second := vmacInstance("A", 51, ` interface eth0
+ use_vmac
+ virtual_ipaddress {
+  192.0.2.100/24
+ }`) + vmacInstance("D", 51, ` interface eth0
+ use_vmac
+ version 3
+ virtual_ipaddress {
+  fe80::99
+ }`) + vmacInstance("E", 55, ` interface eth1
+ use_vmac
+ virtual_ipaddress {
+  198.51.100.130
+ }`)
+	kept, ours := newTwin(t, "keepalived", first), newTwin(t, "tandem", first)
+	before := ours.picture()
+	both := func(do func(w *twin)) {
+		for _, w := range []*twin{kept, ours} {
+			do(w)
+		}
+	}
+	both(func(w *twin) { start(t, w.node) })
+	for _, w := range []*twin{kept, ours} {
+		must(t, w.host.Addresses.Wait(within(t, slack), true, netip.MustParseAddr("198.51.100.120"), netip.MustParseAddr("2001:db8::99"), netip.MustParseAddr("192.0.2.104")))
+	}
+	// The filter of a VMAC of IPv6 does not matter, since it has no IPv4.
+	const plain = "ipv4/conf/vrrp6.51/rp_filter"
+	alike(t, "at rest", kept, ours, plain)
+
+	both(func(w *twin) {
+		must(t, w.node.Write(second))
+		must(t, w.node.Signal(syscall.SIGHUP))
+	})
+	for _, w := range []*twin{kept, ours} {
+		must(t, w.host.Addresses.Wait(within(t, slack), true, netip.MustParseAddr("198.51.100.130")))
+	}
+	alike(t, "after a reload that adds one and removes others", kept, ours, plain)
+
+	both(func(w *twin) { must(t, w.host.IP("link del vrrp.51")) })
+	alike(t, "after one was deleted", kept, ours, plain)
+
+	both(func(w *twin) {
+		w.node.Kill()
+		start(t, w.node)
+	})
+	alike(t, "after a crash and a new start", kept, ours, plain)
+
+	both(func(w *twin) { must(t, w.node.Stop(slack)) })
+	if diff := cmp.Diff(before, ours.picture()); diff != "" {
+		t.Errorf("put back at the end (-before +after):\n%s", diff)
+	}
 }

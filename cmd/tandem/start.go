@@ -26,6 +26,9 @@ func (p *program) start(s settings, args []string) int {
 	if s.test {
 		return p.configTest(s)
 	}
+	if s.namespace == "" {
+		s.namespace = p.configuredNamespace(s)
+	}
 	if s.namespace != "" {
 		if err := daemon.EnterNamespace(s.namespace); err != nil {
 			fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
@@ -52,6 +55,14 @@ func (p *program) start(s settings, args []string) int {
 	}
 	d.Fail(status, text)
 	return status
+}
+
+// configuredNamespace is the network namespace that the configuration file names
+// (net_namespace). It has to be known before anything else is done: what is wrong
+// with the file is said later, by who runs it.
+func (p *program) configuredNamespace(s settings) string {
+	c, _ := config.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	return c.Process.NetNamespace
 }
 
 // serve runs the agent until a signal ends it. It returns the exit status and,

@@ -114,6 +114,7 @@ func (v *vmacs) provide(p desired.Placement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.want = p.Carriers
+	v.quietGroups(p.Config.Global.NoLocalIGMP)
 	v.vips = map[netip.Addr]bool{}
 	for _, in := range p.Config.Instances {
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
@@ -147,7 +148,19 @@ func (v *vmacs) stop() error {
 		return err
 	}
 	v.pass(have, true)
-	return v.settings.want("vmac", nil)
+	return v.settings.restore()
+}
+
+// quietGroups keeps the kernel from telling the segment by IGMP of groups that
+// switches flood anyway (disable_local_igmp), where the configuration asks for it.
+func (v *vmacs) quietGroups(on bool) {
+	var want []host.Sysctl
+	if on {
+		want = []host.Sysctl{{Name: "net/ipv4/igmp_link_local_mcast_reports", Value: "0"}}
+	}
+	if err := v.settings.want("disable_local_igmp", want); err != nil {
+		v.trouble(err)
+	}
 }
 
 // makes says whether a link of this name is one of ours.
