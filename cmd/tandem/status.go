@@ -58,7 +58,7 @@ func statusText(s control.Status, now time.Time) []byte {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
-	sections := []table{instanceTable(s, now), groupTable(s), scriptTable(s, now), foreignTable(s)}
+	sections := []table{instanceTable(s, now), groupTable(s), scriptTable(s, now), fileTable(s, now), processTable(s, now), bfdTable(s, now), foreignTable(s)}
 	for _, v := range s.Services {
 		sections = append(sections, serviceTable(v, now))
 	}
@@ -118,6 +118,7 @@ func attention(s control.Status, now time.Time) []string {
 			out = append(out, strings.TrimSuffix(fmt.Sprintf("script %s fails: %s", t.Name, t.Last), ": "))
 		}
 	}
+	out = append(out, trackAttention(s)...)
 	for _, v := range s.Services {
 		if !v.QuorumUp {
 			out = append(out, fmt.Sprintf("virtual server %s: no quorum: live weight %d of %d", v.Name, v.LiveWeight, v.Quorum))
@@ -158,6 +159,9 @@ func instanceTable(s control.Status, now time.Time) table {
 		t.note("VIPs: " + addressText(i))
 		if i.SyncGroup != "" {
 			t.note("sync group: " + i.SyncGroup)
+		}
+		if len(i.Tracks) > 0 {
+			t.note("tracks: " + tracksText(i.Tracks))
 		}
 	}
 	return t
