@@ -135,10 +135,20 @@ func TestPairNoAccept(t *testing.T) {
 					t.Errorf("%s is not found on the link: %q", addr, neighbour)
 				}
 			}
+			if name == "tandem" {
+				must(t, second(lb1.Run("nft", "delete", "table", "ip", "keepalived")))
+				eventually(t, slack, "the table that somebody deleted", func() error { return second(lb1.Run("nft", "list", "table", "ip", "keepalived")) })
+			}
 			must(t, p.lb1.Stop(slack))
+			if n := strings.Count(p.lb1.Log(), "packet filter's table was changed by somebody else"); name == "tandem" && n != 1 {
+				t.Errorf("told %d times of one change by somebody else", n)
+			}
 			if rules, err := lb1.Run("nft", "list", "tables"); err != nil || strings.TrimSpace(rules) != "" {
 				t.Errorf("the packet filter has %q after the end (%v)", rules, err)
 			}
 		})
 	}
 }
+
+// second is the error of a function that returns more.
+func second[T any](_ T, err error) error { return err }

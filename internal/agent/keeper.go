@@ -71,7 +71,9 @@ type tables struct {
 	addresses host.AddressTable
 	routes    host.RouteTable
 	rules     host.RuleTable
-	firewall  func() (host.FirewallTable, error)
+	// firewall opens the packet filter and has changed called for each change of
+	// our table there, our own included.
+	firewall func(changed func()) (host.FirewallTable, error)
 }
 
 func newKeeper(t tables, l *ledger) *keeper {
@@ -103,7 +105,6 @@ func newKeeper(t tables, l *ledger) *keeper {
 				}
 				return e.Change, true
 			}),
-		filter: newFilter(t.firewall),
 		ledger: l,
 		wish:   map[string]wish{},
 		wake:   make(chan struct{}, 1),
@@ -111,6 +112,7 @@ func newKeeper(t tables, l *ledger) *keeper {
 
 		adopted: map[string]*desired.Holding{},
 	}
+	k.filter = newFilter(func() (host.FirewallTable, error) { return t.firewall(k.filterTold) })
 	// An address of an instance has to be announced when it comes back.
 	k.addresses.decides = func(owner string) bool { return owner != statics }
 	return k
@@ -134,6 +136,14 @@ func (k *keeper) inspect() {
 	k.look = true
 	k.mu.Unlock()
 	k.kick()
+}
+
+// filterTold takes note that the kernel tells of a change of our table in the
+// packet filter.
+func (k *keeper) filterTold() {
+	if k.filter.told() {
+		k.inspect()
+	}
 }
 
 func (k *keeper) kick() {
@@ -213,7 +223,7 @@ func (k *keeper) run(ctx context.Context) {
 // wait is how long nothing has to be put back.
 func (k *keeper) wait() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{k.addresses.paced.next(), k.routes.paced.next(), k.rules.paced.next()} {
+	for _, at := range []time.Time{k.addresses.paced.next(), k.routes.paced.next(), k.rules.paced.next(), k.filter.paced.next()} {
 		if !at.IsZero() {
 			wait = min(wait, max(at.Sub(k.now()), 0))
 		}
@@ -385,6 +395,11 @@ func (k *keeper) mend() {
 	}
 	mendShelf(k, k.routes, &b.routes, now)
 	mendShelf(k, k.rules, &b.rules, now)
+	text, failed := k.filter.mend(now)
+	if text != "" {
+		k.told(keeperNotice{text: text, loss: true})
+	}
+	k.judge(failed, nil, nil)
 	if len(b.addresses.list)+len(b.routes.list)+len(b.rules.list) > 0 {
 		k.carryOut(b, nil)
 	}

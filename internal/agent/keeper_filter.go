@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/tandem-ha/tandem/internal/host"
 )
@@ -23,11 +25,18 @@ type filter struct {
 	// told it, which holds until it is decided what becomes of the address.
 	applied host.FirewallRules
 	left    []host.DeniedAddress
+	paced   pacing
+
+	mu sync.Mutex
+	// own is how many changes of ours the kernel has not told of yet; foreign is
+	// set when it told of another one.
+	own     int
+	foreign bool
 	failing string
 }
 
 func newFilter(dial func() (host.FirewallTable, error)) *filter {
-	return &filter{dial: dial, deny: map[string][]host.DeniedAddress{}}
+	return &filter{dial: dial, deny: map[string][]host.DeniedAddress{}, paced: newPacing()}
 }
 
 // claim replaces the addresses of an owner that accept nothing.
@@ -89,7 +98,54 @@ func (f *filter) write(r host.FirewallRules) error {
 		}
 		f.table = table
 	}
-	return f.table.Apply(r)
+	f.count(1)
+	err := f.table.Apply(r)
+	if err != nil {
+		f.count(-1)
+	}
+	return err
+}
+
+func (f *filter) count(n int) {
+	f.mu.Lock()
+	f.own = max(f.own+n, 0)
+	f.mu.Unlock()
+}
+
+// told takes note that the kernel tells of a change of the table, and says whether
+// it was somebody else's. It may be called from any goroutine.
+func (f *filter) told() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.own > 0 {
+		f.own--
+		return false
+	}
+	f.foreign = true
+	return true
+}
+
+// mend puts the table back after somebody else has changed it, and says so.
+func (f *filter) mend(now time.Time) (text string, failed []failure) {
+	f.mu.Lock()
+	foreign := f.foreign
+	f.foreign = false
+	f.mu.Unlock()
+	var place host.Place // there is one table
+	waited := !f.paced.next().IsZero()
+	if len(f.applied.Deny)+len(f.applied.Quiet) == 0 {
+		return "", nil // a table of that name is none of ours
+	}
+	if foreign && !waited {
+		text = "the packet filter's table was changed by somebody else: " + f.paced.lost(place, now)
+	}
+	if !foreign && !waited || f.paced.waits(place, now) {
+		return text, nil
+	}
+	if err := f.write(f.applied); err != nil {
+		failed = []failure{{err: err, news: true}}
+	}
+	return text, failed
 }
 
 // inherit takes over what an earlier process has put into the table.

@@ -76,7 +76,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) start(t *testing.T) {
 	b.keeper = newKeeper(tables{
 		notedAddresses{b.addresses, b}, b.routes, b.rules,
-		func() (host.FirewallTable, error) { return notedFirewall{b.firewall, b}, nil },
+		func(func()) (host.FirewallTable, error) { return notedFirewall{b.firewall, b}, nil },
 	}, &ledger{record: b.record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
 	b.keeper.report = func(string, uint64, error) {}
 	b.keeper.lost = func(owner string, a host.Address) { b.lost = append(b.lost, owner+" "+a.String()) }
@@ -320,4 +320,27 @@ func TestWithoutAPacketFilterAnInstanceGoesOn(t *testing.T) {
 	if len(b.told) != 1 || !strings.Contains(b.told[0], "nftables") {
 		t.Errorf("told %q", b.told)
 	}
+}
+
+func TestThePacketFilterIsPutBackWhenSomebodyElseChangesIt(t *testing.T) {
+	b := newBench(t)
+	all := whole()
+	b.set("a", 1, *all, all)
+	b.settle()
+	b.filterTold() // of the keeper's own change
+	did(t, b.mended())
+	for range lossLimit {
+		b.filterTold()
+		did(t, b.settle(), "deny 1")
+		b.filterTold()
+		did(t, b.settle())
+	}
+	b.filterTold()
+	did(t, b.settle())
+	if n := len(b.told); n != lossLimit+1 || !strings.Contains(b.told[n-1], "4 times") {
+		t.Errorf("told %q", b.told)
+	}
+	b.clock = b.clock.Add(lossPace)
+	did(t, b.mended(), "deny 1")
+	did(t, b.mended())
 }

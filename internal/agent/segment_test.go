@@ -59,7 +59,7 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 	}
 	n.journal = journal.New(1000, time.Now)
 	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
-	n.elector = newElector(n, newKeeper(tables{n.table, hosttest.NewRoutes(), hosttest.NewRules(), func() (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l), record, l, holds, n.journal)
+	n.elector = newElector(n, newKeeper(tables{n.table, hosttest.NewRoutes(), hosttest.NewRules(), func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l), record, l, holds, n.journal)
 	stopKeeper := alone(n.elector.keeper.run)
 	stopScribe := alone(n.elector.scribe.run)
 	stopLoop := alone(n.elector.run)

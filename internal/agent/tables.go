@@ -26,11 +26,16 @@ func (p *resources) openTables(cfg *config.Config) (tables, error) {
 	// The packet filter's socket is opened when a rule is wanted. The name of the
 	// table cannot change while it is in use.
 	options := desired.Firewall(cfg.Global)
-	dial := func() (host.FirewallTable, error) {
+	dial := func(changed func()) (host.FirewallTable, error) {
 		f, err := host.NewFirewall(options)
 		if err != nil {
 			return nil, err
 		}
+		w, err := host.WatchFirewall(options.Table, changed)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		p.closers = append(p.closers, w.Close, f.Close)
 		return f, nil
 	}
 	return tables{addresses, routes, rules, dial}, errors.Join(err1, err2, err3)
