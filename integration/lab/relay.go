@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Letter is one message that a Relay took.
@@ -108,4 +109,29 @@ func (l *Letter) read(in *bufio.Scanner) bool {
 		}
 	}
 	return false
+}
+
+// Silent is a server on the host that takes connections and never says a word,
+// until the lab is closed. What it returns counts them.
+func (h *Host) Silent(addr netip.AddrPort) (calls func() int, err error) {
+	var l net.Listener
+	if err := h.In(func() (err error) {
+		l, err = net.Listen("tcp", addr.String())
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	h.owns(l)
+	var n atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			n.Add(1)
+			h.owns(c)
+		}
+	}()
+	return func() int { return int(n.Load()) }, nil
 }
