@@ -137,6 +137,9 @@ type Member struct {
 	Weight int
 	// Sorry marks the server of last resort.
 	Sorry bool
+	// Inhibited marks a server that is in the pool with weight 0 because it is not
+	// to serve (ServerConfig.InhibitOnFailure).
+	Inhibited bool
 }
 
 // Script is a command with the identity it runs under.

@@ -51,7 +51,7 @@ func invariants(t *testing.T, m *Service) {
 				continue
 			}
 		}
-		want = append(want, Member{Addr: srv.cfg.Addr, Port: srv.cfg.Port, Weight: weight})
+		want = append(want, Member{Addr: srv.cfg.Addr, Port: srv.cfg.Port, Weight: weight, Inhibited: sorry || !srv.up})
 	}
 	if c := m.cfg.Sorry; sorry {
 		want = append(want, Member{Addr: c.Addr, Port: c.Port, Weight: 1, Sorry: true})

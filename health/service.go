@@ -205,7 +205,7 @@ func (s *Service) wanted() Pool {
 		switch {
 		case srv.up && !sorry:
 		case srv.cfg.InhibitOnFailure:
-			m.Weight = 0
+			m.Weight, m.Inhibited = 0, true
 		default:
 			continue
 		}

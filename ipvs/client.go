@@ -256,6 +256,21 @@ func (c *Client) Entries(ctx context.Context, keys []ServiceKey) (Table, error) 
 	return t, nil
 }
 
+// UsageOf returns one service with the kernel's counters, and false where there
+// is none.
+func (c *Client) UsageOf(ctx context.Context, k ServiceKey) (ServiceUsage, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u, err := c.service(ctx, k)
+	if errors.Is(err, unix.ESRCH) {
+		return u, false, nil
+	}
+	if err != nil {
+		return u, false, fmt.Errorf("read service %v: %w", k, err)
+	}
+	return u, true, nil
+}
+
 func (c *Client) service(ctx context.Context, k ServiceKey) (ServiceUsage, error) {
 	for try := 1; ; try++ {
 		var u ServiceUsage

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -123,6 +124,47 @@ func (f *fakeAgent) Move(_ context.Context, m control.MoveRequest) (control.Move
 		}
 	}
 	return r, nil
+}
+
+func (f *fakeAgent) Maintain(_ context.Context, m control.MaintenanceRequest) (control.MaintenanceResponse, error) {
+	f.note(fmt.Sprintf("maintenance %+v", m))
+	if m.Reason == "lonely" {
+		return control.MaintenanceResponse{Outcomes: []control.MoveOutcome{{Instance: "VI_1", Text: "still master: nobody took over within 1.5s", State: "MASTER"}}}, nil
+	}
+	return control.MaintenanceResponse{On: m.On, Outcomes: []control.MoveOutcome{{Instance: "VI_1", Done: true, Text: "192.0.2.2 has taken over", State: "BACKUP", Took: 312 * time.Millisecond}}}, nil
+}
+
+func (f *fakeAgent) Server(_ context.Context, r control.ServerRequest) (control.ServerResponse, error) {
+	f.note(fmt.Sprintf("server %s %s of %v, wait %v, force %v", r.Action, r.Server, r.VirtualServers, r.Wait, r.Force))
+	at := netip.MustParseAddrPort("192.0.2.21:80")
+	weight := 0
+	o := control.ServerOutcome{VirtualServer: "[192.0.2.10]:tcp:80", Server: at, Done: true, Text: "weight 0, no connection left", Weight: &weight, Took: time.Second}
+	switch {
+	case r.Server == "192.0.2.99":
+		return control.ServerResponse{}, &control.NotFoundError{Err: errors.New("no real server 192.0.2.99 in [192.0.2.10]:tcp:80; there are 192.0.2.21:80")}
+	case r.Reason == "busy":
+		o.Done, o.Text, o.Connections = false, "weight 0, 3 connections left after 1s; the drain stands", &control.Connections{Active: 3}
+	case r.Weight != nil:
+		weight, o.Text = *r.Weight, fmt.Sprintf("weight %d", *r.Weight)
+	}
+	return control.ServerResponse{Outcomes: []control.ServerOutcome{o}}, nil
+}
+
+func (f *fakeAgent) Check(_ context.Context, r control.CheckRequest) (control.CheckResponse, error) {
+	f.note(fmt.Sprintf("check %s %s of %s %v", r.Action, r.Check, r.Server, r.VirtualServers))
+	o := control.CheckOutcome{VirtualServer: "[192.0.2.10]:tcp:80", Server: netip.MustParseAddrPort("192.0.2.21:80"), Check: "HTTP_GET", Target: "[192.0.2.21]:tcp:80",
+		Done: true, Text: "succeeded", State: "up", Took: 3 * time.Millisecond}
+	if r.Reason == "broken" {
+		o.Done, o.Text, o.State, o.Transcript = false, "status 503, want 200", "down", "> GET / HTTP/1.0\n< HTTP/1.1 503"
+	}
+	return control.CheckResponse{Outcomes: []control.CheckOutcome{o}}, nil
+}
+
+func (f *fakeAgent) LogLevel() control.LogLevel { return "info" }
+
+func (f *fakeAgent) SetLogLevel(l control.LogLevel) control.LogLevel {
+	f.note("log level " + string(l))
+	return "info"
 }
 
 // Journal is one with two events.

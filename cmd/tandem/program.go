@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/logging"
 )
 
 // The exit statuses: keepalived's, and after them tandem's own for commands.
@@ -43,7 +44,8 @@ type agent interface {
 // runOptions are what an agent is made with.
 type runOptions struct {
 	settings
-	log hclog.Logger
+	log    hclog.Logger
+	levels *logging.Levels
 }
 
 // configError is a configuration that the agent cannot run.

@@ -105,7 +105,7 @@ func (p *program) serve(s settings, d *daemon.Detached) (status int, text string
 	if s.dumpConfig {
 		p.logConfig(s, log)
 	}
-	err = p.supervise(s, log, d)
+	err = p.supervise(s, log, outputs.Levels, d)
 	if bad, ok := errors.AsType[*configError](err); ok {
 		return configFailure(bad.diagnostics)
 	}
@@ -176,11 +176,11 @@ func quoteArguments(args []string) string {
 }
 
 // supervise runs the agent and serves the signals meanwhile.
-func (p *program) supervise(s settings, log hclog.Logger, d *daemon.Detached) error {
+func (p *program) supervise(s settings, log hclog.Logger, levels *logging.Levels, d *daemon.Detached) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	notifier := daemon.NewNotifier(p.getenv)
-	a := p.newAgent(runOptions{settings: s, log: log})
+	a := p.newAgent(runOptions{settings: s, log: log, levels: levels})
 	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), umask: s.fixedUmask()})
 	stop := w.start(s.ignoreSigint, cancel)
 	defer stop()

@@ -30,7 +30,7 @@ func newAgent(o runOptions) agent {
 		KeepVIPs:   o.keepVIPs,
 		KeepIPVS:   o.keepIPVS,
 		Log:        o.log,
-		Detail:     o.detail,
+		Levels:     o.levels,
 	})}
 }
 

@@ -67,8 +67,8 @@ type Options struct {
 	// KeepVIPs and KeepIPVS leave addresses or the table behind at the end.
 	KeepVIPs, KeepIPVS bool
 	Log                hclog.Logger
-	// Detail is how often -D was given.
-	Detail int
+	// Levels is how much Log writes.
+	Levels *logging.Levels
 }
 
 // ConfigError says that a configuration cannot run, and why.
@@ -115,10 +115,12 @@ type Agent struct {
 	vmacs     *vmacs
 	promotion *promotion
 
-	// reloading serialises reloads.
-	reloading sync.Mutex
-	conf      atomic.Pointer[loaded]
-	last      atomic.Pointer[control.ReloadResponse]
+	// reloading serialises reloads and the orders that change the overrides of
+	// servers and checks, maintaining those of maintenance.
+	reloading, maintaining sync.Mutex
+	overrides              *overrides
+	conf                   atomic.Pointer[loaded]
+	last                   atomic.Pointer[control.ReloadResponse]
 
 	stopNow chan struct{}
 	once    sync.Once
@@ -277,10 +279,12 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		a.opts.Log.Warn("the record of the last run cannot be read, going on without it", "error", err)
 	}
 	p.left = left
-	holds, err := host.OpenHolds(a.opts.StateDir)
-	if err != nil {
-		p.close()
-		return nil, err
+	holds := host.OpenHolds(a.opts.StateDir)
+	if err := holds.Damaged(); err != nil {
+		a.opts.Log.Warn("what was held is not known, going on without it", "error", err)
+	}
+	if a.overrides, err = openOverrides(a.opts.StateDir); err != nil {
+		a.opts.Log.Warn("what operators have ordered is not known, going on without it", "error", err)
 	}
 	kept, err := p.openTables(cfg)
 	if err != nil {
@@ -315,7 +319,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
 	a.herald = newHerald(a.notifier, notify.NewFIFOSet(a.runner.RunEnv, a.opts.Log), mail.NewQueue(a.opts.Log))
 	a.table, a.metrics = table, metrics.New(a)
-	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log, a.opts.Detail), a.herald.sink, a.metrics.Sink)
+	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log), a.herald.sink, a.metrics.Sink)
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
@@ -331,7 +335,9 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	keeper := newKeeper(kept, l)
 	a.elector = newElector(hostWire{a.announce, poller}, keeper, record, l, holds, a.journal)
 	keeper.inherit(left)
+	a.elector.maintenance = a.overrides.get().Maintenance != nil
 	a.balancer = newBalancer(a.journal)
+	a.balancer.overrides, a.balancer.usage = a.overrides.get(), table.UsageOf
 	a.balancer.active = len(left.Services) > 0
 	a.elector.mastership = a.balancer.mastership
 	a.balancer.scheduler = health.NewScheduler(a.balancer.heard, health.WithResults(func(service, kind string, r health.Result) {

@@ -50,6 +50,11 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 	e.time.configure(cfg.Instances)
 	e.regroup(now, cfg, list)
 	e.align(now, list)
+	for _, in := range list {
+		if e.maintenance != in.router.Status().Maintenance {
+			e.feed(now, in, vrrp.Maintenance{On: e.maintenance})
+		}
+	}
 	e.watchLinks()
 	for _, in := range list {
 		e.watchOutlook(in)

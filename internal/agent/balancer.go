@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,12 +22,17 @@ type balancer struct {
 	scheduler  *health.Scheduler
 	reconciler *ipvs.Reconciler
 	globals    *ipvs.GlobalsKeeper
+	// usage asks the kernel for a service with its counters.
+	usage func(context.Context, ipvs.ServiceKey) (ipvs.ServiceUsage, bool, error)
 
-	mu      sync.Mutex
-	conf    *config.Config
-	byName  map[string]*config.VirtualServer
-	pools   map[string]health.Pool
-	masters map[string]bool
+	mu        sync.Mutex
+	overrides desired.Overrides
+	// services are the checks as configured, without any pause.
+	services []health.ServiceConfig
+	conf     *config.Config
+	byName   map[string]*config.VirtualServer
+	pools    map[string]health.Pool
+	masters  map[string]bool
 	// active is set once there has been something of ours to keep in the table.
 	active bool
 }
@@ -68,6 +74,8 @@ func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []
 	if b.active {
 		b.reconciler.Own(keys)
 	}
+	b.services = services
+	services = b.overrides.Pause(services)
 	b.mu.Unlock()
 	b.scheduler.Apply(services)
 	b.push()
@@ -124,7 +132,7 @@ func (b *balancer) push() {
 			return
 		}
 	}
-	b.reconciler.Set(desired.Table(b.conf, b.pools, master))
+	b.reconciler.Set(desired.Table(b.conf, b.overrides.Pools(b.pools), master))
 }
 
 func checkKind(out health.Output) string {

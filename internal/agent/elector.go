@@ -58,6 +58,8 @@ type elector struct {
 	// stampErrors counts the times that the moments of adverts could not be noted.
 	stampErrors uint64
 	moves       []*move
+	// maintenance keeps every router from becoming master.
+	maintenance bool
 
 	agenda agenda
 	// epoch is what the moments of adverts are reckoned from.

@@ -53,10 +53,7 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds, err := host.OpenHolds(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	holds := host.OpenHolds(t.TempDir())
 	n.journal = journal.New(1000, time.Now)
 	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
 	n.elector = newElector(n, newKeeper(tables{n.table, hosttest.NewRoutes(), hosttest.NewRules(), func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l), record, l, holds, n.journal)

@@ -37,6 +37,12 @@ func (a *Agent) Status() control.Status {
 	a.watchers.report(&s)
 	s.Notify = a.herald.status()
 	s.Services = serviceStatuses(conf.config, a.balancer.scheduler.Status())
+	s.Maintenance, s.Dormant = a.overrides.get().Maintenance, a.balancer.dormant()
+	for i := range s.Services {
+		if vs := a.balancer.configured(s.Services[i].Name); vs != nil {
+			s.Services[i].Overrides = a.balancer.overridden(ctx, vs)
+		}
+	}
 	if err := a.balancer.reconciler.Err(); err != nil {
 		s.IPVS = err.Error()
 	}

@@ -84,14 +84,53 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Move gives an order and waits for its outcome, for which the agent has the
 // timeout given; zero is DefaultMoveTimeout.
 func (c *Client) Move(ctx context.Context, m MoveRequest, timeout time.Duration) (MoveResponse, error) {
+	var out MoveResponse
+	err := c.order(ctx, pathMove, m, timeout, &out)
+	return out, err
+}
+
+// order gives an order, for whose outcome the agent has the timeout.
+func (c *Client) order(ctx context.Context, path string, in any, timeout time.Duration, out any) error {
 	if timeout <= 0 {
 		timeout = DefaultMoveTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout+moveGrace)
 	defer cancel()
-	var out MoveResponse
-	q := url.Values{"timeout": {timeout.String()}}
-	err := c.do(ctx, http.MethodPost, pathMove+"?"+q.Encode(), m, &out)
+	return c.do(ctx, http.MethodPost, path+"?"+url.Values{timeoutParameter.name: {timeout.String()}}.Encode(), in, out)
+}
+
+// Maintain begins or ends maintenance, and waits for its outcome as Move does.
+func (c *Client) Maintain(ctx context.Context, m MaintenanceRequest, timeout time.Duration) (MaintenanceResponse, error) {
+	var out MaintenanceResponse
+	err := c.order(ctx, pathMaintenance, m, timeout, &out)
+	return out, err
+}
+
+// Server orders something of a real server, and waits for its outcome as Move does.
+func (c *Client) Server(ctx context.Context, r ServerRequest, timeout time.Duration) (ServerResponse, error) {
+	var out ServerResponse
+	err := c.order(ctx, pathServers, r, timeout, &out)
+	return out, err
+}
+
+// Check orders something of health checks, and waits for its outcome as Move does.
+func (c *Client) Check(ctx context.Context, r CheckRequest, timeout time.Duration) (CheckResponse, error) {
+	var out CheckResponse
+	err := c.order(ctx, pathChecks, r, timeout, &out)
+	return out, err
+}
+
+// LogLevel asks how much is logged.
+func (c *Client) LogLevel(ctx context.Context) (LogLevelResponse, error) {
+	var out LogLevelResponse
+	err := c.do(ctx, http.MethodGet, pathLogLevel, nil, &out)
+	return out, err
+}
+
+// SetLogLevel changes how much is logged.
+func (c *Client) SetLogLevel(ctx context.Context, l LogLevel) (LogLevelResponse, error) {
+	var out LogLevelResponse
+	err := c.order(ctx, pathLogLevel, LogLevelRequest{Level: l}, 0, &out)
 	return out, err
 }
 

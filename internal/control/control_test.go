@@ -34,6 +34,13 @@ type fakeAgent struct {
 	reload ReloadResponse
 	moved  chan MoveRequest
 	move   func(context.Context, MoveRequest) (MoveResponse, error)
+
+	maintain MaintenanceResponse
+	server   ServerResponse
+	check    CheckResponse
+	level    LogLevel
+	// err is what refuses the orders above.
+	err error
 }
 
 func (f *fakeAgent) Status() Status                        { return f.status }
@@ -44,6 +51,26 @@ func (f *fakeAgent) Move(ctx context.Context, m MoveRequest) (MoveResponse, erro
 		f.moved <- m
 	}
 	return f.move(ctx, m)
+}
+
+func (f *fakeAgent) Maintain(context.Context, MaintenanceRequest) (MaintenanceResponse, error) {
+	return f.maintain, f.err
+}
+
+func (f *fakeAgent) Server(context.Context, ServerRequest) (ServerResponse, error) {
+	return f.server, f.err
+}
+
+func (f *fakeAgent) Check(context.Context, CheckRequest) (CheckResponse, error) {
+	return f.check, f.err
+}
+
+func (f *fakeAgent) LogLevel() LogLevel { return f.level }
+
+func (f *fakeAgent) SetLogLevel(l LogLevel) LogLevel {
+	was := f.level
+	f.level = l
+	return was
 }
 
 // Journal is one that is made when it is first asked for.

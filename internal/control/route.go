@@ -114,7 +114,7 @@ func query[Answer any](path, name, about string, params []parameter, ask func(*e
 }
 
 // timeoutParameter bounds an order that takes time.
-var timeoutParameter = parameter{name: "timeout", kind: "duration", about: "How long the outcome may take, as 30s or 2m; 30s unless given, at most 10m."}
+var timeoutParameter = parameter{name: "timeout", kind: "duration", about: "How long the outcome may take, as 30s or 2m; 30s unless given, at most 24h."}
 
 // timeout is the limit of an order.
 func (x *exchange) timeout() (time.Duration, error) {

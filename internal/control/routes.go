@@ -22,6 +22,12 @@ const (
 	pathService  = "/v1/virtual-servers/{name}"
 	pathMove     = "/v1/move"
 	pathReload   = "/v1/reload"
+
+	pathMaintenance = "/v1/maintenance"
+	pathServers     = "/v1/servers"
+	pathChecks      = "/v1/checks"
+	pathLogLevel    = "/v1/log-level"
+
 	pathEvents   = "/v1/events"
 	pathDocument = "/v1/openapi.json"
 )
@@ -29,7 +35,6 @@ const (
 // document describes the interface; a test holds it against routes.
 //
 //go:generate go test . -run TestDocumentIsCurrent -update
-//
 //go:embed openapi.json
 var document []byte
 
@@ -57,10 +62,32 @@ func routes() []route {
 			statuses: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 			serve:    (*exchange).reload,
 		},
+		command(pathMaintenance, "maintenance", "Keeps this node from becoming master, or ends that. A master hands over first.",
+			func(ctx context.Context, a Agent, m MaintenanceRequest) (MaintenanceResponse, error) {
+				return a.Maintain(ctx, m)
+			}),
+		command(pathServers, "servers", "Drains a real server, gives it another weight, or ends either.",
+			func(ctx context.Context, a Agent, r ServerRequest) (ServerResponse, error) { return a.Server(ctx, r) }),
+		command(pathChecks, "checks", "Makes health checks now, pauses them, or ends that.",
+			func(ctx context.Context, a Agent, r CheckRequest) (CheckResponse, error) { return a.Check(ctx, r) }),
+		query(pathLogLevel, "log-level", "How much is logged.", nil,
+			func(x *exchange) (LogLevelResponse, error) {
+				return LogLevelResponse{Level: x.server.agent.LogLevel()}, nil
+			}),
+		command(pathLogLevel, "set-log-level", "Changes how much is logged, until the process ends.",
+			func(_ context.Context, a Agent, r LogLevelRequest) (LogLevelResponse, error) {
+				return LogLevelResponse{Level: r.Level, Before: a.SetLogLevel(r.Level)}, nil
+			}).neither(http.StatusNotFound, http.StatusConflict),
 		events(),
 		query(pathDocument, "document", "This document.", nil,
 			func(*exchange) (json.RawMessage, error) { return document, nil }),
 	}
+}
+
+// neither takes away statuses that a row never answers.
+func (rt route) neither(codes ...int) route {
+	rt.statuses = slices.DeleteFunc(rt.statuses, func(c int) bool { return slices.Contains(codes, c) })
+	return rt
 }
 
 // answers gives a row the type of an answer that is made elsewhere.

@@ -12,6 +12,7 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/bfd"
+	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/mail"
 	"github.com/tandem-ha/tandem/internal/notify"
@@ -27,6 +28,18 @@ type Agent interface {
 	// Move carries out an operator's order for the instances named, all of them
 	// where none is, and waits until each is settled or ctx is done.
 	Move(ctx context.Context, m MoveRequest) (MoveResponse, error)
+	// Maintain begins or ends maintenance, and waits until every instance that had
+	// to hand over is settled or ctx is done.
+	Maintain(ctx context.Context, m MaintenanceRequest) (MaintenanceResponse, error)
+	// Server orders something of a real server, and waits for its effect.
+	Server(ctx context.Context, r ServerRequest) (ServerResponse, error)
+	// Check orders something of health checks, and waits for attempts that it
+	// asked for.
+	Check(ctx context.Context, r CheckRequest) (CheckResponse, error)
+	// LogLevel is how much is logged, SetLogLevel changes it until the process
+	// ends and returns what it was.
+	LogLevel() LogLevel
+	SetLogLevel(LogLevel) LogLevel
 	// Reload reads the configuration again.
 	Reload(ctx context.Context) ReloadResponse
 	// Journal is the account of what happened; orders are noted there.
@@ -51,6 +64,11 @@ type Status struct {
 	Processes    []ProcessStatus  `json:"track_processes,omitempty"`
 	BFD          []BFDStatus      `json:"bfd,omitempty"`
 	Services     []ServiceStatus  `json:"virtual_servers,omitempty"`
+	// Maintenance is that this node does not become master; nil where it may.
+	Maintenance *desired.Override `json:"maintenance,omitempty"`
+	// Dormant are overrides of what is not configured any more; they count again
+	// when it is.
+	Dormant []ServerOverrides `json:"dormant_overrides,omitempty"`
 	// IPVS says what keeps the kernel's table from being kept, if anything does.
 	IPVS string `json:"ipvs_error,omitempty"`
 	// StampErrors counts adverts whose time could not be noted in the run
@@ -192,6 +210,8 @@ type ServiceStatus struct {
 	health.ServiceStatus
 	Key       ipvs.ServiceKey `json:"key"`
 	Scheduler string          `json:"scheduler"`
+	// Overrides are what is ordered of its real servers and their checks.
+	Overrides []ServerOverrides `json:"overrides,omitempty"`
 }
 
 // NotifyStatus is what became of the notifications.

@@ -12,7 +12,7 @@ import (
 // MaxMoveTimeout one that does.
 const (
 	DefaultMoveTimeout = 30 * time.Second
-	MaxMoveTimeout     = 10 * time.Minute
+	MaxMoveTimeout     = 24 * time.Hour
 )
 
 // validate says what is wrong with an order in itself, whatever the state of
@@ -28,17 +28,7 @@ func (m MoveRequest) validate() error {
 	if m.Force && m.Kind != vrrp.Failover {
 		return fmt.Errorf("force goes with %s only, not with %s", vrrp.Failover, m.Kind)
 	}
-	seen := make(map[string]bool, len(m.Instances))
-	for i, name := range m.Instances {
-		if name == "" {
-			return fmt.Errorf("instances[%d] is empty", i)
-		}
-		if seen[name] {
-			return fmt.Errorf("instance %q is named twice", name)
-		}
-		seen[name] = true
-	}
-	return nil
+	return distinct("instances", "instance", m.Instances)
 }
 
 // describe names the order for the journal.
@@ -52,3 +42,40 @@ func (m MoveRequest) describe() string {
 	}
 	return text + " of " + strings.Join(m.Instances, ", ")
 }
+
+// LogLevelRequest sets how much is logged.
+type LogLevelRequest struct {
+	// Level is the least loud messages that are logged.
+	Level LogLevel `json:"level"`
+}
+
+// LogLevelResponse is how much is logged.
+type LogLevelResponse struct {
+	Level LogLevel `json:"level"`
+	// Before is what it was, where it was set.
+	Before LogLevel `json:"before,omitempty"`
+}
+
+// LogLevel names how much is logged.
+type LogLevel string
+
+// The levels. Debug is what -D gives, trace what -D given twice does.
+const (
+	LogTrace   LogLevel = "trace"
+	LogDebug   LogLevel = "debug"
+	LogInfo    LogLevel = "info"
+	LogWarning LogLevel = "warning"
+	LogError   LogLevel = "error"
+)
+
+func (r LogLevelRequest) validate() error {
+	switch r.Level {
+	case LogTrace, LogDebug, LogInfo, LogWarning, LogError:
+		return nil
+	case "":
+		return fmt.Errorf("level is missing: one of trace, debug, info, warning, error")
+	}
+	return fmt.Errorf("level %q is not one of trace, debug, info, warning, error", r.Level)
+}
+
+func (r LogLevelRequest) describe() string { return "log level " + string(r.Level) }

@@ -24,31 +24,33 @@ type Holds struct {
 	since   map[string]time.Time
 }
 
-// OpenHolds makes the folder where it is missing and reads the holds in it. A
-// file that cannot be understood holds nothing; see Damaged.
-func OpenHolds(dir string) (*Holds, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("open holds: %w", err)
-	}
+// OpenHolds makes the folder where it is missing and reads the holds in it. Where
+// that cannot be done, or a file cannot be understood, nothing is held; see Damaged.
+func OpenHolds(dir string) *Holds {
 	h := &Holds{dir: dir, since: map[string]time.Time{}}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		h.damaged = fmt.Errorf("open holds: %w", err)
+		return h
+	}
 	path := filepath.Join(dir, holdsFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return h, nil
+		return h
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open holds: %w", err)
+		h.damaged = fmt.Errorf("open holds: %w", err)
+		return h
 	}
 	var since map[string]time.Time
 	if err := json.Unmarshal(b, &since); err != nil {
 		h.damaged = fmt.Errorf("holds in %s are damaged: %w", path, err)
-		return h, nil
+		return h
 	}
 	maps.Copy(h.since, since)
-	return h, nil
+	return h
 }
 
-// Damaged says why the file could not be understood when it was opened.
+// Damaged says why the holds could not be read when they were opened.
 func (h *Holds) Damaged() error { return h.damaged }
 
 // Add holds an instance from a moment on. One that is held already keeps its

@@ -49,6 +49,9 @@ type Options struct {
 
 // Outputs are where the messages of a logger go. Close them at the end.
 type Outputs struct {
+	// Levels is how much they write.
+	Levels *Levels
+
 	pumps []*pump
 }
 
@@ -57,15 +60,9 @@ type Outputs struct {
 // is dropped, counted and reported there. A syslog daemon that is missing or
 // starts again is waited for.
 func Open(o Options) (hclog.Logger, *Outputs) {
-	level := hclog.Info
-	switch {
-	case o.Detail >= 2:
-		level = hclog.Trace
-	case o.Detail == 1:
-		level = hclog.Debug
-	}
-	log := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: level, Output: io.Discard})
-	out := new(Outputs)
+	levels := newLevels(o.Detail)
+	log := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.Trace, Output: io.Discard})
+	out := &Outputs{Levels: levels}
 	if o.Console {
 		if o.Stderr == nil {
 			o.Stderr = os.Stderr
@@ -73,9 +70,9 @@ func Open(o Options) (hclog.Logger, *Outputs) {
 		c := newPump(&console{w: o.Stderr, format: o.Format})
 		out.pumps = append(out.pumps, c)
 		if o.Format == JSON {
-			log.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: level, Output: rawWriter{c}, JSONFormat: true}))
+			log.RegisterSink(gate{levels, hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Trace, Output: rawWriter{c}, JSONFormat: true})})
 		} else {
-			log.RegisterSink(&adapter{level: level, pump: c})
+			log.RegisterSink(gate{levels, &adapter{pump: c}})
 		}
 	}
 	if o.Syslog {
@@ -84,7 +81,7 @@ func Open(o Options) (hclog.Logger, *Outputs) {
 		}
 		s := newPump(newSyslog(o.SyslogPath, o.Facility))
 		out.pumps = append(out.pumps, s)
-		log.RegisterSink(&adapter{level: level, pump: s})
+		log.RegisterSink(gate{levels, &adapter{pump: s}})
 	}
 	return log, out
 }
@@ -106,17 +103,13 @@ func (o *Outputs) Close() error {
 	return nil
 }
 
-// NewSink returns a journal sink that logs each event's Text; those of level
-// Debug only where detail, the number of -D, is not zero. The rest of an event
-// shows in JSON alone.
-func NewSink(log hclog.Logger, detail int) journal.Sink {
+// NewSink returns a journal sink that logs each event's Text at the event's level.
+// The rest of an event shows in JSON alone.
+func NewSink(log hclog.Logger) journal.Sink {
 	areas := map[journal.Area]hclog.Logger{
 		journal.Main: log, journal.VRRP: log.ResetNamed(NameVRRP), journal.Checks: log.ResetNamed(NameChecks),
 	}
 	return func(e journal.Event) {
-		if e.Level == journal.Debug && detail == 0 {
-			return
-		}
 		to := areas[e.Area]
 		if to == nil {
 			to = log
@@ -148,15 +141,11 @@ type message struct {
 
 // adapter turns what hclog hands it into messages.
 type adapter struct {
-	level hclog.Level
-	pump  *pump
+	pump *pump
 }
 
 // Accept implements hclog.SinkAdapter.
 func (a *adapter) Accept(name string, level hclog.Level, msg string, args ...any) {
-	if level < a.level {
-		return
-	}
 	m := message{at: time.Now(), severity: severityOf(level), name: name}
 	var text strings.Builder
 	text.WriteString(msg)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,25 +100,57 @@ func TestDetail(t *testing.T) {
 
 func TestSink(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
-	events := func(log hclog.Logger, detail int) {
-		sink := NewSink(log, detail)
+	events := func(log hclog.Logger) {
+		sink := NewSink(log)
 		for level := journal.Debug; level <= journal.Error; level++ {
 			sink(journal.Event{Seq: 7, Time: at, Level: level, Kind: "state", Text: fmt.Sprintf("(VI_1) level %d", level), Cause: "no advert", Area: journal.VRRP})
 		}
 	}
-	quiet := shown(t, Options{}, func(log hclog.Logger) { events(log, 0) })
+	quiet := shown(t, Options{}, func(log hclog.Logger) { events(log) })
 	if want := strings.Repeat("Fri Jan  2 03:04:05 2026: (VI_1) level N\n", 4); strings.NewReplacer("1\n", "N\n", "2\n", "N\n", "3\n", "N\n", "4\n", "N\n").Replace(quiet) != want {
 		t.Errorf("without -D: %q", quiet)
 	}
-	loud := shown(t, Options{Detail: 1}, func(log hclog.Logger) { events(log, 1) })
+	loud := shown(t, Options{Detail: 1}, func(log hclog.Logger) { events(log) })
 	if loud != "Fri Jan  2 03:04:05 2026: (VI_1) level 0\n"+quiet {
 		t.Errorf("with -D: %q", loud)
 	}
 }
 
+// What is logged can be changed while it is, for the console and for JSON.
+func TestLevels(t *testing.T) {
+	for _, format := range []Format{Text, JSON} {
+		var b buffer
+		log, out := Open(Options{Console: true, Stderr: &b, Format: format})
+		if got := out.Levels.Get(); got != "info" {
+			t.Errorf("it begins with %q", got)
+		}
+		for _, level := range []string{"info", "debug", "trace", "warning", "error", "loud"} {
+			out.Levels.Set(level)
+			for name, say := range map[string]func(string, ...any){"trace": log.Trace, "debug": log.Debug, "info": log.Info, "warning": log.Warn, "error": log.Error} {
+				say("level " + level + " shows " + name + ".")
+			}
+		}
+		if got := out.Levels.Set("info"); got != "error" {
+			t.Errorf("at last it was %q", got)
+		}
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+		for level, want := range map[string]string{"info": "info warning error", "debug": "debug info warning error",
+			"trace": "trace debug info warning error", "warning": "warning error", "error": "error", "loud": "error"} {
+			for _, name := range strings.Fields("trace debug info warning error") {
+				shown := strings.Contains(b.String(), "level "+level+" shows "+name+".")
+				if shown != slices.Contains(strings.Fields(want), name) {
+					t.Errorf("format %v: with level %s, %s is shown: %v", format, level, name, shown)
+				}
+			}
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	text := shown(t, Options{Format: JSON}, func(log hclog.Logger) {
-		NewSink(log, 0)(journal.Event{Seq: 7, Level: journal.Warning, Kind: "state", Text: "(VI_1) Entering FAULT STATE", Area: journal.VRRP, Data: journal.StateChange{Name: "VI_1", To: journal.Fault}})
+		NewSink(log)(journal.Event{Seq: 7, Level: journal.Warning, Kind: "state", Text: "(VI_1) Entering FAULT STATE", Area: journal.VRRP, Data: journal.StateChange{Name: "VI_1", To: journal.Fault}})
 		log.Info("two\nlines", "n", 1)
 		log.Debug("too quiet")
 	})

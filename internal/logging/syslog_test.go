@@ -59,7 +59,7 @@ func TestSyslog(t *testing.T) {
 	defer d.stop(path)
 	log, out := Open(Options{Syslog: true, SyslogPath: path, Facility: Daemon, Detail: 1})
 	defer out.Close()
-	sink := NewSink(log, 1)
+	sink := NewSink(log)
 	for _, tc := range []struct {
 		send func()
 		want string

@@ -1,0 +1,555 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/ipvs"
+)
+
+const (
+	// drainPace is how often the connections of a drained server are counted.
+	drainPace = 200 * time.Millisecond
+	// applyLimit bounds the wait for the kernel's table.
+	applyLimit = 5 * time.Second
+)
+
+// target is a real server of a virtual server, as an order names it.
+type target struct {
+	service string
+	server  netip.AddrPort
+	// vs is nil where only an override is left of it.
+	vs *config.VirtualServer
+}
+
+// Server orders something of a real server.
+func (a *Agent) Server(ctx context.Context, r control.ServerRequest) (control.ServerResponse, error) {
+	begun := time.Now()
+	targets, warning, err := a.overrideServer(ctx, r)
+	if err != nil {
+		return control.ServerResponse{}, err
+	}
+	resp := control.ServerResponse{Warning: a.warn(warning)}
+	trouble := a.applied(ctx)
+	for {
+		resp.Outcomes = nil
+		left := 0
+		for _, t := range targets {
+			o := a.balancer.outcome(ctx, r, t, trouble)
+			o.Took = time.Since(begun)
+			if !o.Done {
+				left++
+			}
+			resp.Outcomes = append(resp.Outcomes, o)
+		}
+		if left == 0 || !r.Wait || trouble != nil {
+			return resp, nil
+		}
+		if !wait(ctx, drainPace) {
+			for i := range resp.Outcomes {
+				if o := &resp.Outcomes[i]; !o.Done {
+					o.Text += fmt.Sprintf(" after %s; the drain stands", o.Took.Round(100*time.Millisecond))
+				}
+			}
+			return resp, nil
+		}
+	}
+}
+
+// overrideServer finds what is meant and puts the order in force.
+func (a *Agent) overrideServer(ctx context.Context, r control.ServerRequest) ([]target, string, error) {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	targets, err := a.balancer.targets(r.Server, r.VirtualServers, a.overrides.get(), r.Action == control.Undrain || r.Action == control.Unweight)
+	if err != nil {
+		return nil, "", err
+	}
+	change := func(o desired.Overrides) desired.Overrides {
+		for _, t := range targets {
+			s := o.Server(t.service, t.server)
+			switch r.Action {
+			case control.Drain:
+				s.Drain = ordered(ctx, r.Reason)
+			case control.Undrain:
+				s.Drain = nil
+			case control.Weight:
+				s.Weight = &desired.WeightOverride{Override: *ordered(ctx, r.Reason), Weight: *r.Weight}
+			case control.Unweight:
+				s.Weight = nil
+			}
+			o = o.WithServer(s)
+		}
+		return o
+	}
+	if err := a.balancer.refuse(r, targets, change(a.overrides.get())); err != nil {
+		return nil, "", err
+	}
+	now, warning := a.overrides.change(change)
+	a.balancer.override(now)
+	for _, t := range targets {
+		a.journal.Add(journal.Event{Area: journal.Checks, Kind: string(r.Action), Level: journal.Notice, By: ordered(ctx, "").By,
+			Subject: t.service, Cause: r.Reason, Text: fmt.Sprintf("%s of %s: %s", t.server, t.service, orderText(r))})
+	}
+	return targets, warning, nil
+}
+
+func orderText(r control.ServerRequest) string {
+	switch r.Action {
+	case control.Drain:
+		return "drained, no new connections"
+	case control.Undrain:
+		return "drained no longer"
+	case control.Weight:
+		return fmt.Sprintf("weight %d by order", *r.Weight)
+	default:
+		return "weight as configured and checked again"
+	}
+}
+
+// applied waits until the kernel's table is what is desired.
+func (a *Agent) applied(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	return a.balancer.reconciler.Applied(ctx)
+}
+
+// targets finds the real servers that an order means; dormant adds those of which
+// only an override is left.
+func (b *balancer) targets(server string, services []string, o desired.Overrides, dormant bool) ([]target, error) {
+	at, err := control.ParseServer(server)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []target
+	var meant, all []*config.VirtualServer
+	for _, vs := range b.conf.VirtualServers {
+		all = append(all, vs)
+		if len(services) == 0 || anyNames(vs, services) {
+			meant = append(meant, vs)
+		}
+	}
+	for _, name := range services {
+		if !anyOf(meant, name) && !dormant {
+			return nil, &control.NotFoundError{Err: fmt.Errorf("no virtual server %q; there are %s", name, listServices(all))}
+		}
+	}
+	same := func(s netip.AddrPort) bool { return s.Addr() == at.Addr() && (at.Port() == 0 || at.Port() == s.Port()) }
+	var servers []string
+	for _, vs := range meant {
+		for _, rs := range vs.RealServers {
+			s := netip.AddrPortFrom(rs.Addr, rs.Port)
+			servers = append(servers, s.String())
+			if same(s) {
+				out = append(out, target{vs.Name, s, vs})
+			}
+		}
+	}
+	if dormant {
+		for _, s := range o.Servers {
+			if b.real(s.Service, s.Server) == nil && same(s.Server) && (len(services) == 0 || contains(services, s.Service)) {
+				out = append(out, target{s.Service, s.Server, nil})
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, &control.NotFoundError{Err: fmt.Errorf("no real server %s in %s; there are %s", server, listServices(meant), orNone(servers))}
+	}
+	return out, nil
+}
+
+// real is a configured real server, nil where there is none. b.mu is held.
+func (b *balancer) real(service string, server netip.AddrPort) *config.RealServer {
+	if vs := b.byName[service]; vs != nil {
+		return desired.RealServer(vs, server.Addr(), server.Port())
+	}
+	return nil
+}
+
+// configured is a virtual server by its name, nil where there is none.
+func (b *balancer) configured(name string) *config.VirtualServer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byName[name]
+}
+
+func anyNames(vs *config.VirtualServer, names []string) bool {
+	for _, n := range names {
+		if named(vs, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyOf(list []*config.VirtualServer, name string) bool {
+	for _, vs := range list {
+		if named(vs, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func listServices(list []*config.VirtualServer) string {
+	var names []string
+	for _, vs := range list {
+		names = append(names, vs.Name)
+	}
+	if len(names) == 0 {
+		return "any virtual server: none is configured"
+	}
+	return strings.Join(names, ", ")
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// refuse says why an order cannot be carried out: it changes nothing, or it would
+// take the last weight of a virtual server.
+func (b *balancer) refuse(r control.ServerRequest, targets []target, next desired.Overrides) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	idle := true
+	for _, t := range targets {
+		s := b.overrides.Server(t.service, t.server)
+		switch r.Action {
+		case control.Undrain:
+			idle = idle && s.Drain == nil
+		case control.Unweight:
+			idle = idle && s.Weight == nil
+		default:
+			idle = false
+		}
+		if r.Action == control.Drain && s.Drain == nil || r.Action == control.Weight && *r.Weight == 0 {
+			before, after := b.overrides.Pools(b.pools)[t.service], next.Pools(b.pools)[t.service]
+			if takers(before) > 0 && takers(after) == 0 && !r.Force {
+				return fmt.Errorf("%s is the last real server of %s that takes new connections; force does it all the same", t.server, t.service)
+			}
+		}
+	}
+	if idle {
+		return fmt.Errorf("nothing to undo: %s is not under an order of %s", r.Server, strings.TrimPrefix(string(r.Action), "un"))
+	}
+	return nil
+}
+
+// takers counts the servers that get new connections.
+func takers(p health.Pool) int {
+	n := 0
+	for _, m := range p {
+		if m.Weight > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// override puts the overrides in force.
+func (b *balancer) override(o desired.Overrides) {
+	b.mu.Lock()
+	b.overrides = o
+	services := o.Pause(b.services)
+	b.mu.Unlock()
+	b.scheduler.Apply(services)
+	b.push()
+}
+
+// outcome is how an order stands for one real server.
+func (b *balancer) outcome(ctx context.Context, r control.ServerRequest, t target, trouble error) control.ServerOutcome {
+	out := control.ServerOutcome{VirtualServer: t.service, Server: t.server, Done: true}
+	if t.vs == nil {
+		out.Text = "not configured any more; the override is gone"
+		return out
+	}
+	if trouble != nil {
+		out.Done, out.Text = false, "the order stands, but the kernel's table does not show it: "+trouble.Error()
+		return out
+	}
+	usage, there, err := b.destination(ctx, t.vs, t.server)
+	switch {
+	case err != nil:
+		out.Done, out.Text = false, "the order stands, but the kernel's table cannot be read: "+err.Error()
+		return out
+	case !there:
+		out.Text = "the order stands; the server is not in IPVS now"
+		return out
+	}
+	weight := int(usage.Weight)
+	out.Weight, out.Connections = &weight, connections(usage)
+	out.Text = fmt.Sprintf("weight %d", weight)
+	if r.Action != control.Drain {
+		return out
+	}
+	open := usage.Stats.Active
+	if t.vs.Protocol == "UDP" || t.vs.FWMark != 0 {
+		// There is no end to be seen of what has no connections: it is idle for long
+		// enough.
+		open += usage.Stats.Inactive
+	}
+	switch {
+	case open > 0:
+		out.Done, out.Text = !r.Wait, fmt.Sprintf("weight 0, %d connections left", open)
+	case usage.Stats.Inactive > 0:
+		out.Text = fmt.Sprintf("weight 0, no connection left (%d closing)", usage.Stats.Inactive)
+	default:
+		out.Text = "weight 0, no connection left"
+	}
+	if usage.Stats.Persistent > 0 {
+		out.Text += fmt.Sprintf(", %d persistent clients", usage.Stats.Persistent)
+	}
+	return out
+}
+
+// destination asks the kernel for a real server.
+func (b *balancer) destination(ctx context.Context, vs *config.VirtualServer, server netip.AddrPort) (ipvs.DestinationUsage, bool, error) {
+	u, there, err := b.usage(ctx, desired.ServiceKey(vs))
+	if err != nil || !there {
+		return ipvs.DestinationUsage{}, false, err
+	}
+	for _, d := range u.Destinations {
+		if d.Addr == server.Addr() && d.Port == server.Port() {
+			return d, true, nil
+		}
+	}
+	return ipvs.DestinationUsage{}, false, nil
+}
+
+func connections(d ipvs.DestinationUsage) *control.Connections {
+	return &control.Connections{Active: d.Stats.Active, Inactive: d.Stats.Inactive, Persistent: d.Stats.Persistent}
+}
+
+// overridden is what is ordered of a virtual server's real servers, those with an
+// order of any kind.
+func (b *balancer) overridden(ctx context.Context, vs *config.VirtualServer) []control.ServerOverrides {
+	b.mu.Lock()
+	o := b.overrides
+	b.mu.Unlock()
+	var out []control.ServerOverrides
+	if len(o.Servers) == 0 && len(o.Checks) == 0 {
+		return nil
+	}
+	for _, rs := range vs.RealServers {
+		at := netip.AddrPortFrom(rs.Addr, rs.Port)
+		if s := ordersOf(o, vs.Name, at); s != nil {
+			if s.Drain != nil {
+				if d, there, err := b.destination(ctx, vs, at); err == nil && there {
+					s.Connections = connections(d)
+				}
+			}
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+// ordersOf collects what is ordered of one real server, nil for nothing.
+func ordersOf(o desired.Overrides, service string, at netip.AddrPort) *control.ServerOverrides {
+	s := control.ServerOverrides{ServerOverride: o.Server(service, at)}
+	for _, p := range o.Checks {
+		if p.Service == service && p.Server == at {
+			s.Checks = append(s.Checks, p)
+		}
+	}
+	if s.Drain == nil && s.Weight == nil && s.Checks == nil {
+		return nil
+	}
+	return &s
+}
+
+// dormant is what is ordered of real servers that are not configured.
+func (b *balancer) dormant() []control.ServerOverrides {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []control.ServerOverrides
+	seen := map[target]bool{}
+	add := func(service string, at netip.AddrPort) {
+		if id := (target{service, at, nil}); b.real(service, at) == nil && !seen[id] {
+			seen[id] = true
+			out = append(out, *ordersOf(b.overrides, service, at))
+		}
+	}
+	for _, s := range b.overrides.Servers {
+		add(s.Service, s.Server)
+	}
+	for _, p := range b.overrides.Checks {
+		add(p.Service, p.Server)
+	}
+	return out
+}
+
+// Check orders something of health checks.
+func (a *Agent) Check(ctx context.Context, r control.CheckRequest) (control.CheckResponse, error) {
+	checks, err := a.balancer.checks(r)
+	if err != nil {
+		return control.CheckResponse{}, err
+	}
+	if r.Action != control.CheckNow {
+		return a.pauseChecks(ctx, r, checks)
+	}
+	resp := control.CheckResponse{Outcomes: make([]control.CheckOutcome, len(checks))}
+	done := make(chan struct{}, len(checks))
+	for i, c := range checks {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			resp.Outcomes[i] = a.balancer.checkNow(ctx, c)
+		}()
+	}
+	for range checks {
+		<-done
+	}
+	return resp, nil
+}
+
+// ordered is a check that an order means.
+type orderedCheck struct {
+	target
+	place  int
+	status health.CheckStatus
+	// follows is whether the check is told rather than asked.
+	follows bool
+}
+
+// checks finds the checks that an order means.
+func (b *balancer) checks(r control.CheckRequest) ([]orderedCheck, error) {
+	targets, err := b.targets(r.Server, r.VirtualServers, desired.Overrides{}, false)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	configured := map[string]health.ServiceConfig{}
+	for _, s := range b.services {
+		configured[s.Name] = s
+	}
+	b.mu.Unlock()
+	var out []orderedCheck
+	var kinds []string
+	for _, st := range b.scheduler.Status() {
+		for _, t := range targets {
+			if t.service != st.Name {
+				continue
+			}
+			for _, srv := range st.Servers {
+				if srv.Sorry || netip.AddrPortFrom(srv.Addr, srv.Port) != t.server {
+					continue
+				}
+				for i, c := range srv.Checks {
+					kinds = append(kinds, c.Kind)
+					if r.Check == "" || strings.EqualFold(r.Check, c.Kind) {
+						out = append(out, orderedCheck{t, i, c, follows(configured[t.service], t.server, i)})
+					}
+				}
+			}
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		return nil, fmt.Errorf("%s has no health check", r.Server)
+	case len(out) == 0:
+		return nil, &control.NotFoundError{Err: fmt.Errorf("%s has no %s; there are %s", r.Server, r.Check, strings.Join(kinds, ", "))}
+	}
+	return out, nil
+}
+
+func follows(s health.ServiceConfig, at netip.AddrPort, place int) bool {
+	for _, srv := range s.Servers {
+		if netip.AddrPortFrom(srv.Addr, srv.Port) == at && place < len(srv.Checks) {
+			return srv.Checks[place].Follows()
+		}
+	}
+	return false
+}
+
+func (c orderedCheck) outcome(done bool, text string, s health.CheckStatus) control.CheckOutcome {
+	return control.CheckOutcome{VirtualServer: c.service, Server: c.server, Check: c.status.Kind, Target: c.status.Target,
+		Done: done, Text: text, State: s.State}
+}
+
+func (b *balancer) checkNow(ctx context.Context, c orderedCheck) control.CheckOutcome {
+	s, err := b.scheduler.CheckNow(ctx, c.service, c.server, c.place)
+	if err != nil {
+		return c.outcome(false, err.Error(), c.status)
+	}
+	out := c.outcome(s.Err == "", "succeeded", s)
+	if s.Err != "" {
+		out.Text = s.Err
+	}
+	out.Took, out.Transcript = s.Took, s.Transcript
+	return out
+}
+
+// pauseChecks begins or ends the pause of checks.
+func (a *Agent) pauseChecks(ctx context.Context, r control.CheckRequest, checks []orderedCheck) (control.CheckResponse, error) {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	on := r.Action == control.Pause
+	var resp control.CheckResponse
+	var chosen []orderedCheck
+	for _, c := range checks {
+		switch {
+		case c.follows:
+			resp.Outcomes = append(resp.Outcomes, c.outcome(false, "is told what to think: there is nothing to pause", c.status))
+		case c.status.Paused == on:
+			resp.Outcomes = append(resp.Outcomes, c.outcome(false, map[bool]string{true: "is paused already", false: "is not paused"}[on], c.status))
+		default:
+			chosen = append(chosen, c)
+			text := "made again, at once"
+			if on {
+				text = "not made; it goes on counting as " + countsAs(c.status)
+			}
+			resp.Outcomes = append(resp.Outcomes, c.outcome(true, text, c.status))
+		}
+	}
+	if len(chosen) == 0 {
+		return resp, errors.New(resp.Outcomes[0].Check + " of " + r.Server + " " + resp.Outcomes[0].Text)
+	}
+	now, warning := a.overrides.change(func(o desired.Overrides) desired.Overrides {
+		for _, c := range chosen {
+			o = o.WithPause(desired.CheckPause{Service: c.service, Server: c.server, Kind: c.status.Kind, Target: c.status.Target,
+				Failed: c.status.State == "down", Override: *ordered(ctx, r.Reason)}, on)
+		}
+		return o
+	})
+	a.balancer.override(now)
+	for _, c := range chosen {
+		text := "is made again"
+		if on {
+			text = "is paused"
+		}
+		a.journal.Add(journal.Event{Area: journal.Checks, Kind: "check-" + string(r.Action), Level: journal.Notice, Subject: c.service,
+			By: ordered(ctx, "").By, Cause: r.Reason, Text: fmt.Sprintf("%s of %s of %s %s", c.status.Kind, c.server, c.service, text)})
+	}
+	resp.Warning = a.warn(warning)
+	return resp, nil
+}
+
+// countsAs is how a check counts in words.
+func countsAs(s health.CheckStatus) string {
+	if s.State == "down" {
+		return "failed"
+	}
+	return "good"
+}
