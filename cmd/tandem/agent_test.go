@@ -226,7 +226,7 @@ func TestMoves(t *testing.T) {
 	}{
 		{"switchover VI_1", 0, "VI_1  done  BACKUP (held)  192.0.2.2 has taken over (312ms)\n", "", `{"kind":"switchover","instances":["VI_1"]}`},
 		{"resume VI_1", 0, "VI_1  done  BACKUP (held)  192.0.2.2 has taken over (312ms)\n", "", `{"kind":"resume","instances":["VI_1"]}`},
-		{"failover --force VI_1", 0, "VI_1  done  BACKUP (held)  192.0.2.2 has taken over (312ms)\n", "", `{"kind":"failover","instances":["VI_1"],"force":true}`},
+		{"failover --force --yes VI_1", 0, "VI_1  done  BACKUP (held)  192.0.2.2 has taken over (312ms)\n", "", `{"kind":"failover","instances":["VI_1"],"force":true}`},
 		{"switchover VI_1 VI_lonely --timeout 3s", 1, "VI_1       done      BACKUP (held)  192.0.2.2 has taken over (312ms)\n" +
 			"VI_lonely  NOT DONE  MASTER         no peer answered: rolled back\n", "", `{"kind":"switchover","instances":["VI_1","VI_lonely"]}`},
 		{"switchover", 1, "There is no instance to move.\n", "", `{"kind":"switchover"}`},

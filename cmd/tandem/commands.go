@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -76,10 +77,10 @@ func commandTable() []command {
 				". What must never be is watched all the while: two masters that hear each other, or none where one could be; the exit " +
 				"status is then 1. Nothing outside is touched.",
 			agentless: true, setup: setupSimulate, completes: completeFiles},
-		{name: "status", short: "show what the agent does and why",
+		{name: "status", args: "[INSTANCE|VIRTUAL_SERVER...]", short: "show what the agent does and why",
 			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
 				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",
-			setup: setupStatus},
+			setup: setupStatus, completes: completeStatus},
 		{name: "switchover", args: "[INSTANCE...]", short: "hand over from this active node, without losing a packet",
 			long:  moveHelp(vrrp.Switchover),
 			setup: setupMove(vrrp.Switchover), completes: completeInstances},
@@ -89,17 +90,46 @@ func commandTable() []command {
 		{name: "resume", args: "[INSTANCE...]", short: "end what switchover or failover has ordered",
 			long:  moveHelp(vrrp.Resume),
 			setup: setupMove(vrrp.Resume), completes: completeInstances},
+		{name: "maintenance", args: "on|off", short: "keep this node from becoming master, or end that",
+			long: "on: a master hands over first, without losing a packet; where no peer takes over, it stays master, and the node is not " +
+				"in maintenance. From then on the node does not become master, also where no peer is left, after a reload and after a " +
+				"restart, until off. With --force the node gives up what nobody takes over.",
+			setup: setupMaintenance, completes: completeWords("on", "off")},
+		{name: "drain", args: "SERVER", short: "give a real server no new connections, and wait until the last one has ended",
+			long: "Sets the weight of the real server, ADDRESS or ADDRESS:PORT, to 0 in every virtual server that has it, and waits until no " +
+				"connection is left, or --timeout has passed: the exit status is then 1, and the drain stands. It stands across reloads " +
+				"and restarts, until tandem undrain. The last real server that takes new connections is drained only with --force. " +
+				"Clients that persistence keeps with the server go on coming to it, unless net.ipv4.vs.expire_quiescent_template is 1.",
+			setup: setupServer(control.Drain), completes: completeServers},
+		{name: "undrain", args: "SERVER", short: "end a drain", long: "Gives a drained real server its weight back.",
+			setup: setupServer(control.Undrain), completes: completeServers},
+		{name: "weight", args: "SERVER WEIGHT|reset", short: "give a real server another weight, or its own again",
+			long: "Sets the weight of the real server in IPVS, whatever configuration and checks say, across reloads and restarts until reset. " +
+				"A server that fails its checks stays out.",
+			setup: setupServer(control.Weight), completes: completeServers},
+		{name: "check-now", args: "SERVER", short: "make the health checks of a real server now",
+			long: "Makes a whole round of each check of the real server, waits for what it finds, and prints it. It counts as any other. " +
+				"The exit status is 1 where a check failed.",
+			setup: setupChecks(control.CheckNow), completes: completeServers},
+		{name: "pause", args: "SERVER", short: "make no health checks of a real server until unpause",
+			long:  "The checks are not made, across reloads and restarts, and go on counting as they did, good or failed.",
+			setup: setupChecks(control.Pause), completes: completeServers},
+		{name: "unpause", args: "SERVER", short: "make the health checks of a real server again", setup: setupChecks(control.Unpause), completes: completeServers},
 		{name: "reload", short: "read the configuration again",
 			long: "Has the agent read its configuration again, as SIGHUP does, and prints what was changed. " +
 				"One that cannot run changes nothing, and what is wrong is printed; the exit status is then 1.",
 			setup: setupReload},
 		{name: "events", short: "show what happened and why",
-			long:  "Prints the events that the agent remembers, oldest first.",
+			long: "Prints the events that the agent remembers, also those of processes before this one, oldest first; with --follow, " +
+				"also what happens from now on.",
 			setup: setupEvents},
 		{name: "genhash", args: "-s ADDRESS -p PORT -u PATH [OPTION...]", short: "print the MD5 digest of what a web server answers",
 			long: "Makes the request that HTTP_GET or SSL_GET would make and prints the digest to write into the configuration. Options, " +
 				"output and exit status are those of keepalived's genhash; genhash -h lists them. A link called genhash does the same.",
 			agentless: true, raw: (*program).genhash},
+		{name: "log-level", args: "[LEVEL]", short: "show or change how much the agent logs",
+			long:  "LEVEL is trace, debug, info, warning or error. It lasts until the agent ends; -D at its start does the same.",
+			setup: setupLogLevel, completes: completeWords("trace", "debug", "info", "warning", "error")},
 		{name: "version", short: "print the version", agentless: true,
 			setup: func(*flag.FlagSet) func(*call) int {
 				return func(c *call) int {

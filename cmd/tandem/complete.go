@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -372,6 +373,47 @@ func completeInstances(c *call, args []string) completion {
 		}
 	}
 	return words(list...)
+}
+
+// completeServers is for the real servers of the agent.
+func completeServers(c *call, args []string) completion {
+	if len(args) > 0 {
+		return completion{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
+	defer cancel()
+	s, err := c.client(c.places).Status(ctx)
+	if err != nil {
+		return completion{}
+	}
+	var list []candidate
+	for _, v := range s.Services {
+		for _, r := range v.Servers {
+			at := netip.AddrPortFrom(r.Addr, r.Port).String()
+			if !r.Sorry && !slices.ContainsFunc(list, func(c candidate) bool { return c.word == at }) {
+				list = append(list, candidate{at, fmt.Sprintf("%s in %s", serverState(v, r), v.Name)})
+			}
+		}
+	}
+	return words(list...)
+}
+
+// completeStatus is for the names of instances and virtual servers.
+func completeStatus(c *call, args []string) completion {
+	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
+	defer cancel()
+	s, err := c.client(c.places).Status(ctx)
+	if err != nil {
+		return completion{}
+	}
+	var list []candidate
+	for _, i := range s.Instances {
+		list = append(list, candidate{i.Name, fmt.Sprintf("%s on %s", i.StateName, i.Interface)})
+	}
+	for _, v := range s.Services {
+		list = append(list, candidate{v.Name, "virtual server"})
+	}
+	return words(slices.DeleteFunc(list, func(c candidate) bool { return slices.Contains(args, c.word) })...)
 }
 
 // shells are those that there is a script for.

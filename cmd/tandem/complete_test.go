@@ -197,7 +197,7 @@ func TestCompletionBash(t *testing.T) {
 		words []string
 		want  []string
 	}{
-		{"tandem che", []string{"tandem", "che"}, []string{"check"}},
+		{"tandem che", []string{"tandem", "che"}, []string{"check", "check-now"}},
 		{"tandem switchover ", []string{"tandem", "switchover", ""}, []string{"VI_1"}},
 		{"tandem switchover VI_1 ", []string{"tandem", "switchover", "VI_1", ""}, []string{""}},
 		{"tandem check one", []string{"tandem", "check", "one"}, []string{"one.conf"}},

@@ -27,6 +27,7 @@ func main() {
 		now:         time.Now,
 		newAgent:    newAgent,
 		environment: script.Environment{},
+		terminal:    isTerminal,
 	}
 	os.Exit(p.main(os.Args[1:]))
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/control"
@@ -21,7 +23,8 @@ func moveHelp(kind vrrp.CommandKind) string {
 			"it holds: it stays backup whatever its priority, until no peer is left or until tandem resume. A sync group moves whole."
 	case vrrp.Failover:
 		return "On a standby node: takes over now and stays master until tandem resume, or says why that cannot win. " +
-			"On the active node it needs --force, and gives the addresses up at once, without waiting for a peer."
+			"On the active node it needs --force, and gives the addresses up at once, without waiting for a peer; " +
+			"that may lose packets, and without a terminal needs --yes."
 	}
 	return "Ends the hold of a switchover and the raised priority of a failover; priorities decide again."
 }
@@ -29,32 +32,51 @@ func moveHelp(kind vrrp.CommandKind) string {
 // setupMove is the set-up of the command that gives an order of that kind.
 func setupMove(kind vrrp.CommandKind) func(f *flag.FlagSet) func(*call) int {
 	return func(f *flag.FlagSet) func(*call) int {
-		out := addFormat(f)
-		timeout := f.Duration("timeout", control.DefaultMoveTimeout, "how long to wait for the outcome, a `DURATION` (default 30s)")
+		out, timeout, yes := addFormat(f), addTimeout(f), addYes(f)
 		force := new(bool)
 		if kind == vrrp.Failover {
-			f.BoolVar(force, "force", false, "on the active node: give up at once")
+			f.BoolVar(force, "force", false, "on the active node: give up at once; on a standby: need no condition")
 		}
 		return func(c *call) int {
-			if *timeout <= 0 || *timeout > control.MaxMoveTimeout {
-				return c.fail(fmt.Errorf("--timeout %s is not above 0 and at most %s", *timeout, control.MaxMoveTimeout))
+			if err := timeoutOK(*timeout); err != nil {
+				return c.fail(err)
 			}
 			m := control.MoveRequest{Kind: kind, Instances: c.args, Force: *force}
+			if err := c.confirmMove(*yes, m); err != nil {
+				return c.fail(err)
+			}
 			resp, err := c.client(c.places).Move(context.Background(), m, *timeout)
 			if err != nil {
 				return c.unreachable(err)
 			}
-			if *out == formatJSON {
-				err = c.printJSON(resp)
-			} else {
-				err = c.printOutcomes(resp)
-			}
-			if err != nil {
-				return c.fail(err)
-			}
-			return moveStatus(resp)
+			return c.finish(*out, resp, moveStatus(resp) == exitOK, func(b *bytes.Buffer) {
+				if len(resp.Outcomes) == 0 {
+					b.WriteString("There is no instance to move.\n")
+				}
+				outcomeTable(resp.Outcomes).to(b)
+			})
 		}
 	}
+}
+
+// confirmMove asks before addresses move.
+func (c *call) confirmMove(yes bool, m control.MoveRequest) error {
+	what := "all that it is master of"
+	if m.Kind != vrrp.Switchover {
+		what = "all that it can"
+	}
+	if len(m.Instances) > 0 {
+		what = strings.Join(m.Instances, ", ")
+	}
+	switch {
+	case m.Force:
+		return c.confirm(yes, lossy, fmt.Sprintf("A failover by force moves %s without a peer's consent: where none takes over, nobody serves.", what))
+	case m.Kind == vrrp.Switchover:
+		return c.confirm(yes, lossless, fmt.Sprintf("This node hands over %s.", what))
+	case m.Kind == vrrp.Failover:
+		return c.confirm(yes, lossless, fmt.Sprintf("This node takes over %s.", what))
+	}
+	return nil
 }
 
 // moveStatus is success only where every outcome is one, and there is one.
@@ -70,25 +92,17 @@ func moveStatus(resp control.MoveResponse) int {
 	return exitOK
 }
 
-// printOutcomes writes one line an instance.
-func (c *call) printOutcomes(resp control.MoveResponse) error {
-	if len(resp.Outcomes) == 0 {
-		_, err := fmt.Fprintln(c.stdout, "There is no instance to move.")
-		return err
-	}
-	t := table{}
-	for _, o := range resp.Outcomes {
-		word := "done"
-		if !o.Done {
-			word = "NOT DONE"
-		}
+// outcomeTable has one line an instance.
+func outcomeTable(outcomes []control.MoveOutcome) *table {
+	t := &table{}
+	for _, o := range outcomes {
 		text := o.Text
 		if o.Took > 0 {
 			text += fmt.Sprintf(" (%s)", precise(o.Took))
 		}
-		t.row(o.Instance, word, o.State, text)
+		t.row(o.Instance, doneWord(o.Done), o.State, text)
 	}
-	return t.write(c.stdout, "")
+	return t
 }
 
 // unreachable reports an error of the control client.

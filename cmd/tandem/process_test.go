@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(fakeEnv) == "" {
 		os.Exit(m.Run())
 	}
-	p := &program{name: "tandem", stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, newAgent: newFakeAgent}
+	p := &program{name: "tandem", stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, newAgent: newFakeAgent, terminal: isTerminal}
 	os.Exit(p.main(os.Args[1:]))
 }
 

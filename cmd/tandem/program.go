@@ -73,6 +73,8 @@ type program struct {
 	now            func() time.Time
 	newAgent       func(runOptions) agent
 	environment    config.Environment
+	// terminal says whether a stream is one that a person sits at.
+	terminal func(stream any) bool
 }
 
 // keepalivedNames are the names under which only keepalived's style applies.

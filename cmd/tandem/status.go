@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -21,23 +22,91 @@ const statusLimit = 10 * time.Second
 
 func setupStatus(f *flag.FlagSet) func(*call) int {
 	out := addFormat(f)
+	watch := f.Bool("watch", false, "show it again each second, until an interrupt")
 	return func(c *call) int {
-		ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
-		defer cancel()
-		s, err := c.client(c.places).Status(ctx)
-		if err != nil {
-			return c.unreachable(err)
+		look := func(ctx context.Context) ([]byte, error) {
+			s, err := c.status(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return c.statusAs(s, *out)
 		}
-		if *out == formatJSON {
-			err = c.printJSON(s)
-		} else {
-			_, err = c.stdout.Write(statusText(s, c.now()))
+		if *watch {
+			return c.watch(look)
+		}
+		text, err := look(context.Background())
+		switch {
+		case err != nil:
+			return c.unreachable(err)
+		case *out == formatJSON:
+			_, err = c.stdout.Write(text)
+		default:
+			err = c.show(text)
 		}
 		if err != nil {
 			return c.fail(err)
 		}
 		return exitOK
 	}
+}
+
+// status asks for the status, of what the arguments name where they do.
+func (c *call) status(ctx context.Context) (control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusLimit)
+	defer cancel()
+	s, err := c.client(c.places).Status(ctx)
+	if err != nil || len(c.args) == 0 {
+		return s, err
+	}
+	return choose(s, c.args)
+}
+
+// statusAs is a status in a format.
+func (c *call) statusAs(s control.Status, out format) ([]byte, error) {
+	if out != formatJSON {
+		return statusText(s, c.now()), nil
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	return append(b, '\n'), err
+}
+
+// choose keeps the instances and virtual servers that are named, with what stands
+// about them.
+func choose(s control.Status, names []string) (control.Status, error) {
+	var instances []control.InstanceStatus
+	var services []control.ServiceStatus
+	var all []string
+	found := map[string]bool{}
+	for _, i := range s.Instances {
+		all = append(all, i.Name)
+		if slices.Contains(names, i.Name) {
+			instances, found[i.Name] = append(instances, i), true
+		}
+	}
+	for _, v := range s.Services {
+		all = append(all, v.Name)
+		for _, n := range names {
+			if strings.EqualFold(n, v.Name) || n == serviceAddress(v) {
+				services, found[n] = append(services, v), true
+			}
+		}
+	}
+	for _, n := range names {
+		if !found[n] {
+			return s, fmt.Errorf("no instance and no virtual server %q%s; there are %s", n, didYouMean(n, all, ""), cell(strings.Join(all, ", ")))
+		}
+	}
+	s.Instances, s.Services = instances, services
+	s.Groups = slices.DeleteFunc(s.Groups, func(g control.GroupStatus) bool {
+		return !slices.ContainsFunc(instances, func(i control.InstanceStatus) bool { return slices.Contains(g.Members, i.Name) })
+	})
+	s.Scripts, s.Foreign, s.Dormant = nil, nil, nil
+	return s, nil
+}
+
+// serviceAddress is a virtual server as people write it.
+func serviceAddress(v control.ServiceStatus) string {
+	return netip.AddrPortFrom(v.Key.Addr, v.Key.Port).String()
 }
 
 // statusText is the status for people at the moment now.
@@ -106,13 +175,14 @@ func attention(s control.Status, now time.Time) []string {
 			out = append(out, fmt.Sprintf("%s: damped for another %v: it lost mastership too often and leaves it to its peers; tandem resume %s ends it",
 				i.Name, i.DampedUntil.Sub(now).Round(time.Second), i.Name))
 		}
-		if i.Ineligible != "" {
+		if i.Ineligible != "" && !i.Maintenance {
 			out = append(out, fmt.Sprintf("%s: may not take over: %s", i.Name, i.Ineligible))
 		}
 		if i.Counters.SendErrors > 0 {
 			out = append(out, fmt.Sprintf("%s: %d adverts could not be sent", i.Name, i.Counters.SendErrors))
 		}
 	}
+	out = append(out, orders(s, now)...)
 	for _, t := range s.Scripts {
 		if t.State == "down" {
 			out = append(out, strings.TrimSuffix(fmt.Sprintf("script %s fails: %s", t.Name, t.Last), ": "))
@@ -280,7 +350,7 @@ func serviceTable(v control.ServiceStatus, now time.Time) table {
 	var rows table
 	rows.row("REAL SERVER", "STATE", "WEIGHT", "IN IPVS", "SINCE", "LAST CHECK")
 	for _, r := range v.Servers {
-		rows.row(netip.AddrPortFrom(r.Addr, r.Port).String(), serverState(r), fmt.Sprint(r.Weight), inPool(r), age(now, r.Since), checkText(r.Checks, now))
+		rows.row(netip.AddrPortFrom(r.Addr, r.Port).String(), serverState(v, r), weightText(v, r), inPool(r), age(now, r.Since), checkText(r.Checks, now))
 	}
 	var b strings.Builder
 	_ = rows.write(&b, "")
@@ -290,10 +360,12 @@ func serviceTable(v control.ServiceStatus, now time.Time) table {
 	return t
 }
 
-func serverState(r health.ServerStatus) string {
+func serverState(v control.ServiceStatus, r health.ServerStatus) string {
 	switch {
 	case r.Sorry:
 		return "sorry server"
+	case r.Up && overrideOf(v, r).Drain != nil:
+		return "drained"
 	case r.Up:
 		return "up"
 	}
@@ -313,12 +385,15 @@ func checkText(checks []health.CheckStatus, now time.Time) string {
 	if len(checks) == 0 {
 		return "not checked"
 	}
-	at := slices.IndexFunc(checks, func(c health.CheckStatus) bool { return c.State != "up" })
+	at := slices.IndexFunc(checks, func(c health.CheckStatus) bool { return c.State != "up" || c.Paused })
 	if at < 0 {
 		at = len(checks) - 1
 	}
 	c := checks[at]
 	text := c.Kind + " " + c.State
+	if c.Paused {
+		text += ", paused"
+	}
 	if c.Err != "" {
 		text += ": " + c.Err
 	}

@@ -145,6 +145,8 @@ func stateName(s vrrp.Status) string {
 		return "MASTER (offering)"
 	case s.Hold:
 		return s.State.String() + " (held)"
+	case s.Maintenance && s.State != vrrp.Master:
+		return s.State.String() + " (maintenance)"
 	case !s.DampedUntil.IsZero():
 		return s.State.String() + " (damped)"
 	case s.Ineligible != "" && s.State == vrrp.Backup:
