@@ -127,7 +127,8 @@ func parseUmask(text string) (int, error) {
 // makeFolders makes the folders that the agent writes to. Their mode is set
 // for itself, because the daemon's umask is narrow.
 func (s *settings) makeFolders() error {
-	folders := []string{s.runDir, s.stateDir, filepath.Dir(s.socket)}
+	// The state folder is not here: an agent can do without, and says so.
+	folders := []string{s.runDir, filepath.Dir(s.socket)}
 	if s.namespace != "" {
 		// /run is always there, a folder below it is not.
 		folders = append(folders, filepath.Dir(s.pidFile))

@@ -101,6 +101,7 @@ type Agent struct {
 	sched   *sched.Keeper
 	runner  script.Runner
 	journal *journal.Journal
+	store   *journal.Store
 
 	elector   *elector
 	balancer  *balancer
@@ -201,6 +202,8 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	stopKeeping := alone(a.elector.keeper.run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)
+	stopStoring := alone(a.store.Run)
+	defer stopStoring()
 
 	select {
 	case <-synced:
@@ -319,7 +322,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.notifier = notify.New(a.runner.RunEnv, a.opts.Log)
 	a.herald = newHerald(a.notifier, notify.NewFIFOSet(a.runner.RunEnv, a.opts.Log), mail.NewQueue(a.opts.Log))
 	a.table, a.metrics = table, metrics.New(a)
-	a.journal = journal.New(journalSize, time.Now, logging.NewSink(a.opts.Log), a.herald.sink, a.metrics.Sink)
+	a.openJournal(cfg, logging.NewSink(a.opts.Log), a.herald.sink, a.metrics.Sink)
 	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)

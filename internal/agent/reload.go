@@ -130,6 +130,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	a.vmacs.settle()
 	changes = append(changes, a.balancer.apply(cfg, services)...)
 	a.herald.forget(cfg)
+	a.store.Resize(journalBytes(cfg))
 	if err := errors.Join(a.server.Configure(cfg.Tandem.API), a.pages.configure(cfg.Tandem)); err != nil {
 		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
 	}

@@ -10,7 +10,8 @@ import (
 
 // Event is one thing that happened.
 type Event struct {
-	// Seq numbers the events of one process from 1.
+	// Seq numbers the events from 1, on across processes as long as the store of
+	// the earlier ones can be read.
 	Seq  uint64    `json:"seq"`
 	Time time.Time `json:"time"`
 	// Kind is a short stable word: "state", "server-down", "reload", ...
@@ -55,6 +56,29 @@ func New(size int, now func() time.Time, sinks ...Sink) *Journal {
 	return &Journal{now: now, size: max(size, 1), out: sinks}
 }
 
+// Resume begins with events of earlier processes: they are kept like any other,
+// and new ones are numbered on from them, or from last where that is higher. It is
+// called before the first Add.
+func (j *Journal) Resume(events []Event, last uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq = max(j.seq, last)
+	for _, e := range events {
+		j.keep(e)
+		j.seq = max(j.seq, e.Seq)
+	}
+}
+
+// keep puts an event into the ring.
+func (j *Journal) keep(e Event) {
+	if len(j.ring) < j.size {
+		j.ring = append(j.ring, e)
+		return
+	}
+	j.ring[j.next] = e
+	j.next = (j.next + 1) % j.size
+}
+
 // Add records an event; its Seq, and its Time and Area where they are zero, are
 // set here. Sinks are called before Add returns and must not call the journal.
 func (j *Journal) Add(e Event) {
@@ -68,12 +92,7 @@ func (j *Journal) Add(e Event) {
 	if e.Area == Main {
 		e.Area = e.area()
 	}
-	if len(j.ring) < j.size {
-		j.ring = append(j.ring, e)
-	} else {
-		j.ring[j.next] = e
-		j.next = (j.next + 1) % j.size
-	}
+	j.keep(e)
 	for _, s := range j.out {
 		s(e)
 	}
