@@ -5,6 +5,8 @@ package integration
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/google/go-cmp/cmp"
@@ -195,6 +197,10 @@ func TestPairVMACHost(t *testing.T) {
 
 	both(func(w *twin) {
 		w.node.Kill()
+		// keepalived takes the number in it for itself.
+		for _, name := range []string{"pid", "vrrp.pid"} {
+			must(t, os.Remove(filepath.Join(w.node.Dir, name)))
+		}
 		start(t, w.node)
 	})
 	alike(t, "after a crash and a new start", kept, ours, plain)

@@ -331,8 +331,8 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		a.journal.Add(journal.Event{Kind: "setting", Level: journal.Error, Text: err.Error()})
 	})
 	a.vmacs = newVMACs(links, kept.addresses, settings, l, a.journal)
-	a.vmacs.report = func(failed map[string]error) {
-		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, failed) })
+	a.vmacs.report = func(r carriersReport) {
+		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, r) })
 	}
 	kept.addresses = carriedAddresses{kept.addresses, a.vmacs}
 	keeper := newKeeper(kept, l)

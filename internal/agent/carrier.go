@@ -77,31 +77,51 @@ func (e *elector) linksPending(in *instance) bool {
 	})
 }
 
-// remaking says whether a link that is gone is being made again: as long as that
-// takes, the routers need not know. If it fails, carriersMade tells them.
-func (e *elector) remaking(gone host.LinkGone) bool {
-	parent, ours := e.made[gone.Name]
-	if _, there := e.links[parent]; !ours || !there || e.unmade[gone.Name] != nil || e.links[gone.Name].Index != gone.Index {
+// suspends says whether to wait with an event: a link of ours that goes, while
+// what it is upon is well, has been deleted, and is made again at once; as long as
+// that takes the routers need not know. Before it goes the kernel says that it is
+// down. carriersMade brings the event back if it was meant otherwise.
+func (e *elector) suspends(ev host.Event) bool {
+	name, index := "", 0
+	switch ev := ev.(type) {
+	case host.LinkChanged:
+		if ev.Link.Up {
+			return false
+		}
+		name, index = ev.Link.Name, ev.Link.Index
+	case host.LinkGone:
+		name, index = ev.Name, ev.Index
+	default:
 		return false
 	}
-	e.vanished[gone.Name] = gone.Index
+	parent, ours := e.made[name]
+	was := e.links[name]
+	if !ours || !e.links[parent].Up || e.unmade[name] != nil || !was.Up || was.Index != index {
+		return false
+	}
+	e.suspended[name] = ev
 	return true
 }
 
-// carriersMade hears what links could not be made.
-func (e *elector) carriersMade(now time.Time, failed map[string]error) {
+// carriersMade hears what became of the links.
+func (e *elector) carriersMade(now time.Time, r carriersReport) {
 	before := e.unmade
-	e.unmade = failed
-	for name := range failed {
-		if index, gone := e.vanished[name]; gone {
-			delete(e.vanished, name)
-			e.hostEvent(now, host.LinkGone{Name: name, Index: index})
-		} else if before[name] == nil {
+	e.unmade = r.failed
+	for _, name := range slices.Sorted(maps.Keys(e.suspended)) {
+		ev, down := e.suspended[name].(host.LinkChanged)
+		if r.failed[name] != nil || down && r.there[name] == ev.Link.Index {
+			again := e.suspended[name]
+			delete(e.suspended, name)
+			e.follow(now, again)
+		}
+	}
+	for name := range r.failed {
+		if before[name] == nil {
 			e.refresh(now, e.index.byLink[name])
 		}
 	}
 	for name := range before {
-		if failed[name] == nil {
+		if r.failed[name] == nil {
 			e.refresh(now, e.index.byLink[name])
 		}
 	}

@@ -46,11 +46,11 @@ type elector struct {
 	// routed is whether there are any routes to be kept.
 	routed bool
 	// made are the links that are made for instances, with what they are made upon;
-	// unmade those of them that could not be made, and vanished those that are being
-	// made again, with the index that they had.
-	made     map[string]string
-	unmade   map[string]error
-	vanished map[string]int
+	// unmade those of them that could not be made, and suspended what was told of
+	// those that may be about to be made again.
+	made      map[string]string
+	unmade    map[string]error
+	suspended map[string]host.Event
 	// time is how late timers are; late, where it is set, is told, on the loop, of
 	// those that are later than they may be.
 	time timekeeping
@@ -119,7 +119,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 		sockets:    map[host.AdvertKey]*socket{},
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
-		vanished:   map[string]int{},
+		suspended:  map[string]host.Event{},
 	}
 	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.receiveFn = e.receive

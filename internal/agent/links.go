@@ -37,12 +37,20 @@ type watch struct {
 
 // hostEvent follows the host's links and addresses.
 func (e *elector) hostEvent(now time.Time, ev host.Event) {
+	if !e.suspends(ev) {
+		e.follow(now, ev)
+	}
+	e.hostLost(ev)
+}
+
+// follow tells the routers what an event about a link means to them.
+func (e *elector) follow(now time.Time, ev host.Event) {
 	switch ev := ev.(type) {
 	case host.LinkChanged:
 		was, known := e.links[ev.Link.Name]
 		ev.Link.Up = e.linkSeen(now, ev.Link.Name, ev.Link.Up)
 		e.links[ev.Link.Name] = ev.Link
-		delete(e.vanished, ev.Link.Name)
+		delete(e.suspended, ev.Link.Name)
 		if was.VRFTable != ev.Link.VRFTable {
 			e.vrfChanged()
 		}
@@ -53,14 +61,12 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 		e.refresh(now, e.index.byLink[ev.Link.Name])
 		e.refresh(now, e.index.byLink[""])
 		if _, ours := e.made[ev.Link.Name]; ours && was.Index != ev.Link.Index {
+			e.wire.Forget(was.Index)
 			for _, in := range e.index.byLink[ev.Link.Name] {
 				e.announceOn(in, ev.Link.Name)
 			}
 		}
 	case host.LinkGone:
-		if e.remaking(ev) {
-			break
-		}
 		delete(e.links, ev.Name)
 		e.linkGone(ev.Name)
 		e.wire.Forget(ev.Index)
@@ -68,7 +74,6 @@ func (e *elector) hostEvent(now time.Time, ev host.Event) {
 		e.refresh(now, e.index.byLink[ev.Name])
 		e.refresh(now, e.index.byLink[""])
 	}
-	e.hostLost(ev)
 }
 
 func linkEvent(name string, up bool) journal.Event {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,8 +29,8 @@ type vmacs struct {
 	settings  *settings
 	ledger    *ledger
 	journal   *journal.Journal
-	// report is called after each pass, with what could not be made, and why.
-	report func(failed map[string]error)
+	// report is called after each pass.
+	report func(carriersReport)
 
 	wake chan struct{}
 
@@ -46,10 +47,21 @@ type vmacs struct {
 	failed map[string]error
 }
 
+// carriersReport is what became of the links that are wanted.
+type carriersReport struct {
+	// failed are those that could not be made, and why.
+	failed map[string]error
+	// there are those that are on the host, by their indexes.
+	there map[string]int
+}
+
+// remakeDelay is how long a link that goes may take to be gone.
+const remakeDelay = 5 * time.Millisecond
+
 func newVMACs(table host.LinkTable, addresses host.AddressTable, s *settings, l *ledger, j *journal.Journal) *vmacs {
 	return &vmacs{
 		table: table, addresses: addresses, settings: s, ledger: l, journal: j,
-		report: func(map[string]error) {},
+		report: func(carriersReport) {},
 		wake:   make(chan struct{}, 1),
 		links:  map[string]host.Link{},
 		index:  map[string]int{},
@@ -62,7 +74,11 @@ func (v *vmacs) run(ctx context.Context) error {
 	for {
 		select {
 		case <-v.wake:
-			v.remake()
+			select {
+			case <-time.After(remakeDelay):
+				v.remake()
+			case <-ctx.Done():
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -79,7 +95,7 @@ func (v *vmacs) event(ev host.Event) {
 		name = ev.Link.Name
 		was, known := v.links[name]
 		v.links[name] = ev.Link
-		if known && was.Index == ev.Link.Index && slices.Equal(was.Addresses, ev.Link.Addresses) {
+		if known && was.Index == ev.Link.Index && was.Up == ev.Link.Up && slices.Equal(was.Addresses, ev.Link.Addresses) {
 			return
 		}
 	case host.LinkGone:
@@ -191,11 +207,11 @@ func (v *vmacs) pass(have []host.LinkState, all bool) {
 		}
 		want, carriers = append(want, c.Link), append(carriers, c)
 	}
-	settings, filtering := desired.CarrierSettings(carriers, have)
+	// The settings are there before the first link, and as long as the last.
 	if len(carriers) > 0 {
-		if err := v.settings.wantWithFilter("vmac", settings, filtering); err != nil {
-			v.trouble(err)
-		}
+		v.set(carriers, have)
+	} else {
+		defer v.set(nil, nil)
 	}
 	changes := v.changes(have, there, want, all)
 	if len(changes) > 0 {
@@ -220,7 +236,7 @@ func (v *vmacs) pass(have []host.LinkState, all bool) {
 		}
 	}
 	v.failed = failed
-	v.report(maps.Clone(failed))
+	v.report(carriersReport{maps.Clone(failed), maps.Clone(v.index)})
 }
 
 func byName(have []host.LinkState) map[string]host.LinkState {
@@ -229,6 +245,13 @@ func byName(have []host.LinkState) map[string]host.LinkState {
 		out[h.Name] = h
 	}
 	return out
+}
+
+func (v *vmacs) set(carriers []desired.Carrier, have []host.LinkState) {
+	settings, filtering := desired.CarrierSettings(carriers, have)
+	if err := v.settings.wantWithFilter("vmac", settings, filtering); err != nil {
+		v.trouble(err)
+	}
 }
 
 // changes are the steps of a pass.
