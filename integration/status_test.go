@@ -26,6 +26,13 @@ type nodeStatus struct {
 		State string `json:"state"`
 	} `json:"scripts"`
 	Services []serviceStatus `json:"virtual_servers"`
+	Alarms   []alarmStatus   `json:"alarms"`
+}
+
+type alarmStatus struct {
+	Kind   string `json:"kind"`
+	Text   string `json:"text"`
+	Advice string `json:"advice"`
 }
 
 type instanceStatus struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -158,6 +159,9 @@ func punctuality(k *control.Timekeeping, now time.Time) string {
 // ordered, so that neither is overlooked.
 func attention(s control.Status, now time.Time) []string {
 	var out []string
+	for _, a := range s.Alarms {
+		out = append(out, fmt.Sprintf("%s: %s, for %s: %s", cmp.Or(a.Instance, "alarm"), a.Text, age(now, a.Since), a.Advice))
+	}
 	for _, i := range s.Instances {
 		for _, f := range i.Faults {
 			out = append(out, fmt.Sprintf("%s: fault: %s", i.Name, f))

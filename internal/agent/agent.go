@@ -191,6 +191,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(func(ctx context.Context) error { a.elector.run(ctx); return nil })
 	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
 	spawn(a.vmacs.run)
+	spawn(a.elector.watchAlarms)
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
 	spawn(a.herald.mail.Run)

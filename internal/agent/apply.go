@@ -76,6 +76,7 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 		end:     journal.Stop,
 	}
 	in.priority = uint8(conf.Priority)
+	in.observer.Configure(settings)
 	in.configure(cfg, conf, e.vrfTable)
 	e.instances[id] = in
 	return in
@@ -92,6 +93,7 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	changed := !reflect.DeepEqual(before, after)
 	if changed {
 		in.auth.Reconfigure(after)
+		in.observer.Configure(after)
 		e.step(now, in.group, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
 	}
 	if reflect.DeepEqual(oldEvery, in.every) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
@@ -43,6 +44,7 @@ type elector struct {
 	sockets   map[host.AdvertKey]*socket
 	watches   map[string]*watch
 	foreign   map[foreignKey]uint64
+	alarms    alarm.Board
 	// routed is whether there are any routes to be kept.
 	routed bool
 	// made are the links that are made for instances, with what they are made upon;
@@ -178,6 +180,7 @@ func (e *elector) step(now time.Time, g *vrrp.Group, input vrrp.GroupInput) {
 
 // carryOut does what a router asks for.
 func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
+	in.observe(now, out)
 	switch o := out.(type) {
 	case vrrp.SendAdvert:
 		e.send(now, in, o.Packet)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
@@ -22,6 +23,8 @@ type instance struct {
 	router *vrrp.Router
 	group  *vrrp.Group
 	auth   *vrrp.Authenticator
+	// observer looks for what breaks pairs.
+	observer alarm.Observer
 
 	socket *socket
 	// own is the socket of the instance's own link, where it has one.

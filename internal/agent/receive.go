@@ -32,6 +32,7 @@ func (e *elector) receive(r host.Received) {
 				Text: fmt.Sprintf("(%s) ignoring advert from %s: %v", in.conf.Name, r.Meta.Source, err)})
 		}
 		in.dropped(drop.Reason)
+		in.observer.Dropped(now, drop.Reason, r.Meta.Source)
 		return
 	}
 	e.unused = false
@@ -39,6 +40,7 @@ func (e *elector) receive(r host.Received) {
 	e.feed(now, in, &e.advert)
 	if !e.unused {
 		in.noteMargin(now, down)
+		in.observer.Heard(now, &e.advert)
 		in.counters.AdvertsReceived++
 		if e.advert.Packet.Priority == 0 {
 			in.counters.PriorityZeroRcvd++

@@ -69,7 +69,7 @@ func (e *elector) report(s *control.Status) {
 			s.Instances = append(s.Instances, st)
 		}
 	}
-	s.StampErrors = e.stampErrors
+	s.StampErrors, s.Alarms = e.stampErrors, e.alarms.Active()
 	s.Timekeeping = e.time.report()
 	for _, g := range e.groups {
 		if g.Name() == "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/journal"
 )
@@ -21,6 +22,7 @@ const (
 type timekeeping struct {
 	seen   control.Timekeeping
 	told   time.Time
+	since  time.Time // of the first late timer with no quiet minute since
 	untold uint64
 	worst  time.Duration // since it was told
 }
@@ -62,6 +64,9 @@ func (k *timekeeping) note(now time.Time, late time.Duration) (journal.Event, bo
 	if late <= s.Limit {
 		return journal.Event{}, false
 	}
+	if now.Sub(s.LastAt) > lateInterval {
+		k.since = now
+	}
 	s.Late++
 	s.Last, s.LastAt = late, now
 	k.untold++
@@ -76,6 +81,19 @@ func (k *timekeeping) note(now time.Time, late time.Duration) (journal.Event, bo
 	}
 	k.told, k.untold, k.worst = now, 0, 0
 	return e, true
+}
+
+// alarm says whether timers were late within the last minute.
+func (k *timekeeping) alarm(now time.Time) (alarm.Alarm, bool) {
+	s := &k.seen
+	if s.LastAt.IsZero() || now.Sub(s.LastAt) > lateInterval {
+		return alarm.Alarm{}, false
+	}
+	return alarm.Alarm{
+		Kind: alarm.Late, Since: k.since, Last: s.LastAt, Count: s.Late,
+		Text:   fmt.Sprintf("timers are served late, the last one by %v", s.Last.Round(time.Millisecond)),
+		Advice: "this host does not give the process its turns: look for load and steal time, or give it vrrp_rt_priority",
+	}, true
 }
 
 // report is what was measured so far.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/bfd"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/journal"
@@ -69,6 +70,8 @@ type Status struct {
 	// Dormant are overrides of what is not configured any more; they count again
 	// when it is.
 	Dormant []ServerOverrides `json:"dormant_overrides,omitempty"`
+	// Alarms are what breaks pairs, as far as it is going on.
+	Alarms []alarm.Alarm `json:"alarms,omitempty"`
 	// IPVS says what keeps the kernel's table from being kept, if anything does.
 	IPVS string `json:"ipvs_error,omitempty"`
 	// StampErrors counts adverts whose time could not be noted in the run

@@ -59,6 +59,15 @@ func instanceFamilies() []family {
 		}),
 		gauge("tandem_instance_down_margin_seconds", "The least that was left of the master down timer when an advert came.", one,
 			each(func(i control.InstanceStatus) float64 { return i.DownMargin.Seconds() })),
+		gauge("tandem_alarm", "An alarm that is in force.", []string{"alarm", "instance", "peer"}, func(s *snapshot, out emit) {
+			for _, a := range s.Alarms {
+				peer := ""
+				if a.Peer.IsValid() {
+					peer = a.Peer.String()
+				}
+				out(1, string(a.Kind), a.Instance, peer)
+			}
+		}),
 		counter("tandem_adverts_sent_total", "Adverts sent.", one,
 			each(func(i control.InstanceStatus) float64 { return float64(i.Counters.AdvertsSent) })),
 		counter("tandem_adverts_received_total", "Adverts received and used.", one,

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/ipvs"
@@ -52,6 +53,7 @@ func (s sample) Status() control.Status {
 		Instances:   []control.InstanceStatus{i},
 		Scripts:     []control.ScriptStatus{{Name: "chk", State: "down"}, {Name: "new", State: "unknown"}},
 		Foreign:     []control.DropCount{{Interface: "eth0", Reason: vrrp.DropUnknownVRID, Count: 12}},
+		Alarms:      []alarm.Alarm{{Kind: alarm.SplitBrain, Instance: "VI_1", Peer: netip.MustParseAddr("192.0.2.2")}},
 		Services: []control.ServiceStatus{{
 			Key: ipvs.ServiceKey{Protocol: unix.IPPROTO_TCP, Addr: netip.MustParseAddr("192.0.2.10"), Port: 80},
 			ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", QuorumUp: true, LiveWeight: 5, Servers: []health.ServerStatus{

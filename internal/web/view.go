@@ -111,6 +111,9 @@ func newView(s control.Status, usage []ipvs.ServiceUsage, events []journal.Event
 // attention is what is not as it should be with the node as a whole.
 func attention(s control.Status) []string {
 	var out []string
+	for _, a := range s.Alarms {
+		out = append(out, a.String()+": "+a.Advice)
+	}
 	for _, v := range s.Services {
 		if !v.QuorumUp {
 			out = append(out, fmt.Sprintf("%s has no quorum: live weight %d of %d", v.Name, v.LiveWeight, v.Quorum))

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tandem-ha/tandem/health"
+	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/ipvs"
@@ -48,6 +49,7 @@ func (s sample) Status() control.Status {
 	web1, web2 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 	return control.Status{
 		Version: "1.2.3", Started: at(26 * time.Hour), ConfigFile: "/etc/keepalived/keepalived.conf", ConfigLoaded: at(90 * time.Second),
+		Alarms:   []alarm.Alarm{{Kind: alarm.EqualPriority, Instance: "VI_2", Text: "192.0.2.2 has the same priority", Advice: "give the nodes different priorities"}},
 		RouterID: "lb1", LastReload: &control.ReloadResponse{Err: "keepalived.conf:3:1: no"},
 		Instances: []control.InstanceStatus{
 			{Status: vrrp.Status{Name: "VI_1", State: vrrp.Master, Since: at(time.Minute), Priority: 150, Held: []netip.Addr{vip.Addr()},
