@@ -9,6 +9,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
 )
 
 // This file is what the elector tells the keeper, and hears from it.
@@ -38,7 +39,9 @@ func (e *elector) vrfChanged() {
 	for _, in := range e.instances {
 		every := desired.All(in.conf, e.vrfTable)
 		in.every = &every
-		e.hold(in)
+		if in.router.Status().State != vrrp.Init {
+			e.hold(in)
+		}
 	}
 }
 

@@ -80,31 +80,13 @@ func newKeeper(t tables, l *ledger) *keeper {
 	k := &keeper{
 		addresses: newShelf(t.addresses, host.DiffAddresses,
 			func(c host.AddressChange) (host.Op, host.Address) { return c.Op, c.Address },
-			func(err error) (host.AddressChange, bool) {
-				e, ok := errors.AsType[*host.AddressError](err)
-				if !ok {
-					return host.AddressChange{}, false
-				}
-				return e.Change, true
-			}),
+			blamed(func(e *host.AddressError) host.AddressChange { return e.Change })),
 		routes: newShelf(t.routes, host.DiffRoutes,
 			func(c host.RouteChange) (host.Op, host.Route) { return c.Op, c.Route },
-			func(err error) (host.RouteChange, bool) {
-				e, ok := errors.AsType[*host.RouteError](err)
-				if !ok {
-					return host.RouteChange{}, false
-				}
-				return e.Change, true
-			}),
+			blamed(func(e *host.RouteError) host.RouteChange { return e.Change })),
 		rules: newShelf(t.rules, host.DiffRules,
 			func(c host.RuleChange) (host.Op, host.Rule) { return c.Op, c.Rule },
-			func(err error) (host.RuleChange, bool) {
-				e, ok := errors.AsType[*host.RuleError](err)
-				if !ok {
-					return host.RuleChange{}, false
-				}
-				return e.Change, true
-			}),
+			blamed(func(e *host.RuleError) host.RuleChange { return e.Change })),
 		ledger: l,
 		wish:   map[string]wish{},
 		wake:   make(chan struct{}, 1),
@@ -116,6 +98,17 @@ func newKeeper(t tables, l *ledger) *keeper {
 	// An address of an instance has to be announced when it comes back.
 	k.addresses.decides = func(owner string) bool { return owner != statics }
 	return k
+}
+
+// blamed takes the change out of an error of one kind.
+func blamed[E error, C any](change func(E) C) func(error) (C, bool) {
+	return func(err error) (c C, ok bool) {
+		e, ok := errors.AsType[E](err)
+		if ok {
+			c = change(e)
+		}
+		return c, ok
+	}
 }
 
 // set makes want what the owner should have.
