@@ -94,6 +94,7 @@ test-web:
 # What is long: the whole with the race detector, losses measured more often, fuzzing.
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
+	TANDEM_STEPS=100000000 go test -count=1 -timeout 30m -run "^TestSimulation$$" ./vrrp/sim
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
 	$(MAKE) test-package test-web
 	$(MAKE) fuzz FUZZTIME=10m

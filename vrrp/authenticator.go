@@ -13,6 +13,11 @@ type Authenticator struct {
 	ah              *ah
 	signer          *signer
 	checksumV2Style bool
+	// What packets must agree with: of the checks that a Router makes, those that come
+	// before the checksum.
+	version  uint8
+	auth     Auth
+	interval time.Duration
 }
 
 // NewAuthenticator makes what cfg asks for.
@@ -25,6 +30,7 @@ func NewAuthenticator(cfg Config) *Authenticator {
 // Reconfigure takes a new configuration. Sequence numbers and stamps stay.
 func (a *Authenticator) Reconfigure(cfg Config) {
 	a.checksumV2Style = cfg.ChecksumV2Style
+	a.version, a.auth, a.interval = cfg.Version, cfg.Auth, cfg.AdvertInterval
 	oldAH, oldSigner := a.ah, a.signer
 	a.ah, a.signer = nil, nil
 	if cfg.Version == 2 && cfg.Auth.Type == AuthAH && !cfg.IPv6 {
@@ -105,6 +111,9 @@ func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error 
 	if err != nil {
 		return err
 	}
+	if version := pdu[0] >> 4; version != a.version {
+		return drop(DropVersion, "version %d, ours is %d", version, a.version)
+	}
 	good := false
 	switch {
 	case a.signer != nil:
@@ -117,6 +126,9 @@ func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error 
 	if err != nil {
 		return err
 	}
+	if err := a.checkVersion2(pdu, m); err != nil {
+		return err
+	}
 	if err := parseRest(p, pdu, m); err != nil {
 		return err
 	}
@@ -124,12 +136,28 @@ func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error 
 	return nil
 }
 
-// verifyAH checks the authentication header of b, in which pdu is. A packet of
-// another version than AH's is the Router's to refuse.
-func (a *Authenticator) verifyAH(b, pdu []byte, m Meta) (bool, error) {
-	if pdu[0]>>4 != 2 {
-		return false, nil
+// checkVersion2 makes the checks of a version 2 packet that come before those of type
+// and checksum: how it is authenticated, by which password, and its interval.
+func (a *Authenticator) checkVersion2(pdu []byte, m Meta) error {
+	if a.version != 2 {
+		return nil
 	}
+	switch t := AuthType(pdu[4]); {
+	case t > AuthAH:
+		return drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", t)
+	case t != a.auth.Type:
+		return drop(DropAuthMismatch, "authentication type %d, ours is %d", t, a.auth.Type)
+	case t == AuthPassword && !m.Source.Is6() && !samePassword(pdu[len(pdu)-authLen:], a.auth.Password):
+		return drop(DropAuthFailed, "the password is not ours")
+	}
+	if got := time.Duration(pdu[5]) * time.Second; got != a.interval {
+		return drop(DropInterval, "advert interval %v, ours is %v", got, a.interval)
+	}
+	return nil
+}
+
+// verifyAH checks the authentication header of b, in which pdu is.
+func (a *Authenticator) verifyAH(b, pdu []byte, m Meta) (bool, error) {
 	switch t := AuthType(pdu[4]); {
 	case t > AuthAH:
 		return false, drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", t)

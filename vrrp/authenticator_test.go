@@ -152,7 +152,7 @@ func TestAHDrops(t *testing.T) {
 		{"nothing behind the header", func(v *ahVector) { v.b = v.b[:ahLen] }, DropLength},
 		{"TTL", func(v *ahVector) { v.meta.TTL = 254 }, DropTTL},
 		{"version", func(v *ahVector) { v.b[ahLen] = 0x41 }, DropVersion},
-		{"version 3, which has no such header", func(v *ahVector) { v.b[ahLen] = 0x31 }, DropChecksum},
+		{"version 3, which has no such header", func(v *ahVector) { v.b[ahLen] = 0x31 }, DropVersion},
 		{"authentication type 0", func(v *ahVector) { v.b[ahLen+4] = 0 }, DropAuthMismatch},
 		{"authentication type 7", func(v *ahVector) { v.b[ahLen+4] = 7 }, DropAuthType},
 		{"next header", func(v *ahVector) { v.b[0] = 6 }, DropAuthFailed},
@@ -278,13 +278,15 @@ func TestRouterWantsAuthenticated(t *testing.T) {
 
 // Without AH and auth_hmac an Authenticator is Parse and Append.
 func TestAuthenticatorOfNothing(t *testing.T) {
-	a := NewAuthenticator(plain())
-	a.Stamp(epoch)
 	for _, g := range readGolden(t) {
 		want, err := Parse(g.pdu, g.meta())
 		if err != nil {
 			t.Fatal(err)
 		}
+		a := NewAuthenticator(with(func(c *Config) {
+			c.Version, c.Auth, c.AdvertInterval = want.Version, want.Auth, interval(&want)
+		}))
+		a.Stamp(epoch)
 		var got Packet
 		if err := a.Parse(&got, g.pdu, g.meta(), epoch); err != nil {
 			t.Fatal(err)
@@ -301,7 +303,7 @@ func TestAuthenticatorOfNothing(t *testing.T) {
 		}
 	}
 	p := Packet{Version: 9}
-	if b, err := a.Append([]byte("before"), &p, us, low); err == nil || string(b) != "before" {
+	if b, err := NewAuthenticator(plain()).Append([]byte("before"), &p, us, low); err == nil || string(b) != "before" {
 		t.Errorf("%q, %v for what has no form on the wire", b, err)
 	}
 }

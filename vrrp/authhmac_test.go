@@ -54,7 +54,10 @@ func TestHMACVectors(t *testing.T) {
 	for _, v := range hmacVectors(t) {
 		t.Run(v.name, func(t *testing.T) {
 			cfg := withHMAC(HMACEnforce)
-			cfg.HMAC.Active = v.trailer[1]
+			cfg.HMAC.Active, cfg.Version = v.trailer[1], v.pdu[0]>>4
+			if cfg.Version == 2 {
+				cfg.AdvertInterval = time.Duration(v.pdu[5]) * time.Second
+			}
 			a := NewAuthenticator(cfg)
 			var p Packet
 			if err := a.Parse(&p, v.bytes(), v.meta, v.at); err != nil {
