@@ -138,6 +138,7 @@ func (d *decoder) completeServers(s *serviceDraft) {
 		}
 		seen[key] = true
 		d.completeServer(s, r)
+		r.Block = netip.AddrPortFrom(r.Addr, r.Port)
 		s.RealServers = append(s.RealServers, r.RealServer)
 	}
 	if s.Sorry != nil {
@@ -453,12 +454,20 @@ func (s *serviceDraft) finish() {
 
 // duplicateServices drops services that are there twice.
 func (d *decoder) duplicateServices() {
-	seen := map[string]*VirtualServer{}
+	type identity struct {
+		name string
+		ipv6 bool
+	}
+	seen := make(map[identity]*VirtualServer, len(d.cfg.VirtualServers))
 	d.cfg.VirtualServers = slices.DeleteFunc(d.cfg.VirtualServers, func(v *VirtualServer) bool {
-		key := fmt.Sprint(v.Name, v.IPv6)
+		key := identity{v.Name, v.IPv6}
 		other := seen[key]
 		if other == nil {
 			seen[key] = v
+			if seen[identity{v.Name, !v.IPv6}] != nil {
+				// One mark in both families makes two services.
+				v.Name += map[bool]string{false: " inet", true: " inet6"}[v.IPv6]
+			}
 			return false
 		}
 		for _, s := range d.services {

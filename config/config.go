@@ -369,19 +369,32 @@ type SorryServer struct {
 	Inhibit    bool       `json:"inhibit,omitempty"`
 }
 
+// Checked is the name under which the servers of the service are checked, gain
+// and lose the quorum and are told of: its own, or that of its group, whose
+// services share their servers.
+func (v *VirtualServer) Checked() string {
+	if v.Group != "" {
+		return v.Group
+	}
+	return v.Name
+}
+
 // RealServer is a block real_server, defaults resolved from its virtual server.
 type RealServer struct {
-	Pos              Pos        `json:"-"`
-	Addr             netip.Addr `json:"addr"`
-	Port             uint16     `json:"port"`
-	Weight           int        `json:"weight"`
-	Forwarding       Forwarding `json:"forwarding"`
-	UpperThreshold   uint32     `json:"upper_threshold,omitempty"`
-	LowerThreshold   uint32     `json:"lower_threshold,omitempty"`
-	InhibitOnFailure bool       `json:"inhibit_on_failure,omitempty"`
-	NotifyUp         *Command   `json:"notify_up,omitempty"`
-	NotifyDown       *Command   `json:"notify_down,omitempty"`
-	Checks           []*Check   `json:"checks,omitempty"`
+	Pos Pos `json:"-"`
+	// Block is the address and port of the block itself, by which a server of a
+	// group is checked and named whatever port each of the services gives it.
+	Block            netip.AddrPort `json:"-"`
+	Addr             netip.Addr     `json:"addr"`
+	Port             uint16         `json:"port"`
+	Weight           int            `json:"weight"`
+	Forwarding       Forwarding     `json:"forwarding"`
+	UpperThreshold   uint32         `json:"upper_threshold,omitempty"`
+	LowerThreshold   uint32         `json:"lower_threshold,omitempty"`
+	InhibitOnFailure bool           `json:"inhibit_on_failure,omitempty"`
+	NotifyUp         *Command       `json:"notify_up,omitempty"`
+	NotifyDown       *Command       `json:"notify_down,omitempty"`
+	Checks           []*Check       `json:"checks,omitempty"`
 	// Dormant are checks of kinds that the keyword table calls not honoured:
 	// read like the others, and not to be run.
 	Dormant []*Check `json:"dormant_checks,omitempty"`
@@ -389,6 +402,14 @@ type RealServer struct {
 	SMTPAlert bool `json:"smtp_alert,omitempty"`
 	// SNMPName names the server in SNMP.
 	SNMPName string `json:"snmp_name,omitempty"`
+}
+
+// Checked is the address and port by which the server is checked and named.
+func (r *RealServer) Checked() netip.AddrPort {
+	if r.Block.IsValid() {
+		return r.Block
+	}
+	return netip.AddrPortFrom(r.Addr, r.Port)
 }
 
 // Check is one check block of a real server, defaults resolved.

@@ -85,7 +85,7 @@ func serviceRows() []Keyword {
 		row("persistence_timeout", "[SECS]", "off, 360 without a value", "<=0.6.6", "Keeps a client on its server for that long.", does(persistenceTimeout)),
 		row("persistence_granularity", "NETMASK", "one address", "<=0.6.6", "Counts a whole network as one client.", does(persistenceGranularity)),
 		row("protocol", "TCP|UDP|SCTP", "UDP", "<=0.6.6", "Is the service's protocol.", does(serviceProtocol)),
-		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", without("checks always run"), reads(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
+		row("ha_suspend", "", "off", "1.0.0", "Checks only while the address is on this host.", does(flagTo(func(d *decoder) *bool { return &d.vs.HASuspend }))),
 		row("smtp_alert", "[BOOL]", "false", "2.0.0", "Sends e-mail when the quorum changes.", does(optBoolTo(func(d *decoder) **bool { return &d.vs.alert }))),
 		row("virtualhost", "STRING", "none", "<=0.6.6", "Is the Host header of HTTP_GET and SSL_GET.", lenient, does(stringTo(func(d *decoder) *string { return &d.vs.virtualhost }))),
 		row("snmp_name", "STRING", "none", "2.2.3", "Names the service in SNMP.", without(noSNMP), lenient, reads(alone(stringTo(func(d *decoder) *string { return &d.vs.SNMPName })))),

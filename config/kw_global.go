@@ -6,7 +6,6 @@ const (
 	onlyOneProcess = "tandem is one process"
 	noSNMP         = "there is no SNMP agent"
 	noDBus         = "there is no D-Bus interface"
-	noIPVSMarks    = "a virtual server group is expanded into a service for each address"
 	noVMAC         = "virtual MAC interfaces are not made yet"
 	goScheduling   = "process scheduling is left to the service manager"
 	noBuffers      = "tandem's buffers have sizes of their own"

@@ -72,9 +72,9 @@ func globalFirewall() []Keyword {
 		row("nftables_priority", "N", "-1", "2.0.11", "Is the priority of the nftables chains.", does(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.TablePriority }, minInt, maxInt))),
 		row("nftables_ifindex", "", "off", "2.0.11", "Names interfaces by number in nftables sets.", without("rules name interfaces, which need no number"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.ByIndex }))),
 		row("nftables_counters", "", "off", "2.0.11", "Counts packets in the nftables rules.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Firewall.Counters }))),
-		row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", "2.2.2", "Marks the packets of virtual server groups by nftables.", without(noIPVSMarks), reads(firewallIPVSTable)),
-		row("nftables_ipvs_priority", "N", "-1", "2.2.2", "Is the priority of those chains.", without(noIPVSMarks), reads(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.IPVSPriority }, minInt, maxInt))),
-		row("nftables_ipvs_start_fwmark", "N", "1000", "2.2.2", "Is the first of those marks.", without(noIPVSMarks), reads(uintTo(func(d *decoder) *uint32 { return &d.cfg.Global.Firewall.IPVSMark }, 1))),
+		row("nftables_ipvs", "[TABLE]", "keepalived_ipvs", "2.2.2", "Marks the packets of virtual server groups by nftables.", does(firewallIPVSTable)),
+		row("nftables_ipvs_priority", "N", "-1", "2.2.2", "Is the priority of those chains.", does(intTo(func(d *decoder) *int { return &d.cfg.Global.Firewall.IPVSPriority }, minInt, maxInt))),
+		row("nftables_ipvs_start_fwmark", "N", "1000", "2.2.2", "Is the first of those marks.", does(uintTo(func(d *decoder) *uint32 { return &d.cfg.Global.Firewall.IPVSMark }, 1))),
 	}
 }
 
@@ -82,9 +82,9 @@ func globalIPVS() []Keyword {
 	return []Keyword{
 		row("checker_log_all_failures", "[BOOL]", "false", "2.0.11", "Is the default of log_all_failures.", does(boolTo(func(d *decoder) *bool { return &d.global.logAllFailures }))),
 		row("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", "kernel", "1.2.24", "Sets the time-outs of IPVS while the program runs.", does(lvsTimeouts)),
-		row("lvs_flush", "", "off", "1.2.23", "Empties the IPVS table at the start.", without("tandem leaves services of others alone"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LVS.FlushAtStart }))),
-		row("lvs_flush_on_stop", "[VS]", "off", "2.2.0", "Empties the IPVS table at the end.", without("tandem leaves services of others alone"), reads(lvsFlush)),
-		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", without("tandem leaves services of others alone"), instead("lvs_flush_on_stop"), silent, reads(lvsFlush)),
+		row("lvs_flush", "", "off", "1.2.23", "Empties the IPVS table of services of others at the start.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LVS.FlushAtStart }))),
+		row("lvs_flush_on_stop", "[VS]", "off", "2.2.0", "Empties the IPVS table at the end, of services of others too.", does(lvsFlush)),
+		row("lvs_flush_onstop", "[VS]", "off", "2.0.15", "Is the old name of lvs_flush_on_stop.", instead("lvs_flush_on_stop"), silent, does(lvsFlush)),
 		row("lvs_sync_daemon", "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N] [group IP]", "none", "1.2.20", "Copies connections to the peer's kernel.", does(syncDaemon)),
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -166,12 +167,18 @@ func Equal(a, b *Config) bool {
 	return equal(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
+// SameService is true where two services mean the same, wherever they stand.
+func SameService(a, b *VirtualServer) bool { return equal(reflect.ValueOf(a), reflect.ValueOf(b)) }
+
 // equal compares without regard to positions and to nil against empty lists.
 func equal(a, b reflect.Value) bool {
 	switch a.Kind() {
 	case reflect.Pointer:
+		if a.Pointer() == b.Pointer() {
+			return true
+		}
 		if a.IsNil() || b.IsNil() {
-			return a.IsNil() == b.IsNil()
+			return false
 		}
 		return equal(a.Elem(), b.Elem())
 	case reflect.Slice:
@@ -185,10 +192,15 @@ func equal(a, b reflect.Value) bool {
 		}
 		return true
 	case reflect.Struct:
-		if a.Type() == reflect.TypeFor[Pos]() {
+		switch t := a.Type(); {
+		case t == reflect.TypeFor[Pos]():
 			return true
-		}
-		if a.Type().PkgPath() != reflect.TypeFor[Pos]().PkgPath() {
+		case a.CanAddr() && b.CanAddr() && t == reflect.TypeFor[netip.Addr]():
+			// By far the most frequent, and dear to compare by reflection.
+			return *a.Addr().Interface().(*netip.Addr) == *b.Addr().Interface().(*netip.Addr)
+		case a.CanAddr() && b.CanAddr() && t == reflect.TypeFor[netip.AddrPort]():
+			return *a.Addr().Interface().(*netip.AddrPort) == *b.Addr().Interface().(*netip.AddrPort)
+		case t.PkgPath() != reflect.TypeFor[Pos]().PkgPath():
 			return a.Comparable() && a.Equal(b)
 		}
 		for i := range a.NumField() {

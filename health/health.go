@@ -117,6 +117,9 @@ type ServiceConfig struct {
 	Servers            []ServerConfig
 	// Sorry, if set, serves while the quorum is not met.
 	Sorry *SorryConfig
+	// Suspended puts every attempt off by an interval until a Suspend says
+	// otherwise; the servers stay as they are.
+	Suspended bool
 }
 
 // SorryConfig is the server of last resort.

@@ -6,7 +6,8 @@ import (
 )
 
 // Input is something that happens to a Service or a Server. The set is closed:
-// Start, TimerFired, CheckDone, CheckObserved, CheckNow, Reconfigure, Stop and Remove.
+// Start, TimerFired, CheckDone, CheckObserved, CheckNow, Suspend, Reconfigure,
+// Stop and Remove.
 type Input interface{ input() }
 
 // Start begins the checks. It is the first input of a machine.
@@ -36,6 +37,11 @@ type CheckObserved struct {
 	Result Result `json:"result"`
 }
 
+// Suspend puts attempts off, or no longer (ServiceConfig.Suspended).
+type Suspend struct {
+	On bool `json:"on"`
+}
+
 // Reconfigure replaces the configuration of a Service. Servers with the same
 // address and port and checks with the same key keep their state.
 type Reconfigure struct {
@@ -55,6 +61,7 @@ func (Start) input()         {}
 func (TimerFired) input()    {}
 func (CheckDone) input()     {}
 func (CheckObserved) input() {}
+func (Suspend) input()       {}
 func (Reconfigure) input()   {}
 func (Stop) input()          {}
 func (Remove) input()        {}
@@ -101,6 +108,11 @@ type CancelCheck struct {
 
 // CheckActivated says that a check has been scheduled for the first time.
 type CheckActivated struct {
+	CheckRef
+}
+
+// CheckSuspended says that the attempts of a check are put off from now on.
+type CheckSuspended struct {
 	CheckRef
 }
 
@@ -258,6 +270,7 @@ type PoolChanged struct {
 func (StartCheck) output()       {}
 func (CancelCheck) output()      {}
 func (CheckActivated) output()   {}
+func (CheckSuspended) output()   {}
 func (CheckDeactivated) output() {}
 func (CheckFailed) output()      {}
 func (CheckSucceeded) output()   {}

@@ -33,11 +33,13 @@ func (s *Service) reconfigure(now time.Time, in Reconfigure, out []Output) []Out
 		srv := old[addr]
 		if srv == nil {
 			srv = newServer(c, in.Config.Protocol, &s.attempts)
+			srv.suspended = in.Config.Suspended
 			out = srv.Step(now, Start{Seed: in.Seed}, out)
 		} else {
 			if renamed {
 				srv.ref = NewServerRef(c.Addr, c.Port, in.Config.Protocol)
 			}
+			out = srv.suspend(in.Config.Suspended, out)
 			out = srv.reconfigure(now, c, in.Seed, out)
 		}
 		srv.place = len(s.servers)

@@ -160,6 +160,17 @@ func (s *Scheduler) Apply(configs []ServiceConfig) {
 	s.poke()
 }
 
+// Suspend puts the attempts of a service off, or no longer; what is not there is
+// left alone.
+func (s *Scheduler) Suspend(service string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.services[service]; e != nil && !s.stopped {
+		s.step(e, time.Now(), Suspend{On: on})
+		s.poke()
+	}
+}
+
 // Status is the state of every service, in configured order.
 func (s *Scheduler) Status() []ServiceStatus {
 	s.mu.Lock()

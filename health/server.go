@@ -19,6 +19,8 @@ type Server struct {
 	since  time.Time
 	// attempts numbers the attempts of the whole service.
 	attempts *uint64
+	// suspended puts attempts off.
+	suspended bool
 	// place is the server's place in its service, heapIndex that in the heap of
 	// deadlines.
 	place, heapIndex int
@@ -92,6 +94,10 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 	case TimerFired:
 		for _, p := range s.probes {
 			if !p.deadline.IsZero() && !p.deadline.After(now) {
+				if s.suspended && !p.urgent {
+					p.deadline = now.Add(p.cfg.Interval)
+					continue
+				}
 				*s.attempts++
 				out = p.start(now, *s.attempts, out)
 			}
@@ -108,6 +114,8 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 		}
 	case CheckNow:
 		s.checkNow(now, in.Check)
+	case Suspend:
+		return s.suspend(in.On, out)
 	case Stop:
 		out = s.cancel(out)
 		return append(out, ServerStopped{ServerRef: s.ref, Up: s.up, Inhibit: s.cfg.InhibitOnFailure})
@@ -123,6 +131,30 @@ func (s *Server) activate(now time.Time, seed uint64, out []Output) []Output {
 	for i, p := range s.probes {
 		if p.deadline.IsZero() && p.attempt == 0 && !p.following && !p.cfg.Paused {
 			p.schedule(now, fraction(seed, s.ref.Server, i))
+			if s.suspended {
+				out = append(out, CheckDeactivated{CheckRef: p.ref})
+				continue
+			}
+			out = append(out, CheckActivated{CheckRef: p.ref})
+		}
+	}
+	return out
+}
+
+// suspend puts the attempts off, or no longer, and tells of each check. What
+// runs ends as it would.
+func (s *Server) suspend(on bool, out []Output) []Output {
+	if s.suspended == on {
+		return out
+	}
+	s.suspended = on
+	for _, p := range s.probes {
+		if p.traits.Follows || p.cfg.Paused {
+			continue
+		}
+		if on {
+			out = append(out, CheckSuspended{CheckRef: p.ref})
+		} else {
 			out = append(out, CheckActivated{CheckRef: p.ref})
 		}
 	}

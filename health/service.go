@@ -9,7 +9,8 @@ import (
 
 // Service is the state machine of one virtual server: its real servers, the
 // quorum, and the server of last resort. It is pure. Its inputs are Start,
-// TimerFired, CheckDone, CheckObserved, CheckNow, Reconfigure, Stop and Remove.
+// TimerFired, CheckDone, CheckObserved, CheckNow, Suspend, Reconfigure, Stop and
+// Remove.
 type Service struct {
 	cfg      ServiceConfig
 	servers  []*Server
@@ -33,6 +34,7 @@ func NewService(cfg ServiceConfig) *Service {
 	for _, c := range cfg.Servers {
 		if addr := netip.AddrPortFrom(c.Addr, c.Port); s.byAddr[addr] == nil {
 			srv := newServer(c, cfg.Protocol, &s.attempts)
+			srv.suspended = cfg.Suspended
 			srv.place = len(s.servers)
 			s.byAddr[addr] = srv
 			s.servers = append(s.servers, srv)
@@ -92,6 +94,12 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		if out, changed = s.checked(now, in.Server, in, out); !changed {
 			return out
 		}
+	case Suspend:
+		s.cfg.Suspended = in.On
+		for _, srv := range s.servers {
+			out = srv.Step(now, in, out)
+		}
+		return out
 	case Reconfigure:
 		out = s.reconfigure(now, in, out)
 	case Stop:
@@ -188,7 +196,7 @@ func (s *Service) publish(at int, out []Output) []Output {
 // isCheckOutput tells what a check did, the cause, from what became of it.
 func isCheckOutput(o Output) bool {
 	switch o.(type) {
-	case StartCheck, CancelCheck, CheckFailed, CheckSucceeded, CheckSkipped:
+	case StartCheck, CancelCheck, CheckFailed, CheckSucceeded, CheckSkipped, CheckSuspended:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -285,5 +286,55 @@ func TestStatus(t *testing.T) {
 	}
 	if sorry := st.Servers[2]; !sorry.Sorry || sorry.Up || sorry.InPool {
 		t.Errorf("sorry server %+v", sorry)
+	}
+}
+
+// Section 6: suspended checks are put off by an interval and leave the servers as
+// they are.
+func TestSuspend(t *testing.T) {
+	start := time.Unix(1000, 0)
+	check := CheckConfig{Kind: "TCP_CHECK", Key: "c", Interval: 10 * time.Second}
+	s := NewService(ServiceConfig{Name: "v", Quorum: 1, Suspended: true, Servers: []ServerConfig{
+		{Addr: netip.MustParseAddr("10.0.0.1"), Port: 80, Weight: 1, Checks: []CheckConfig{check}},
+	}})
+	texts := func(out []Output) string {
+		var all []string
+		for _, o := range out {
+			if _, starts := o.(StartCheck); starts {
+				all = append(all, "start")
+			} else if text := Text("v", o); strings.Contains(text, "healthchecker") {
+				all = append(all, strings.Fields(text)[0])
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	if got := texts(s.Step(start, Start{}, nil)); got != "Deactivating" {
+		t.Errorf("start: %q", got)
+	}
+	for range 3 {
+		at := s.Deadline()
+		if out := s.Step(at, TimerFired{}, nil); len(out) > 0 || s.Deadline() != at.Add(10*time.Second) {
+			t.Errorf("while suspended: %v, then at %v", out, s.Deadline())
+		}
+	}
+	if len(s.Pool()) != 1 {
+		t.Errorf("pool %v", s.Pool())
+	}
+	if got := texts(s.Step(start.Add(time.Minute), Suspend{}, nil)); got != "Activating" {
+		t.Errorf("resumed: %q", got)
+	}
+	if got := texts(s.Step(s.Deadline(), TimerFired{}, nil)); got != "start" {
+		t.Errorf("when due: %q", got)
+	}
+	if got := texts(s.Step(start.Add(2*time.Minute), Suspend{On: true}, nil)); got != "Suspending" {
+		t.Errorf("suspended: %q", got)
+	}
+	if out := s.Step(start.Add(2*time.Minute), Suspend{On: true}, nil); len(out) > 0 {
+		t.Errorf("twice: %v", out)
+	}
+	cfg := s.Config()
+	cfg.Suspended = false
+	if got := texts(s.Step(start.Add(3*time.Minute), Reconfigure{Config: cfg}, nil)); got != "Activating" {
+		t.Errorf("reconfigured: %q", got)
 	}
 }

@@ -12,6 +12,8 @@ func Text(service string, o Output) string {
 	switch o := o.(type) {
 	case CheckActivated:
 		return fmt.Sprintf("Activating healthchecker for service %s for VS %s", o.Name, service)
+	case CheckSuspended:
+		return fmt.Sprintf("Suspending healthchecker for service %s for VS %s", o.Name, service)
 	case CheckDeactivated:
 		return fmt.Sprintf("Deactivating healthchecker for service %s for VS %s", o.Name, service)
 	case CheckFailed:

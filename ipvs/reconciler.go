@@ -33,6 +33,7 @@ type Reconciler struct {
 	applied uint64
 	changed chan struct{} // closed and replaced when applied or stopped change
 	names   map[ServiceKey]bool
+	takeAll bool
 	err     error
 	stopped bool
 }
@@ -63,6 +64,29 @@ func (r *Reconciler) Set(t Table) {
 	r.set++
 	r.mu.Unlock()
 	r.kick()
+}
+
+// Update makes the entries those of their keys in the wanted table, and leaves the
+// rest of it as it is. It costs what it changes, and is otherwise as Set.
+func (r *Reconciler) Update(entries Table) {
+	entries = entries.Normal()
+	r.mu.Lock()
+	// A table that is being worked on is not written to.
+	want := make(Table, len(r.want)+len(entries))
+	maps.Copy(want, r.want)
+	maps.Copy(want, entries)
+	r.want = want
+	r.set++
+	r.mu.Unlock()
+	r.kick()
+}
+
+// TakeAll makes every service that is in the kernel ours once, when the table is
+// next applied: of those of others, what is not wanted goes then.
+func (r *Reconciler) TakeAll() {
+	r.mu.Lock()
+	r.takeAll = true
+	r.mu.Unlock()
 }
 
 // Own says which services are ours beside those of the table: those that the
@@ -150,7 +174,7 @@ func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	r.mu.Lock()
-	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied}
+	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied, all: r.takeAll}
 	stopped := r.stopped
 	r.mu.Unlock()
 	if stopped || ctx.Err() != nil {
@@ -168,6 +192,8 @@ type goal struct {
 	want  Table
 	names map[ServiceKey]bool
 	set   uint64
+	// all makes ours whatever is in the kernel.
+	all bool
 	// fresh says that it has not been applied yet, so that changes are its
 	// doing and not repairs.
 	fresh bool
@@ -262,6 +288,11 @@ func (r *Reconciler) adopt(g goal) {
 	for k := range g.names {
 		own(k)
 	}
+	if g.all {
+		for k := range r.have {
+			own(k)
+		}
+	}
 	if grown {
 		r.record()
 	}
@@ -301,6 +332,7 @@ func (r *Reconciler) succeed(g goal) {
 	r.failing, r.backoff = false, 0
 	r.mu.Lock()
 	r.applied = g.set
+	r.takeAll = r.takeAll && !g.all
 	r.err = nil
 	close(r.changed)
 	r.changed = make(chan struct{})

@@ -548,3 +548,29 @@ func TestReconcilerConverges(t *testing.T) {
 		})
 	}
 }
+
+func TestReconcilerUpdates(t *testing.T) {
+	work(t, ipvstest.New(nil), func(_ *testing.T, b *bench) {
+		one, two, three := tcp("192.0.2.1:80"), tcp("192.0.2.2:80"), tcp("192.0.2.3:80")
+		b.set(entry(one, a), entry(two, a))
+		b.kernel.TakeLog()
+		b.r.Update(table(entry(two, a, b2), entry(three)))
+		synctest.Wait()
+		b.holds(entry(one, a), entry(two, a, b2), entry(three))
+		b.changed("add destination 10.0.0.2:80 nat weight 1 to tcp 192.0.2.2:80", "add service tcp 192.0.2.3:80 wlc")
+	})
+}
+
+func TestReconcilerTakesAll(t *testing.T) {
+	work(t, ipvstest.New(table(foreign, entry(web, a))), func(_ *testing.T, b *bench) {
+		b.r.TakeAll()
+		b.r.Own(nil)
+		b.set(entry(web, a))
+		b.holds(entry(web, a))
+		b.changed("remove service " + foreign.ServiceKey.String())
+		// What comes later is somebody else's again.
+		b.kernel.Meddle(func(t ipvs.Table) { t[foreign.ServiceKey] = foreign })
+		b.pass(time.Minute)
+		b.holds(entry(web, a), foreign)
+	})
+}

@@ -196,6 +196,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.notifier.Run)
 	spawn(a.herald.mail.Run)
 	a.watchers.spawn(spawn)
+	spawn(a.balancer.run)
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
 	spawn(a.server.Serve)
@@ -357,6 +358,10 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		ipvs.OnRepair(a.balancer.repaired),
 	)
 	a.balancer.globals = ipvs.NewGlobalsKeeper(table, a.ipvsTrouble)
+	a.balancer.flush = table.Flush
+	if cfg.Global.LVS.FlushAtStart {
+		a.balancer.adopt()
+	}
 	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
 	return p, nil
 }
@@ -388,6 +393,7 @@ func (a *Agent) watchHost(ctx context.Context, synced chan struct{}) error {
 			once.Do(func() { close(synced) })
 		}
 		a.elector.post(func(now time.Time) { a.elector.hostEvent(now, ev) })
+		a.balancer.hostEvent(ev)
 	})
 }
 
@@ -410,7 +416,7 @@ func (a *Agent) stop(stopChecking func()) error {
 	stopChecking()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	err := errors.Join(a.balancer.reconciler.Stop(limit, a.opts.KeepIPVS), a.balancer.globals.Stop(limit, a.opts.KeepIPVS))
+	err := a.balancer.end(limit, a.opts.KeepIPVS)
 	if drained := a.notifier.Drain(limit); drained != nil {
 		a.opts.Log.Warn("notify scripts are still running at the end")
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,62 +25,126 @@ type balancer struct {
 	globals    *ipvs.GlobalsKeeper
 	// usage asks the kernel for a service with its counters.
 	usage func(context.Context, ipvs.ServiceKey) (ipvs.ServiceUsage, bool, error)
+	marks *marker
+	// flush empties the kernel's table.
+	flush func(context.Context) error
+
+	// changed wakes the loop.
+	changed chan struct{}
+	// applying is held while the checks are given what they are to do.
+	applying sync.Mutex
 
 	mu        sync.Mutex
 	overrides desired.Overrides
 	// services are the checks as configured, without any pause.
 	services []health.ServiceConfig
 	conf     *config.Config
-	byName   map[string]*config.VirtualServer
-	pools    map[string]health.Pool
-	masters  map[string]bool
+	// byName are the services as they are checked, kernel those of the kernel's
+	// table, and byPool where in kernel those are whose pool is of a name.
+	byName  map[string]*config.VirtualServer
+	kernel  []*config.VirtualServer
+	byPool  map[string][]int
+	pools   map[string]health.Pool
+	masters map[string]bool
+	links   presence
+	// dirty are the pools that have changed; with all everything has.
+	dirty map[string]bool
+	all   bool
 	// active is set once there has been something of ours to keep in the table.
 	active bool
 }
 
 func newBalancer(j *journal.Journal) *balancer {
 	return &balancer{
-		journal: j, conf: &config.Config{},
+		journal: j, conf: &config.Config{}, changed: make(chan struct{}, 1), marks: newMarker(),
 		byName:  map[string]*config.VirtualServer{},
+		byPool:  map[string][]int{},
 		pools:   map[string]health.Pool{},
 		masters: map[string]bool{},
+		links:   presence{},
+		dirty:   map[string]bool{},
+	}
+}
+
+// run hands on what has changed, all that has at once, until ctx is done.
+func (b *balancer) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.changed:
+		}
+		b.suspend()
+		b.push()
+	}
+}
+
+func (b *balancer) kick() {
+	select {
+	case b.changed <- struct{}{}:
+	default:
 	}
 }
 
 // apply makes cfg the configuration of the virtual servers and returns a line
 // for each change.
 func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []string {
-	var changes []string
+	b.applying.Lock()
+	defer b.applying.Unlock()
 	b.mu.Lock()
+	changes := describeServices(b.conf.VirtualServers, cfg.VirtualServers)
 	b.conf = cfg
-	old := b.byName
-	b.byName = map[string]*config.VirtualServer{}
-	var keys []ipvs.ServiceKey
+	b.byName = make(map[string]*config.VirtualServer, len(cfg.VirtualServers))
+	keys := make([]ipvs.ServiceKey, 0, len(cfg.VirtualServers))
 	for _, vs := range cfg.VirtualServers {
-		b.byName[vs.Name] = vs
-		keys = append(keys, desired.ServiceKey(vs))
-		if was := old[vs.Name]; was == nil {
-			changes = append(changes, fmt.Sprintf("virtual server %s added", vs.Name))
-		} else if !sameService(was, vs) {
-			changes = append(changes, fmt.Sprintf("virtual server %s changed", vs.Name))
+		if b.byName[vs.Checked()] == nil {
+			b.byName[vs.Checked()] = vs
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if b.byName[name] == nil {
-			changes = append(changes, fmt.Sprintf("virtual server %s removed", name))
-		}
+	b.kernel = b.marks.apply(cfg, b.markTrouble)
+	b.byPool = make(map[string][]int, len(b.kernel))
+	for i, vs := range b.kernel {
+		keys = append(keys, desired.ServiceKey(vs))
+		b.byPool[vs.Checked()] = append(b.byPool[vs.Checked()], i)
 	}
 	maps.DeleteFunc(b.pools, func(name string, _ health.Pool) bool { return b.byName[name] == nil })
 	b.active = b.active || len(keys) > 0
 	if b.active {
 		b.reconciler.Own(keys)
 	}
-	b.services = services
-	services = b.overrides.Pause(services)
+	b.all, b.services = true, services
+	services = b.overrides.Pause(b.suspendServices(services))
 	b.mu.Unlock()
 	b.scheduler.Apply(services)
-	b.push()
+	b.kick()
 	return changes
+}
+
+// adopt makes all that is in the kernel's table ours, so that what is not wanted
+// goes (lvs_flush): what is, an earlier process's, keeps its connections.
+func (b *balancer) adopt() {
+	b.mu.Lock()
+	b.active = true
+	b.mu.Unlock()
+	b.reconciler.TakeAll()
+}
+
+// end takes what is ours out of the kernel, or leaves it with keep.
+func (b *balancer) end(ctx context.Context, keep bool) error {
+	b.mu.Lock()
+	all := b.conf.Global.LVS.FlushAtStop == config.FlushAll
+	b.mu.Unlock()
+	var err error
+	if all && !keep {
+		if err = b.flush(ctx); errors.Is(err, ipvs.ErrNoKernelSupport) {
+			err = nil
+		}
+	}
+	err = errors.Join(err, b.reconciler.Stop(ctx, keep), b.globals.Stop(ctx, keep))
+	if !keep {
+		err = errors.Join(err, b.marks.remove())
+	}
+	return err
 }
 
 // heard is told all that the health machines put out.
@@ -89,9 +154,10 @@ func (b *balancer) heard(service string, out health.Output) {
 		b.mu.Lock()
 		if b.byName[service] != nil {
 			b.pools[service] = o.Pool
+			b.dirty[service] = true
 		}
 		b.mu.Unlock()
-		b.push()
+		b.kick()
 		return
 	}
 	text, data := health.Text(service, out), b.data(service, out)
@@ -112,8 +178,9 @@ func (b *balancer) heard(service string, out health.Output) {
 func (b *balancer) mastership(instance string, master bool) {
 	b.mu.Lock()
 	b.masters[instance] = master
+	b.all = true
 	b.mu.Unlock()
-	b.push()
+	b.kick()
 }
 
 // push gives the kernel's keepers what should be. While the pool of a
@@ -124,15 +191,24 @@ func (b *balancer) push() {
 	defer b.mu.Unlock()
 	master := func(instance string) bool { return b.masters[instance] }
 	b.globals.Set(desired.Globals(b.conf, master))
-	if !b.active {
+	if !b.active || len(b.pools) < len(b.byName) {
 		return
 	}
-	for name := range b.byName {
-		if _, known := b.pools[name]; !known {
-			return
+	if b.all {
+		b.reconciler.Set(desired.Table(b.kernel, b.overrides.Pools(b.pools), master))
+	} else if len(b.dirty) > 0 {
+		var services []*config.VirtualServer
+		pools := make(map[string]health.Pool, len(b.dirty))
+		for name := range b.dirty {
+			pools[name] = b.pools[name]
+			for _, i := range b.byPool[name] {
+				services = append(services, b.kernel[i])
+			}
 		}
+		b.reconciler.Update(desired.Table(services, b.overrides.Pools(pools), master))
 	}
-	b.reconciler.Set(desired.Table(b.conf, b.overrides.Pools(b.pools), master))
+	b.all = false
+	clear(b.dirty)
 }
 
 func checkKind(out health.Output) string {
@@ -181,7 +257,8 @@ func serverName(vs *config.VirtualServer, rs *config.RealServer) string {
 	if vs.FWMark != 0 {
 		protocol = ""
 	}
-	return health.NewServerRef(rs.Addr, rs.Port, protocol).Name
+	at := rs.Checked()
+	return health.NewServerRef(at.Addr(), at.Port(), protocol).Name
 }
 
 // repaired tells of what the reconciler put right in the kernel's table.
@@ -192,8 +269,24 @@ func (b *balancer) repaired(changes []ipvs.Change) {
 	}
 }
 
-// sameService compares apart from where in a file something stands.
-func sameService(a, b *config.VirtualServer) bool {
-	return config.Equal(&config.Config{VirtualServers: []*config.VirtualServer{a}},
-		&config.Config{VirtualServers: []*config.VirtualServer{b}})
+// describeServices says what differs between the services of two configurations,
+// a line for each.
+func describeServices(old, now []*config.VirtualServer) []string {
+	before := make(map[string]*config.VirtualServer, len(old))
+	for _, vs := range old {
+		before[vs.Name] = vs
+	}
+	var changes []string
+	for _, vs := range now {
+		if was := before[vs.Name]; was == nil {
+			changes = append(changes, fmt.Sprintf("virtual server %s added", vs.Name))
+		} else if !config.SameService(was, vs) {
+			changes = append(changes, fmt.Sprintf("virtual server %s changed", vs.Name))
+		}
+		delete(before, vs.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		changes = append(changes, fmt.Sprintf("virtual server %s removed", name))
+	}
+	return changes
 }

@@ -73,14 +73,20 @@ func voices(cfg *config.Config, resolve func(config.Command) (health.Script, err
 		errs = append(errs, bad...)
 	}
 	for _, vs := range cfg.VirtualServers {
-		v := serviceVoice{
-			quorumUp: one(vs.QuorumUp), quorumDown: one(vs.QuorumDown),
-			mail: vs.SMTPAlert, servers: map[string]serverVoice{},
+		// The services of a group speak with one voice.
+		v, known := services[vs.Checked()]
+		if !known {
+			v = serviceVoice{
+				quorumUp: one(vs.QuorumUp), quorumDown: one(vs.QuorumDown),
+				mail: vs.SMTPAlert, servers: map[string]serverVoice{},
+			}
+			services[vs.Checked()] = v
 		}
 		for _, rs := range vs.RealServers {
-			v.servers[serverName(vs, rs)] = serverVoice{one(rs.NotifyUp), one(rs.NotifyDown), rs.SMTPAlert}
+			if name := serverName(vs, rs); v.servers[name] == (serverVoice{}) {
+				v.servers[name] = serverVoice{one(rs.NotifyUp), one(rs.NotifyDown), rs.SMTPAlert}
+			}
 		}
-		services[vs.Name] = v
 	}
 	return vrrp, services, errs
 }
@@ -96,7 +102,7 @@ func (h *herald) forget(cfg *config.Config) {
 	}
 	service := map[string]bool{}
 	for _, vs := range cfg.VirtualServers {
-		service[vs.Name] = true
+		service[vs.Checked()] = true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

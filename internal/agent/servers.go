@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,10 +149,11 @@ func (b *balancer) targets(server string, services []string, o desired.Overrides
 	var servers []string
 	for _, vs := range meant {
 		for _, rs := range vs.RealServers {
-			s := netip.AddrPortFrom(rs.Addr, rs.Port)
+			s := rs.Checked()
 			servers = append(servers, s.String())
-			if same(s) {
-				out = append(out, target{vs.Name, s, vs})
+			// The services of a group share their servers.
+			if same(s) && !slices.ContainsFunc(out, func(t target) bool { return t.service == vs.Checked() && t.server == s }) {
+				out = append(out, target{vs.Checked(), s, vs})
 			}
 		}
 	}
@@ -270,11 +272,13 @@ func takers(p health.Pool) int {
 
 // override puts the overrides in force.
 func (b *balancer) override(o desired.Overrides) {
+	b.applying.Lock()
 	b.mu.Lock()
-	b.overrides = o
-	services := o.Pause(b.services)
+	b.overrides, b.all = o, true
+	services := o.Pause(b.suspendServices(b.services))
 	b.mu.Unlock()
 	b.scheduler.Apply(services)
+	b.applying.Unlock()
 	b.push()
 }
 
@@ -330,6 +334,9 @@ func (b *balancer) destination(ctx context.Context, vs *config.VirtualServer, se
 	if err != nil || !there {
 		return ipvs.DestinationUsage{}, false, err
 	}
+	if rs := desired.RealServer(vs, server.Addr(), server.Port()); rs != nil {
+		server = netip.AddrPortFrom(rs.Addr, rs.Port)
+	}
 	for _, d := range u.Destinations {
 		if d.Addr == server.Addr() && d.Port == server.Port() {
 			return d, true, nil
@@ -353,8 +360,8 @@ func (b *balancer) overridden(ctx context.Context, vs *config.VirtualServer) []c
 		return nil
 	}
 	for _, rs := range vs.RealServers {
-		at := netip.AddrPortFrom(rs.Addr, rs.Port)
-		if s := ordersOf(o, vs.Name, at); s != nil {
+		at := rs.Checked()
+		if s := ordersOf(o, vs.Checked(), at); s != nil {
 			if s.Drain != nil {
 				if d, there, err := b.destination(ctx, vs, at); err == nil && there {
 					s.Connections = connections(d)

@@ -93,7 +93,9 @@ func (e *elector) report(s *control.Status) {
 func serviceStatuses(cfg *config.Config, checked []health.ServiceStatus) []control.ServiceStatus {
 	byName := map[string]*config.VirtualServer{}
 	for _, vs := range cfg.VirtualServers {
-		byName[vs.Name] = vs
+		if byName[vs.Checked()] == nil {
+			byName[vs.Checked()] = vs
+		}
 	}
 	var out []control.ServiceStatus
 	for _, c := range checked {

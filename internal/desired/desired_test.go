@@ -165,7 +165,7 @@ func TestTable(t *testing.T) {
 	}}
 	web := ipvs.ServiceKey{Protocol: unix.IPPROTO_TCP, Addr: ip("192.0.2.10"), Port: 80}
 	mark := ipvs.ServiceKey{FWMark: 3, IPv6: true}
-	got := Table(services(), pools, func(string) bool { return false })
+	got := Table(services().VirtualServers, pools, func(string) bool { return false })
 	if _, there := got[mark]; there || len(got) != 1 {
 		t.Fatalf("services %v, want the one that follows an instance out while this node is not master", got.Keys())
 	}
@@ -181,7 +181,7 @@ func TestTable(t *testing.T) {
 	if !slices.Equal(e.Destinations, want) {
 		t.Errorf("destinations %+v, want %+v", e.Destinations, want)
 	}
-	if _, there := Table(services(), pools, func(i string) bool { return i == "VI_1" })[mark]; !there {
+	if _, there := Table(services().VirtualServers, pools, func(i string) bool { return i == "VI_1" })[mark]; !there {
 		t.Error("the master's service is missing")
 	}
 }

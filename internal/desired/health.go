@@ -29,13 +29,12 @@ type Sources struct {
 func Services(cfg *config.Config, scripts Scripts, sources Sources) ([]health.ServiceConfig, []error) {
 	var out []health.ServiceConfig
 	var errs []error
-	for _, vs := range cfg.VirtualServers {
-		s := health.ServiceConfig{Name: vs.Name, Quorum: vs.Quorum, Hysteresis: vs.Hysteresis}
-		if vs.FWMark == 0 {
-			s.Protocol = vs.Protocol
-		}
-		for _, rs := range vs.RealServers {
-			server := health.ServerConfig{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
+	for _, c := range companies(cfg.VirtualServers) {
+		vs := c[0]
+		s := health.ServiceConfig{Name: vs.Checked(), Quorum: vs.Quorum, Hysteresis: vs.Hysteresis, Protocol: c.protocol()}
+		for _, rs := range c.servers() {
+			at := rs.Checked()
+			server := health.ServerConfig{Addr: at.Addr(), Port: at.Port(), Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
 			for _, c := range rs.Checks {
 				check, err := checkOf(c, cfg.TLS, scripts, sources)
 				if err != nil {

@@ -41,16 +41,14 @@ func protocol(name string) uint16 {
 // Table gives the table of IPVS: every virtual server with the pool that its
 // health checks allow. A server that follows an instance is in it only while
 // this node is that instance's master.
-func Table(cfg *config.Config, pools map[string]health.Pool, master func(instance string) bool) ipvs.Table {
-	t := ipvs.Table{}
-	for _, vs := range cfg.VirtualServers {
+func Table(services []*config.VirtualServer, pools map[string]health.Pool, master func(instance string) bool) ipvs.Table {
+	t := make(ipvs.Table, len(services))
+	for _, vs := range services {
 		if vs.FollowInstance != "" && !master(vs.FollowInstance) {
 			continue
 		}
 		e := ipvs.Entry{Service: service(vs)}
-		for _, m := range pools[vs.Name] {
-			e.Destinations = append(e.Destinations, destination(vs, m))
-		}
+		e.Destinations = poolDestinations(vs, pools[vs.Checked()])
 		t[e.ServiceKey] = e
 	}
 	return t
@@ -100,30 +98,55 @@ func service(vs *config.VirtualServer) ipvs.Service {
 	return s
 }
 
-func destination(vs *config.VirtualServer, m health.Member) ipvs.Destination {
-	d := ipvs.Destination{
-		DestinationKey: ipvs.DestinationKey{Addr: m.Addr, Port: m.Port},
-		Weight:         uint32(m.Weight),
-	}
-	if m.Sorry && vs.Sorry != nil {
-		forward(&d, vs.Sorry.Forwarding)
-		return d
-	}
-	if rs := RealServer(vs, m.Addr, m.Port); rs != nil {
+// poolDestinations are those of a pool that the service has: one for a group may be
+// of another family than some of the group's servers.
+func poolDestinations(vs *config.VirtualServer, pool health.Pool) []ipvs.Destination {
+	out := make([]ipvs.Destination, 0, len(pool))
+	find := finder(vs.RealServers)
+	for _, m := range pool {
+		d := ipvs.Destination{Weight: uint32(m.Weight)}
+		if m.Sorry {
+			if vs.Sorry == nil {
+				continue
+			}
+			d.DestinationKey = ipvs.DestinationKey{Addr: vs.Sorry.Addr, Port: vs.Sorry.Port}
+			forward(&d, vs.Sorry.Forwarding)
+			out = append(out, d)
+			continue
+		}
+		rs := find(netip.AddrPortFrom(m.Addr, m.Port))
+		if rs == nil {
+			continue
+		}
+		d.DestinationKey = ipvs.DestinationKey{Addr: rs.Addr, Port: rs.Port}
 		forward(&d, rs.Forwarding)
 		d.UpperThreshold, d.LowerThreshold = rs.UpperThreshold, rs.LowerThreshold
+		out = append(out, d)
 	}
-	return d
+	return out
 }
 
-// RealServer finds a virtual server's real server by address and port.
-func RealServer(vs *config.VirtualServer, addr netip.Addr, port uint16) *config.RealServer {
-	for _, rs := range vs.RealServers {
-		if rs.Addr == addr && rs.Port == port {
-			return rs
+// finder looks up real servers by what they are checked by. A pool is in the
+// order of the configuration, so that the next one asked for is mostly the next.
+func finder(servers []*config.RealServer) func(netip.AddrPort) *config.RealServer {
+	next := 0
+	return func(at netip.AddrPort) *config.RealServer {
+		for range servers {
+			rs := servers[next]
+			if next++; next == len(servers) {
+				next = 0
+			}
+			if rs.Checked() == at {
+				return rs
+			}
 		}
+		return nil
 	}
-	return nil
+}
+
+// RealServer finds a virtual server's real server by what it is checked by.
+func RealServer(vs *config.VirtualServer, addr netip.Addr, port uint16) *config.RealServer {
+	return finder(vs.RealServers)(netip.AddrPortFrom(addr, port))
 }
 
 func forward(d *ipvs.Destination, f config.Forwarding) {
