@@ -8,9 +8,9 @@ import (
 // A launcher runs attempts: in a goroutine for each, or in something cheaper.
 type launcher interface {
 	// launch begins an attempt of one step and returns at once. ctx ends by the
-	// check's own limit at the latest. done is called
-	// once, from any goroutine but the caller's, soon after ctx is done at the
-	// latest; by then nothing of the attempt is left.
+	// check's own limit at the latest. done is called once, perhaps before launch
+	// returns, soon after ctx is done at the latest; by then nothing of the
+	// attempt is left.
 	launch(ctx context.Context, c Check, step int, done func(Result))
 	// close gives back what the launcher holds once no attempt is left.
 	close()

@@ -20,9 +20,8 @@ type poller struct {
 	others launcher
 
 	mu sync.Mutex
-	// queue are the attempts that the loop has not begun with, open those that
-	// wait for their connection, by the number that epoll knows them under.
-	queue  []*connection
+	// open are the attempts that wait for their connection, by the number that
+	// epoll knows them under.
 	open   map[int32]*connection
 	number int32
 	loop   *pollLoop
@@ -41,39 +40,49 @@ type connection struct {
 // pollLoop is what the loop has of the kernel's.
 type pollLoop struct {
 	epoll *os.File
-	// wake is an eventfd, number 0 of the epoll instance.
-	wake  int
+	raw   syscall.RawConn
 	ended chan struct{}
 }
+
+// gather is how long the loop waits for more once it has been woken: a crowd of
+// connections that begin together end together, and waking costs more than all
+// else that is done for one.
+const gather = time.Millisecond
 
 func newPoller(others launcher) *poller {
 	return &poller{others: others, open: map[int32]*connection{}}
 }
 
 // launch begins an attempt. Where there is no epoll instance to be had, the
-// attempt is one of the others'.
+// attempt is one of the others'. To connect does not block, so it is done here:
+// another goroutine would have to be woken.
 func (p *poller) launch(ctx context.Context, c Check, step int, done func(Result)) {
 	tcp, ok := c.(tcpCheck)
 	if !ok {
 		p.others.launch(ctx, c, step, done)
 		return
 	}
+	loop, err := p.looping()
+	if err != nil {
+		p.others.launch(ctx, c, step, done)
+		return
+	}
+	p.begin(loop, &connection{check: tcp, ctx: ctx, done: done, start: time.Now(), fd: -1})
+}
+
+// looping is the loop, which runs from the first attempt on.
+func (p *poller) looping() (*pollLoop, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.loop == nil {
 		loop, err := openLoop()
 		if err != nil {
-			p.others.launch(ctx, c, step, done)
-			return
+			return nil, err
 		}
 		p.loop = loop
 		go p.run(loop)
 	}
-	p.queue = append(p.queue, &connection{check: tcp, ctx: ctx, done: done, fd: -1})
-	if len(p.queue) == 1 {
-		// It cannot fail before its counter overflows.
-		_, _ = unix.Write(p.loop.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	}
+	return p.loop, nil
 }
 
 // close ends the loop. No attempt may be left.
@@ -87,7 +96,6 @@ func (p *poller) close() {
 	}
 	_ = loop.epoll.Close()
 	<-loop.ended
-	_ = unix.Close(loop.wake)
 }
 
 // openLoop makes an epoll instance that Go's own poller waits for.
@@ -96,35 +104,32 @@ func openLoop() (*pollLoop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err == nil {
-		if err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
-			_ = unix.Close(wake)
-		}
-	}
-	if err == nil {
-		// Only a file that does not block is one that Go polls.
-		err = unix.SetNonblock(fd, true)
-	}
-	if err != nil {
+	// Only a file that does not block is one that Go polls.
+	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	return &pollLoop{epoll: os.NewFile(uintptr(fd), "epoll"), wake: wake, ended: make(chan struct{})}, nil
+	loop := &pollLoop{epoll: os.NewFile(uintptr(fd), "epoll"), ended: make(chan struct{})}
+	if loop.raw, err = loop.epoll.SyscallConn(); err != nil {
+		_ = loop.epoll.Close()
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return loop, nil
 }
 
 // run serves events until the epoll instance is closed.
 func (p *poller) run(loop *pollLoop) {
 	defer close(loop.ended)
-	raw, err := loop.epoll.SyscallConn()
-	if err != nil {
-		return
-	}
 	events := make([]unix.EpollEvent, 256)
 	for {
 		var n int
 		var failed error
-		err := raw.Read(func(fd uintptr) bool {
+		woken := false
+		err := loop.raw.Read(func(fd uintptr) bool {
+			if woken {
+				time.Sleep(gather)
+			}
+			woken = true
 			n, failed = unix.EpollWait(int(fd), events, 0)
 			return n > 0 || failed != nil && !errors.Is(failed, unix.EINTR)
 		})
@@ -133,12 +138,6 @@ func (p *poller) run(loop *pollLoop) {
 			return
 		}
 		for _, e := range events[:n] {
-			if e.Fd == 0 {
-				var b [8]byte
-				_, _ = unix.Read(loop.wake, b[:])
-				p.begin(raw)
-				continue
-			}
 			if c := p.take(e.Fd); c != nil {
 				p.settle(c, e.Events)
 			}
@@ -146,27 +145,20 @@ func (p *poller) run(loop *pollLoop) {
 	}
 }
 
-// begin connects for the attempts of the queue.
-func (p *poller) begin(epoll syscall.RawConn) {
-	p.mu.Lock()
-	queue := p.queue
-	p.queue = nil
-	p.mu.Unlock()
-	for _, c := range queue {
-		c.start = time.Now()
-		if err := c.ctx.Err(); err != nil {
-			c.finish(c.failure(err))
-			continue
-		}
-		pending, err := c.connect()
-		if err == nil && pending {
-			err = p.await(epoll, c)
-			pending = err == nil
-		}
-		if !pending {
-			c.close()
-			c.finish(err)
-		}
+// begin connects for an attempt.
+func (p *poller) begin(loop *pollLoop, c *connection) {
+	if err := c.ctx.Err(); err != nil {
+		c.finish(c.failure(err))
+		return
+	}
+	pending, err := c.connect()
+	if err == nil && pending {
+		err = p.await(loop.raw, c)
+		pending = err == nil
+	}
+	if !pending {
+		c.close()
+		c.finish(err)
 	}
 }
 

@@ -15,7 +15,10 @@ const (
 	defaultConcurrency = 4096
 	// granularity is the least time between two looks at the clock: what falls
 	// due meanwhile starts together. Checks are never early and at most so late.
-	granularity = 5 * time.Millisecond
+	granularity = 10 * time.Millisecond
+	// lull is the least time between two turns: what ends meanwhile is told of
+	// together.
+	lull = 5 * time.Millisecond
 )
 
 // Scheduler runs the checks of services: it owns their machines, starts the
@@ -74,6 +77,7 @@ type key struct {
 type attempt struct {
 	key       key
 	order     StartCheck
+	limited   context.Context
 	cancel    context.CancelFunc
 	cancelled bool
 }
@@ -191,8 +195,13 @@ func (s *Scheduler) Run(ctx context.Context) {
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	for ctx.Err() == nil {
-		events, wait := s.turn(attempts, time.Now())
-		if s.deliver(events) {
+		began := time.Now()
+		events, starts, wait := s.turn(attempts, began)
+		delivered := s.deliver(events)
+		for _, a := range starts {
+			s.launch.launch(a.limited, a.order.Run, a.order.Step, func(r Result) { s.finish(a, r) })
+		}
+		if delivered {
 			continue
 		}
 		if wait >= 0 {
@@ -203,6 +212,14 @@ func (s *Scheduler) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-s.wake:
+			// Results of a crowd of checks are taken together.
+			if soon := lull - time.Since(began); soon > 0 {
+				timer.Reset(soon)
+				select {
+				case <-ctx.Done():
+				case <-timer.C:
+				}
+			}
 		case <-timer.C:
 		}
 	}
@@ -228,8 +245,8 @@ func (s *Scheduler) poke() {
 }
 
 // turn does what is to be done now and returns what the handler is to be told,
-// and how long nothing will fall due, negative for ever.
-func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Duration) {
+// the attempts to launch, and how long nothing will fall due, negative for ever.
+func (s *Scheduler) turn(ctx context.Context, now time.Time) (events []event, starts []*attempt, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.finished {
@@ -249,15 +266,14 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) ([]event, time.Dura
 	for len(s.due) > 0 && !s.due[0].at.After(now) {
 		s.step(s.due[0], now, TimerFired{})
 	}
-	s.startWaiting(ctx)
+	starts = s.startWaiting(ctx)
 	s.answerWaiters()
-	events := s.queue
-	s.queue = nil
-	wait := time.Duration(-1)
+	events, s.queue = s.queue, nil
+	wait = -1
 	if len(s.due) > 0 {
 		wait = max(s.due[0].at.Sub(now), granularity)
 	}
-	return events, wait
+	return events, starts, wait
 }
 
 // step gives a machine an input and files what follows. The lock is held.
@@ -291,27 +307,29 @@ func (s *Scheduler) cancel(k key) {
 	}
 }
 
-// startWaiting starts as many of the waiting attempts as the bound allows.
-func (s *Scheduler) startWaiting(ctx context.Context) {
-	started := 0
+// startWaiting returns as many of the waiting attempts as the bound allows: they
+// are to be launched without the lock.
+func (s *Scheduler) startWaiting(ctx context.Context) []*attempt {
+	var starts []*attempt
+	looked := 0
 	for _, a := range s.waiting {
 		if !a.cancelled && s.active >= s.limit {
 			break
 		}
-		started++
+		looked++
 		if a.cancelled {
 			delete(s.running, a.key)
 			continue
 		}
 		s.active++
 		s.attempts.Add(1)
-		var limited context.Context
-		limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
-		s.launch.launch(limited, a.order.Run, a.order.Step, func(r Result) { s.finish(a, r) })
+		a.limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
+		starts = append(starts, a)
 	}
-	if started > 0 {
-		s.waiting = slices.Delete(s.waiting, 0, started)
+	if looked > 0 {
+		s.waiting = slices.Delete(s.waiting, 0, looked)
 	}
+	return starts
 }
 
 // finish takes the result of an attempt, from whatever goroutine it ran in.
