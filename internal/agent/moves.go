@@ -40,7 +40,7 @@ func (e *elector) move(ctx context.Context, req control.MoveRequest) (control.Mo
 	case <-e.done:
 	case <-ctx.Done():
 	}
-	var resp control.MoveResponse
+	resp := control.MoveResponse{Outcomes: []control.MoveOutcome{}}
 	e.do(context.WithoutCancel(ctx), func(now time.Time) {
 		for in := range maps.All(m.pending) {
 			m.finish(now, in, false, "not settled in time; the order stands")

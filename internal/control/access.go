@@ -30,8 +30,8 @@ func (a access) String() string {
 
 // policy is who may do what, with the groups as numbers. It is pure.
 type policy struct {
-	// own is the agent's user; he and root may do everything.
-	own uint32
+	// own is the agent's user; he and root, user 0, may do everything.
+	own, root uint32
 	// readers and commanders are groups; nil where the configuration has none.
 	readers, commanders []uint32
 	// names are those of certificates.
@@ -102,7 +102,7 @@ func (p policy) process(c Caller, need access) bool {
 		return slices.ContainsFunc(c.Groups, func(g uint32) bool { return slices.Contains(groups, g) })
 	}
 	switch {
-	case c.UID == 0, c.UID == p.own, member(p.commanders):
+	case c.UID == p.root, c.UID == p.own, member(p.commanders):
 		return true
 	case need == commanding:
 		return p.commanders == nil && p.readers == nil

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
 )
 
 var update = flag.Bool("update", false, "write openapi.json anew")
@@ -278,6 +279,9 @@ func (w *writer) schema(t reflect.Type) object {
 func (w *writer) word(t reflect.Type) object {
 	s := object{"type": "string"}
 	if e := w.enums[packageDir(t)+"."+t.Name()]; len(e) > 0 {
+		if t == reflect.TypeFor[vrrp.CauseKind]() {
+			e = append([]string{""}, e...) // of an instance that has not started
+		}
 		s["enum"] = e
 	}
 	// Types with a few values and a text of their own: ask them.

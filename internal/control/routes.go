@@ -110,7 +110,7 @@ func (x *exchange) instance() (InstanceStatus, error) {
 	var names []string
 	for _, in := range s.Instances {
 		if in.Name == x.r.PathValue("name") {
-			return in, nil
+			return in.whole(), nil
 		}
 		names = append(names, in.Name)
 	}
@@ -122,7 +122,7 @@ func (x *exchange) service() (ServiceStatus, error) {
 	var names []string
 	for _, v := range s.Services {
 		if v.Name == x.r.PathValue("name") {
-			return v, nil
+			return v.whole(), nil
 		}
 		names = append(names, v.Name)
 	}

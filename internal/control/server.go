@@ -74,7 +74,7 @@ func Listen(path string, agent Agent) (*Server, error) {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	s := &Server{path: path, file: info, agent: agent, readLimit: readLimit, socket: newBoundedListener(l, maxConnections)}
-	s.status.make = func() ([]byte, error) { return json.Marshal(agent.Status()) }
+	s.status.make = func() ([]byte, error) { return json.Marshal(agent.Status().whole()) }
 	s.policy.Store(&policy{own: uint32(os.Geteuid())})
 	s.tcp.wake = make(chan struct{}, 1)
 	return s, nil
