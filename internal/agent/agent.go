@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
@@ -192,6 +194,9 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
 	spawn(a.vmacs.run)
 	spawn(a.elector.watchAlarms)
+	if os.Getpid() == 1 {
+		spawn(func(ctx context.Context) error { daemon.Reap(ctx, a.runner.Waits); return nil })
+	}
 	spawn(a.announce.Run)
 	spawn(a.notifier.Run)
 	spawn(a.herald.mail.Run)

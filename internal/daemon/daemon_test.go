@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "detach":
 		background(rest)
+	case "reap":
+		reapAsFirst()
 	case "lock":
 		holdLock(rest)
 	case "enter":

@@ -33,6 +33,19 @@ type Runner struct {
 
 	mu     sync.Mutex
 	groups map[int][]uint32
+
+	// starting is held for reading while a script is started: until then its
+	// number is not among those that run.
+	starting sync.RWMutex
+	running  sync.Map // of process ids
+}
+
+// Waits says whether a process is a script that the Runner waits for.
+func (r *Runner) Waits(pid int) bool {
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	_, ours := r.running.Load(pid)
+	return ours
 }
 
 // Forget drops what the Runner remembers of users; a reload calls it.
@@ -88,7 +101,11 @@ func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (sta
 	defer runtime.UnlockOSThread()
 	var p *os.Process
 	child := func() (err error) {
-		p, err = start(s.Args, attr)
+		r.starting.RLock()
+		defer r.starting.RUnlock()
+		if p, err = start(s.Args, attr); err == nil {
+			r.running.Store(p.Pid, true)
+		}
 		return err
 	}
 	if r.Child != nil {
@@ -99,6 +116,7 @@ func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (sta
 	if p == nil {
 		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
 	}
+	defer r.running.Delete(p.Pid)
 	return wait(ctx, p)
 }
 
