@@ -18,7 +18,8 @@ func (b *balancer) data(service string, out health.Output) any {
 	switch o := out.(type) {
 	case health.CheckFailed:
 		if o.Decisive {
-			return journal.CheckChange{Service: service, Server: o.Name, Kind: o.Kind, Cause: o.Err}
+			return journal.CheckChange{Service: service, Server: o.Name, Kind: o.Kind, Cause: o.Err,
+				Confirms: o.First && startsDown(vs, o.CheckRef)}
 		}
 	case health.CheckSucceeded:
 		// The first success is news only of a server that was down until then.

@@ -78,6 +78,10 @@ func (h *herald) sink(e journal.Event) {
 		if h.services[d.Service].servers[d.Server].mail && !h.serversOnly {
 			h.send(e.Time, notify.CheckAlert(d))
 		}
+		if d.Confirms {
+			// keepalived tells of such a server as of one that goes down.
+			h.server(e.Time, journal.ServerChange{Service: d.Service, Server: d.Server, Cause: d.Cause})
+		}
 	case journal.ServerChange:
 		h.server(e.Time, d)
 	case journal.QuorumChange:

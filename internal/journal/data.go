@@ -80,6 +80,9 @@ type CheckChange struct {
 	Up   bool   `json:"up"`
 	// Cause is the failure.
 	Cause string `json:"cause,omitempty"`
+	// Confirms is set where this is the first result, and the server, which was
+	// taken to be down until then, is.
+	Confirms bool `json:"confirms,omitempty"`
 }
 
 // ServerChange is the Data of a real server that came up or went down.

@@ -136,7 +136,7 @@ func TestRunEndsTheWholeGroup(t *testing.T) {
 	}{
 		"sleeper":                       {"sleep 60 & echo $! > $1; wait\n", false},
 		"leader that ignores SIGTERM":   {"trap '' TERM; (trap - TERM; exec sleep 60) & echo $$ > $1; sleep 60; sleep 60\n", true},
-		"follower that ignores SIGTERM": {"(trap '' TERM; sleep 60) & echo $! > $1; wait\n", true},
+		"follower that ignores SIGTERM": {"(trap '' TERM; : > $1.deaf; sleep 60) & while [ ! -e $1.deaf ]; do sleep 0.01; done; echo $! > $1; wait\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
