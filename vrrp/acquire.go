@@ -26,6 +26,8 @@ type want struct {
 type acquiring struct {
 	on    bool
 	cause Cause
+	// served is true where somebody served the addresses when it began.
+	served bool
 }
 
 func (r *Router) wantMastership(cause Cause, served bool) {
@@ -38,7 +40,7 @@ func (r *Router) takeOver() {
 	r.ownAgain()
 	r.leaveElection()
 	r.startupUntil = time.Time{}
-	r.acquiring = acquiring{on: true, cause: w.cause}
+	r.acquiring = acquiring{on: true, cause: w.cause, served: w.served}
 	if !w.served {
 		r.sendAdvert()
 	}
@@ -52,14 +54,19 @@ func (r *Router) adverting() bool { return !r.advertAt.IsZero() }
 
 // becomeMaster is reached when the addresses are there.
 func (r *Router) becomeMaster() {
-	cause := r.acquiring.cause
+	cause, served := r.acquiring.cause, r.acquiring.served
 	r.acquiring = acquiring{}
 	r.masterInterval = r.cfg.AdvertInterval
 	r.gaveUp = false
 	if !r.adverting() {
 		r.sendAdvert()
 	}
-	r.announceAll()
+	if served && r.cfg.SharedMAC {
+		r.clearAnnouncements()
+		r.announceAt = r.now.Add(sharedMACDelay)
+	} else {
+		r.announceAll()
+	}
 	r.setState(Master, cause)
 	if r.hold {
 		r.endHold("no peer is left: master again")

@@ -69,9 +69,19 @@ func (r *Router) taken() []netip.Addr {
 	return out
 }
 
+// sharedMACDelay is how long a master waits with its announcements where its
+// predecessor lives and has the same Ethernet address. The advert has turned the
+// switches, and hosts know no other address; but the predecessor's kernel answers
+// an announcement of what is its own address still, and turns the switches back.
+// Afterwards the announcements turn them for good, whatever it has sent meanwhile.
+const sharedMACDelay = 50 * time.Millisecond
+
 // announceDue sends the announcements whose time has come.
 func (r *Router) announceDue() {
 	c := r.cfg.Announcements
+	if r.due(r.announceAt) {
+		r.announceAll()
+	}
 	if r.due(r.burstAt) {
 		r.burstAt = time.Time{}
 		r.announce(r.held, c.Repeat)
@@ -94,4 +104,5 @@ func (r *Router) announceDue() {
 // clearAnnouncements cancels what is still to come.
 func (r *Router) clearAnnouncements() {
 	r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	r.announceAt = time.Time{}
 }

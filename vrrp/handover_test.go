@@ -558,3 +558,20 @@ func TestYieldEndsWhereThePeerIsWorse(t *testing.T) {
 		step{"5.3s", from(high, 80), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
 	))
 }
+
+// A master whose predecessor lives and has its Ethernet address announces a while
+// after its advert, when the predecessor has no address to answer for any more.
+func TestSharedMACAnnouncesLater(t *testing.T) {
+	shared := with(func(c *Config) { c.SharedMAC = true })
+	r := play(t, shared, []step{
+		{"0s", up, ""},
+		{"0s", Start{}, "INIT>BACKUP start"},
+		{"1s", from(low, 0), ""},
+		{"1.609375s", fire, "acquire 10,11"},
+		{"1.62s", Acquired{}, "advert 100; BACKUP>MASTER priority-0"},
+		{"0s", nil, "1.67s"},
+		{"1.67s", fire, "announce 10,11 x5"},
+	})
+	resume(t, r, []step{{"2.62s", fire, "advert 100"}})
+	play(t, shared, asMaster()) // nobody was there: at once
+}

@@ -78,6 +78,7 @@ type Router struct {
 	sentAt        time.Time // our last advert
 	anchor        time.Time // see Align
 	answeredAt    time.Time // the last advert that was sent to answer another
+	announceAt    time.Time // first burst of announcements, where it waits
 	burstAt       time.Time // second burst of announcements
 	refreshAt     time.Time // next refreshing announcements
 	lowerBurstAt  time.Time // second burst after a worse master was heard

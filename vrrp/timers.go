@@ -112,7 +112,7 @@ func (r *Router) Deadline() time.Time {
 	var first time.Time
 	for _, t := range [...]time.Time{
 		r.startupUntil, r.downAt(), r.advertAt, r.handover.until, r.retryAt,
-		r.reacquireAt, r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt,
+		r.reacquireAt, r.announceAt, r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt,
 		r.condition.offerAt, r.flaps.until,
 	} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {

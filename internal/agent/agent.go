@@ -226,6 +226,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	if !a.opts.KeepVIPs {
 		a.promotion.set(nil)
 		err = errors.Join(err, a.vmacs.stop())
+		a.elector.keeper.unquiet()
 	}
 	end()
 	stopWriting()

@@ -149,13 +149,14 @@ func (k *keeper) kick() {
 // hush is the wish that VMACs stay quiet.
 type hush struct {
 	links []string
+	own   []host.MAC
 	done  chan struct{}
 }
 
 // quiet makes links the VMACs that nothing but what VRRP and its addresses need
 // leaves by, and waits until that holds or ctx is done: a VMAC is made after.
-func (k *keeper) quiet(ctx context.Context, links []string) {
-	h := &hush{links, make(chan struct{})}
+func (k *keeper) quiet(ctx context.Context, links []string, own []host.MAC) {
+	h := &hush{links, own, make(chan struct{})}
 	k.mu.Lock()
 	k.hush = h
 	k.mu.Unlock()
@@ -164,6 +165,12 @@ func (k *keeper) quiet(ctx context.Context, links []string) {
 	case <-h.done:
 	case <-ctx.Done():
 	}
+}
+
+// unquiet ends what quiet began, after run.
+func (k *keeper) unquiet() {
+	k.hush = &hush{done: make(chan struct{})}
+	k.silence()
 }
 
 // silence carries out the last of these wishes.
@@ -175,7 +182,7 @@ func (k *keeper) silence() {
 	if h == nil {
 		return
 	}
-	k.filter.quiet = h.links
+	k.filter.quiet, k.filter.macs = h.links, h.own
 	k.note(nil, nil, nil)
 	for _, f := range k.filter.close() {
 		if f.news {

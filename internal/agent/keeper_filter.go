@@ -21,6 +21,7 @@ type filter struct {
 	table host.FirewallTable
 	deny  map[string][]host.DeniedAddress
 	quiet []string
+	macs  []host.MAC
 	// applied is what the table was last told, left what of it an earlier process
 	// told it, which holds until it is decided what becomes of the address.
 	applied host.FirewallRules
@@ -48,7 +49,7 @@ func (f *filter) claim(owner string, deny []host.DeniedAddress) {
 
 // rules are what is wanted of the table.
 func (f *filter) rules() host.FirewallRules {
-	r := host.FirewallRules{Quiet: f.quiet, Deny: slices.Clone(f.left)}
+	r := host.FirewallRules{Quiet: f.quiet, Own: f.macs, Deny: slices.Clone(f.left)}
 	for _, owner := range slices.Sorted(maps.Keys(f.deny)) {
 		r.Deny = append(r.Deny, f.deny[owner]...)
 	}

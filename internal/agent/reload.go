@@ -128,6 +128,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 		changes = a.elector.apply(now, placed.Config)
 	})
 	a.vmacs.settle()
+	a.hush(placed)
 	changes = append(changes, a.balancer.apply(cfg, services)...)
 	a.herald.forget(cfg)
 	a.store.Resize(journalBytes(cfg))
@@ -146,9 +147,25 @@ func (a *Agent) place(cfg *config.Config) desired.Placement {
 		a.journal.Add(journal.Event{Area: journal.VRRP, Kind: "vmac", Level: journal.Error, Text: "the host's links cannot be listed: " + err.Error()})
 		return desired.Placement{Config: cfg}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), quietLimit)
 	defer cancel()
-	a.elector.keeper.quiet(ctx, placed.VMACs())
+	names, own := placed.VMACs()
+	if old := a.vmacs.names(); len(old) > 0 {
+		// Those that are to go say nothing when they do.
+		names = slices.Compact(slices.Sorted(slices.Values(append(old, names...))))
+	}
+	a.elector.keeper.quiet(ctx, names, own)
 	a.vmacs.provide(placed)
 	return placed
+}
+
+// quietLimit bounds the wait for the packet filter.
+const quietLimit = 2 * time.Second
+
+// hush has the VMACs of a placement stay quiet, and none besides.
+func (a *Agent) hush(placed desired.Placement) {
+	ctx, cancel := context.WithTimeout(context.Background(), quietLimit)
+	defer cancel()
+	names, own := placed.VMACs()
+	a.elector.keeper.quiet(ctx, names, own)
 }

@@ -179,6 +179,19 @@ func (v *vmacs) quietGroups(on bool) {
 	}
 }
 
+// names are the links that there are through us.
+func (v *vmacs) names() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []string
+	for _, l := range v.made {
+		if l.Kind == host.Macvlan {
+			out = append(out, l.Name)
+		}
+	}
+	return out
+}
+
 // makes says whether a link of this name is one of ours.
 func (v *vmacs) makes(name string) bool {
 	v.mu.Lock()

@@ -44,15 +44,19 @@ func (p Placement) Parents() map[string]string {
 	return out
 }
 
-// VMACs are the names of the links that send from a virtual router's address.
-func (p Placement) VMACs() []string {
-	var out []string
+// VMACs are the names of the links that send from a virtual router's address, and
+// these addresses, each once.
+func (p Placement) VMACs() (names []string, own []host.MAC) {
 	for _, c := range p.Carriers {
-		if c.Link.Kind == host.Macvlan {
-			out = append(out, c.Link.Name)
+		if c.Link.Kind != host.Macvlan {
+			continue
+		}
+		names = append(names, c.Link.Name)
+		if !slices.Contains(own, c.Link.MAC) {
+			own = append(own, c.Link.MAC)
 		}
 	}
-	return out
+	return names, own
 }
 
 // Place decides about the links of a configuration. have is all links of the host:

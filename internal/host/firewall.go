@@ -8,6 +8,9 @@ import (
 	"sync"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
 )
 
 // FirewallRules are what VRRP wants of the packet filter.
@@ -20,6 +23,10 @@ type FirewallRules struct {
 	// may leave by: from a backup they would tell the switches that the virtual
 	// address is there.
 	Quiet []string `json:"quiet,omitempty"`
+	// Own are the hardware addresses of the VMACs, which no ARP answer goes to: the
+	// peer that takes over announces its addresses from there, and the kernel would
+	// answer it for those that it has still, and so turn the switches back.
+	Own []MAC `json:"own,omitempty"`
 }
 
 // DeniedAddress is one address of FirewallRules. The interface counts where the
@@ -60,6 +67,9 @@ type Firewall struct {
 	mu      sync.Mutex
 	conn    *nftables.Conn
 	options FirewallOptions
+	// arp is whether there is, or may be, a table of ours for ARP; noARP whether the
+	// kernel is known to have none.
+	arp, noARP bool
 }
 
 // NewFirewall opens the socket, in the network namespace of the calling thread.
@@ -69,9 +79,13 @@ func NewFirewall(options FirewallOptions) (*Firewall, error) {
 	if err != nil {
 		return nil, errors.Join(ErrNoFirewall, err)
 	}
-	if _, err := f.conn.ListTables(); err != nil {
+	tables, err := f.conn.ListTables()
+	if err != nil {
 		return nil, errors.Join(ErrNoFirewall, fmt.Errorf("list nftables tables: %w", err), f.Close())
 	}
+	f.arp = slices.ContainsFunc(tables, func(t *nftables.Table) bool {
+		return t.Family == nftables.TableFamilyARP && t.Name == options.Table
+	})
 	return f, nil
 }
 
@@ -97,6 +111,20 @@ func (f *Firewall) Close() error {
 func (f *Firewall) Apply(rules FirewallRules) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	err := f.transact(rules)
+	if (f.arp || len(rules.Own) > 0) && !f.noARP && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT)) {
+		f.noARP = true
+		err = f.transact(rules)
+	}
+	if err != nil {
+		return fmt.Errorf("nftables table %s: %w", f.options.Table, err)
+	}
+	f.arp = len(rules.Own) > 0
+	return nil
+}
+
+// transact is one transaction with all of the rules.
+func (f *Firewall) transact(rules FirewallRules) error {
 	for _, family := range []nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyIPv6} {
 		table := &nftables.Table{Name: f.options.Table, Family: family}
 		// A table is made so that it can be deleted.
@@ -108,14 +136,47 @@ func (f *Firewall) Apply(rules FirewallRules) error {
 		}
 		f.conn.AddTable(table)
 		if err := f.add(table, ruleset); err != nil {
-			return fmt.Errorf("nftables table %s: %w", f.options.Table, err)
+			return err
 		}
 	}
-	if err := f.conn.Flush(); err != nil {
-		return fmt.Errorf("nftables table %s: %w", f.options.Table, err)
+	if (f.arp || len(rules.Own) > 0) && !f.noARP {
+		if err := f.addARP(rules.Own); err != nil {
+			return err
+		}
 	}
-	return nil
+	return f.conn.Flush()
 }
+
+// addARP replaces the table that keeps ARP answers from our own addresses.
+func (f *Firewall) addARP(own []MAC) error {
+	table := &nftables.Table{Name: f.options.Table, Family: nftables.TableFamilyARP}
+	f.conn.AddTable(table)
+	f.conn.DelTable(table)
+	if len(own) == 0 {
+		return nil
+	}
+	f.conn.AddTable(table)
+	set := ruleSetOf{name: vmacSet, key: nftables.TypeEtherAddr}
+	for _, mac := range own {
+		set.elements = append(set.elements, nftables.SetElement{Key: mac[:]})
+	}
+	rule := rulePart{[]match{
+		{load: loadPayload(expr.PayloadBaseNetworkHeader, arpOperation, 2), equal: []byte{0, arpAnswer}},
+		{load: loadPayload(expr.PayloadBaseNetworkHeader, arpTarget, 6), set: vmacSet},
+	}, expr.VerdictDrop}
+	hook := nftables.ChainHook(arpOut)
+	return f.addChains(table, []ruleSetOf{set}, chainOf{"out", &hook, []rulePart{rule}})
+}
+
+// Where operation and target hardware address are in ARP for Ethernet, and the
+// operation that answers (RFC 826).
+const (
+	arpOperation = 6
+	arpTarget    = 18
+	arpAnswer    = 2
+	// arpOut is the hook NF_ARP_OUT.
+	arpOut = 1
+)
 
 // Remove deletes our tables.
 func (f *Firewall) Remove() error { return f.Apply(FirewallRules{}) }
@@ -125,9 +186,24 @@ const elements = 500
 
 // add puts sets, chains and rules of a family into the transaction.
 func (f *Firewall) add(table *nftables.Table, r ruleset) error {
+	return f.addChains(table, r.sets, chainOf{"in", nftables.ChainHookInput, r.in}, chainOf{"out", nftables.ChainHookOutput, r.out})
+}
+
+// chainOf is a chain at a hook with its rules.
+type chainOf struct {
+	name  string
+	hook  *nftables.ChainHook
+	rules []rulePart
+}
+
+func (f *Firewall) addChains(table *nftables.Table, all []ruleSetOf, chains ...chainOf) error {
 	sets := map[string]*nftables.Set{}
-	for _, s := range r.sets {
+	for _, s := range all {
 		set := &nftables.Set{Table: table, Name: s.name, KeyType: s.key}
+		if s.key == nftables.TypeIFName {
+			// Names are shown as such in this order alone.
+			set.KeyByteOrder = binaryutil.NativeEndian
+		}
 		if err := f.conn.AddSet(set, nil); err != nil {
 			return err
 		}
@@ -139,11 +215,7 @@ func (f *Firewall) add(table *nftables.Table, r ruleset) error {
 		}
 	}
 	priority := nftables.ChainPriority(f.options.Priority)
-	for _, c := range []struct {
-		name  string
-		hook  *nftables.ChainHook
-		rules []rulePart
-	}{{"in", nftables.ChainHookInput, r.in}, {"out", nftables.ChainHookOutput, r.out}} {
+	for _, c := range chains {
 		if len(c.rules) == 0 {
 			continue
 		}
