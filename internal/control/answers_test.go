@@ -243,7 +243,9 @@ func (v *validator) documented(t *testing.T) []string {
 func TestForbidden(t *testing.T) {
 	v := newValidator(t)
 	a := richAgent()
-	path := serve(t, a, func(s *Server) { s.policy.Store(&policy{own: ^uint32(0), root: ^uint32(0), readers: []uint32{}, commanders: []uint32{}}) })
+	path := serve(t, a, func(s *Server) {
+		s.policy.Store(&policy{own: ^uint32(0), root: ^uint32(0), readers: []uint32{}, commanders: []uint32{}})
+	})
 	for _, rt := range routes() {
 		url := strings.ReplaceAll(rt.path, "{name}", "VI_1")
 		code, _, answer := ask(t, path, rt.method, url, "")

@@ -27,8 +27,8 @@ const (
 	maxHeader     = 16 << 10
 	// maxConnections is for each listener.
 	maxConnections = 128
-	// maxPending bounds the answers that wait for their readers, in bytes. The
-	// status does not count: all who ask at once share one.
+	// maxPending is how many bytes of answers may wait for their readers before
+	// no more are made. The status does not count: all who ask at once share one.
 	maxPending = 32 << 20
 )
 
@@ -285,6 +285,9 @@ func (x *exchange) carryOut(rt route) (v any, err error) {
 			v, err = nil, panicked{fmt.Errorf("internal error: %v", p)}
 		}
 	}()
+	if rt.need == reading && x.server.pending.Load() > maxPending {
+		return nil, busy{errors.New("too many answers wait for their readers; try again")}
+	}
 	return rt.serve(x)
 }
 
@@ -321,19 +324,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, err er
 // writeLimit.
 func (s *Server) answer(w http.ResponseWriter, place *clientConn, code int, v any) {
 	place.at(answering)
-	b, own := v.(json.RawMessage)
-	if !own {
+	b, shared := v.(json.RawMessage)
+	if !shared {
 		var err error
 		if b, err = json.Marshal(v); err != nil {
 			code = http.StatusInternalServerError
 			b, _ = json.Marshal(errorBody{Error: "internal error: " + err.Error()})
 		}
-		n := int64(len(b))
-		if s.pending.Add(n) > maxPending && n > 4096 {
-			code = http.StatusServiceUnavailable
-			b, _ = json.Marshal(errorBody{Error: "too many answers wait for their readers; try again"})
-		}
-		defer s.pending.Add(-n)
+		s.pending.Add(int64(len(b)))
+		defer s.pending.Add(-int64(len(b)))
 	}
 	// Not every ResponseWriter has deadlines; without one the idle limit acts.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit))
