@@ -70,7 +70,18 @@ func (w *watchers) apply(cfg *config.Config, scripts []track.ScriptConfig) {
 	w.files.Apply(files)
 	w.processes.Apply(desired.Processes(cfg))
 	w.linkbeat.Apply(desired.PolledLinks(cfg))
+	for _, b := range cfg.BFD {
+		// A session is down until it is up, and checks are told so, as keepalived's are.
+		if s := w.sessionSources.get(b.Name); !known(s) {
+			s.Set(0)
+		}
+	}
 	w.speaker.Apply(desired.Peerings(cfg))
+}
+
+func known(s *health.Source) bool {
+	_, ok := s.Value()
+	return ok
 }
 
 func (w *watchers) scriptDone(r track.ScriptResult) {
