@@ -25,7 +25,7 @@ func rootKeywords() []Keyword {
 	return in("", []Keyword{
 		row("linkbeat_use_polling", "", "off", "1.1.18", "Polls every interface for its link instead of listening to the kernel.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Process.PollLinks }))),
 		row("net_namespace", "NAME", "none", "1.2.24", "Runs the whole program in the network namespace NAME.", lenient, does(processNamespace)),
-		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used.", without(atCommandLine), reads(processNamespaceIPVS)),
+		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used; it counts from the start on.", does(processNamespaceIPVS)),
 		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without("there are no ipsets: nftables is used in their place"), process(func(p *Process) *bool { return &p.IPSetsInNamespace })),
 		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", without(atCommandLine), process(func(p *Process) *bool { return &p.PIDFolder })),
 		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, without(atCommandLine), reads(processInstance)),

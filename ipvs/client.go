@@ -28,8 +28,9 @@ type Conn interface {
 	// part of Table's cost. Equal fingerprints, equal services, as far as
 	// /proc/net/ip_vs tells: it does not show thresholds, scheduler flags and
 	// tunnels, and gives the same fingerprint to the IPv4 and the IPv6 service
-	// of a mark. Where there is none it is errors.ErrUnsupported.
-	Digest(ctx context.Context) (Digest, error)
+	// of a mark. Where there is none it is errors.ErrUnsupported. The answer is
+	// put into a map that is given, unless that is nil, and is that map then.
+	Digest(ctx context.Context, into Digest) (Digest, error)
 }
 
 // Client is the kernel's IPVS over one long-lived generic netlink socket. It is
@@ -290,11 +291,12 @@ func (c *Client) service(ctx context.Context, k ServiceKey) (ServiceUsage, error
 	}
 }
 
-// Digest returns a fingerprint of each service.
-func (c *Client) Digest(context.Context) (Digest, error) {
+// Digest returns a fingerprint of each service. Into a map that is large enough it
+// allocates nothing.
+func (c *Client) Digest(_ context.Context, into Digest) (Digest, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.proc.digest()
+	return c.proc.digest(into)
 }
 
 // Daemons returns the sync daemons that run: at most a master and a backup.

@@ -28,8 +28,11 @@ var destinationLine = []byte("  -> ")
 const counterColumns = 2
 
 // digestProc computes the digest of the file's text.
-func digestProc(b []byte, seed maphash.Seed) Digest {
-	d := make(Digest)
+func digestProc(d Digest, b []byte, seed maphash.Seed) Digest {
+	if d == nil {
+		d = make(Digest)
+	}
+	clear(d)
 	var (
 		hash    maphash.Hash
 		key     ServiceKey
@@ -114,10 +117,10 @@ func serviceLine(line []byte) (k ServiceKey, ok bool) {
 	return k, ok
 }
 
+// procAddr reads an address as the kernel writes it here: all of its digits.
 func procAddr(b []byte) (netip.Addr, bool) {
 	if n := len(b); n > 2 && b[0] == '[' && b[n-1] == ']' {
-		a, err := netip.ParseAddr(string(b[1 : n-1]))
-		return a, err == nil
+		return procIPv6(b[1 : n-1])
 	}
 	var a [4]byte
 	if len(b) != hex.EncodedLen(len(a)) {
@@ -125,4 +128,23 @@ func procAddr(b []byte) (netip.Addr, bool) {
 	}
 	_, err := hex.Decode(a[:], b)
 	return netip.AddrFrom4(a), err == nil
+}
+
+// procIPv6 reads eight groups of four digits.
+func procIPv6(b []byte) (netip.Addr, bool) {
+	const groups, width = 8, 4
+	var a [16]byte
+	if len(b) != groups*(width+1)-1 {
+		return netip.Addr{}, false
+	}
+	for i := range groups {
+		group := b[i*(width+1):]
+		if i > 0 && b[i*(width+1)-1] != ':' {
+			return netip.Addr{}, false
+		}
+		if _, err := hex.Decode(a[2*i:2*i+2], group[:width]); err != nil {
+			return netip.Addr{}, false
+		}
+	}
+	return netip.AddrFrom16(a), true
 }

@@ -331,7 +331,7 @@ func TestKernelEntriesAndDigest(t *testing.T) {
 	}
 	digest := func() ipvs.Digest {
 		t.Helper()
-		d, err := c.Digest(ctx)
+		d, err := c.Digest(ctx, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -472,7 +472,7 @@ func TestKernelNamespace(t *testing.T) {
 		}
 		if err == nil {
 			var d ipvs.Digest
-			if d, err = c.Digest(context.Background()); err == nil && len(d) < len(every()) {
+			if d, err = c.Digest(context.Background(), nil); err == nil && len(d) < len(every()) {
 				err = fmt.Errorf("%d fingerprints, want %d", len(d), len(every()))
 			}
 		}
@@ -511,7 +511,7 @@ func TestKernelLoads(t *testing.T) {
 	timed("full dump", func() { got = mustTable(t, c) })
 	for range 2 {
 		timed("digest", func() {
-			if _, err := c.Digest(context.Background()); err != nil {
+			if _, err := c.Digest(context.Background(), nil); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -26,6 +26,8 @@ type mirror struct {
 	// taken before the service was read and found as have says. A service that
 	// we changed has none until it was looked at again.
 	trusted Digest
+	// spare is the map for the next fingerprints.
+	spare Digest
 	// refused are the services of which the kernel refused a change.
 	refused map[ServiceKey]bool
 
@@ -68,7 +70,8 @@ func (r *Reconciler) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.have, r.trusted = table, digest
+	r.have = table
+	r.trust(digest)
 	r.loaded, r.unordered = true, true
 	clear(r.suspect)
 	r.watchAt = r.pace(r.config.watch, digestCost)
@@ -102,7 +105,7 @@ func threadTime() time.Duration {
 
 // digest is the kernel's, or nil where there is none.
 func (r *Reconciler) digest(ctx context.Context) (Digest, error) {
-	d, err := r.conn.Digest(ctx)
+	d, err := r.conn.Digest(ctx, r.spare)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil, nil
 	}
@@ -175,8 +178,14 @@ func (r *Reconciler) look(ctx context.Context, g goal) error {
 	}
 	// What was read after its fingerprint was taken goes with it, unless apply
 	// now finds it to be wrong and changes it.
-	r.trusted = digest
+	r.trust(digest)
 	return nil
+}
+
+// trust makes fingerprints those that go with what have tells. The map of the
+// former ones is for the next.
+func (r *Reconciler) trust(d Digest) {
+	r.trusted, r.spare = d, r.trusted
 }
 
 // apply makes of the kernel's table what is wanted, as far as have is true,

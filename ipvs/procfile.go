@@ -50,7 +50,7 @@ func (p *procFile) close() error {
 }
 
 // digest reads the file. Where it cannot be had it is errors.ErrUnsupported.
-func (p *procFile) digest() (Digest, error) {
+func (p *procFile) digest(into Digest) (Digest, error) {
 	if p.file == nil {
 		if err := p.reopen(); err != nil {
 			return nil, fmt.Errorf("open %s: %w (%w)", procPath, errors.ErrUnsupported, err)
@@ -62,7 +62,7 @@ func (p *procFile) digest() (Digest, error) {
 		p.file = nil
 		return nil, fmt.Errorf("read %s: %w (%w)", procPath, errors.ErrUnsupported, err)
 	}
-	return digestProc(p.buf, p.seed), nil
+	return digestProc(into, p.buf, p.seed), nil
 }
 
 func (p *procFile) read() error {

@@ -308,7 +308,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		return nil, err
 	}
 	p.closers = append(p.closers, links.Close)
-	table, err := ipvs.Open(ipvsTimeout)
+	table, err := openTable(cfg)
 	if err != nil {
 		p.close()
 		return nil, err

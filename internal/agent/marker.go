@@ -7,6 +7,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/ipvs"
 )
 
 // markTable is the table of the packet filter that marks packets for groups.
@@ -29,6 +30,24 @@ func newMarker() *marker {
 	return &marker{open: func(o host.FirewallOptions) (markTable, error) { return host.NewMarks(o) }}
 }
 
+// inIPVS calls open in the network namespace whose IPVS is used.
+func inIPVS(cfg *config.Config, open func() error) error {
+	if name := cfg.Process.NetNamespaceIPVS; name != nil {
+		return host.InNamespace(*name, open)
+	}
+	return open()
+}
+
+// openTable opens the kernel's table of IPVS.
+func openTable(cfg *config.Config) (*ipvs.Client, error) {
+	var table *ipvs.Client
+	err := inIPVS(cfg, func() (err error) {
+		table, err = ipvs.Open(ipvsTimeout)
+		return err
+	})
+	return table, err
+}
+
 // apply has the packet filter mark what cfg wants marked and returns the services
 // of the kernel's table. Where it cannot, which trouble is told, they are those
 // of the configuration, each address of a group for itself.
@@ -44,7 +63,7 @@ func (m *marker) apply(cfg *config.Config, trouble func(error)) []*config.Virtua
 	if f.IPVSTable == "" {
 		return services
 	}
-	if err := m.mark(options, marks); err != nil {
+	if err := inIPVS(cfg, func() error { return m.mark(options, marks) }); err != nil {
 		trouble(err)
 		return cfg.VirtualServers
 	}

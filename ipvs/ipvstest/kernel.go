@@ -181,7 +181,7 @@ func (k *Kernel) Entries(ctx context.Context, keys []ipvs.ServiceKey) (ipvs.Tabl
 }
 
 // Digest returns fingerprints of what /proc/net/ip_vs shows.
-func (k *Kernel) Digest(ctx context.Context) (ipvs.Digest, error) {
+func (k *Kernel) Digest(ctx context.Context, d ipvs.Digest) (ipvs.Digest, error) {
 	if err := k.begin(ctx, &k.digests); err != nil {
 		return nil, err
 	}
@@ -190,7 +190,10 @@ func (k *Kernel) Digest(ctx context.Context) (ipvs.Digest, error) {
 	if k.blind {
 		return nil, fmt.Errorf("digest: %w", errors.ErrUnsupported)
 	}
-	d := make(ipvs.Digest, len(k.table))
+	if d == nil {
+		d = make(ipvs.Digest, len(k.table))
+	}
+	clear(d)
 	for key, e := range k.table {
 		sum := maphash.Comparable(k.seed, [...]any{e.Scheduler, e.Flags & (ipvs.FlagPersistent | ipvs.FlagOnePacket), e.Timeout, e.Netmask})
 		for _, dest := range e.Destinations {
