@@ -33,7 +33,7 @@ func globalVRRP() []Keyword {
 		row("vrrp_strict", "[BOOL]", "false", "1.2.20", "Is the default of strict_mode.", does(anyBoolTo(func(d *decoder) *bool { return &d.global.strict }))),
 		row("vrrp_owner_ignore_adverts", "[BOOL]", "false", "2.3.3", "Is the default of owner_ignore_adverts.", does(boolTo(func(d *decoder) *bool { return &d.global.ownerIgnoreAdverts }))),
 		row("vrrp_startup_delay", "SECS", "0", "2.0.14", "Waits before the instances start.", does(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.StartupDelay }, time.Millisecond, maxTimer))),
-		row("vrrp_delay_after_boot", "SECS", "0", "2.4.0", "Waits until the host has been up for that long.", without("only vrrp_startup_delay is there yet"), reads(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.DelayAfterBoot }, time.Millisecond, maxTimer))),
+		row("vrrp_delay_after_boot", "SECS", "0", "2.4.0", "Waits until the host has been up for that long.", does(durationTo(func(d *decoder) *time.Duration { return &d.cfg.Global.DelayAfterBoot }, time.Millisecond, maxTimer))),
 		row("log_unknown_vrids", "", "off", "2.0.16", "Logs adverts of virtual routers that are not configured.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.LogUnknownVRIDs }))),
 		row("vmac_prefix", "STRING", "vrrp", "2.2.0", "Begins the names of virtual MAC interfaces.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.VMACPrefix }))),
 		row("vmac_addr_prefix", "STRING", "vmac_prefix", "2.2.0", "Begins the names of virtual MAC interfaces of single addresses.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.VMACAddressPrefix }))),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -65,19 +66,19 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 
 // create makes an instance; it starts when its link and trackers are known.
 func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *instance {
-	settings := desired.Router(cfg.Global, conf)
 	in := &instance{
 		id:      id,
-		router:  vrrp.NewRouter(settings),
-		auth:    vrrp.NewAuthenticator(settings),
+		hostUp:  host.Uptime(),
 		stamp:   e.record.Stamp(id),
 		held:    map[netip.Addr]bool{},
 		stopped: make(chan struct{}),
 		end:     journal.Stop,
 	}
 	in.priority = uint8(conf.Priority)
-	in.observer.Configure(settings)
 	in.configure(cfg, conf, e.vrfTable)
+	settings := in.settings(cfg.Global)
+	in.router, in.auth = vrrp.NewRouter(settings), vrrp.NewAuthenticator(settings)
+	in.observer.Configure(settings)
 	e.instances[id] = in
 	return in
 }

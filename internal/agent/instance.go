@@ -30,6 +30,8 @@ type instance struct {
 	// own is the socket of the instance's own link, where it has one.
 	own   *socket
 	stamp *host.Stamp
+	// hostUp is for how long the host had been up when the instance was made.
+	hostUp time.Duration
 	// peers are the unicast peers in force, and outlook what finds them out.
 	peers   []vrrp.Peer
 	outlook outlook

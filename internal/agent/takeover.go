@@ -148,6 +148,7 @@ func (e *elector) updatePeers(now time.Time, in *instance) {
 	in.peers = list
 	settings := in.settings(e.conf.Global)
 	in.auth.Reconfigure(settings)
+	in.observer.Configure(settings)
 	e.feed(now, in, vrrp.Reconfigure{Config: settings})
 	var names []string
 	for _, p := range list {
@@ -160,6 +161,7 @@ func (e *elector) updatePeers(now time.Time, in *instance) {
 // settings are the machine's, with the peers as they are now.
 func (in *instance) settings(g config.Global) vrrp.Config {
 	c := desired.Router(g, in.conf)
+	c.StartupDelay = desired.StartupDelay(g, in.hostUp)
 	c.Peers = in.peers
 	return c
 }

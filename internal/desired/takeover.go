@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
@@ -11,6 +12,12 @@ import (
 	"github.com/tandem-ha/tandem/internal/reach"
 	"github.com/tandem-ha/tandem/vrrp"
 )
+
+// StartupDelay is how long a router waits at its start: vrrp_startup_delay, or the rest
+// of vrrp_delay_after_boot on a host that had been up for so long, whichever is more.
+func StartupDelay(g config.Global, up time.Duration) time.Duration {
+	return max(g.StartupDelay, g.DelayAfterBoot-up, 0)
+}
 
 // Takeover gives what must answer before an instance becomes master. Link-local
 // targets are on the instance's own interface.
