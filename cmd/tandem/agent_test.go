@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/plan"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -97,7 +98,28 @@ func (f *fakeAgent) Status() control.Status {
 	}
 }
 
-func (f *fakeAgent) Reload(context.Context) control.ReloadResponse {
+func (f *fakeAgent) Plan(context.Context) control.PlanResponse {
+	if ds := fakeDiagnostics(f.o.configFile); ds != nil {
+		return control.PlanResponse{Err: "it is bad", Diagnostics: ds}
+	}
+	p := plan.Plan{ID: "0123456789ab"}
+	if f.reloads == 0 {
+		p.Changes = []plan.Change{
+			{Action: plan.Modify, Subject: "instance VI_1", Details: []string{"priority: 150, was 100"}},
+			{Action: plan.Add, Subject: "virtual server [192.0.2.1]:tcp:80"},
+			{Action: plan.Remove, Subject: "instance VI_2"},
+		}
+		p.Host = []plan.Step{{Action: plan.Remove, Text: "remove 192.0.2.2/32 on eth0"}}
+		p.IPVS = []plan.Step{{Action: plan.Add, Text: "add service tcp 192.0.2.1:80 wlc"}}
+		p.Traffic = []string{"192.0.2.2 goes from this node"}
+	}
+	return control.PlanResponse{OK: true, Plan: &p}
+}
+
+func (f *fakeAgent) Reload(_ context.Context, r control.ReloadRequest) control.ReloadResponse {
+	if r.Plan != "" && r.Plan != "0123456789ab" {
+		return control.ReloadResponse{Err: "the plan is no longer what a reload would do"}
+	}
 	f.note("reload")
 	f.reloads++
 	if ds := fakeDiagnostics(f.o.configFile); ds != nil {

@@ -115,6 +115,11 @@ func commandTable() []command {
 			long:  "The checks are not made, across reloads and restarts, and go on counting as they did, good or failed.",
 			setup: setupChecks(control.Pause), completes: completeServers},
 		{name: "unpause", args: "SERVER", short: "make the health checks of a real server again", setup: setupChecks(control.Unpause), completes: completeServers},
+		{name: "plan", short: "show what a reload would change",
+			long: "Reads the configuration as a reload would, and prints what it would change: in the configuration, in the kernel as things " +
+				"are now, and whose traffic that touches. Changes nothing. The exit status is 0 where there is nothing to change, 2 where there " +
+				"is, and 1 where a reload would be refused.",
+			setup: setupPlan},
 		{name: "reload", short: "read the configuration again",
 			long: "Has the agent read its configuration again, as SIGHUP does, and prints what was changed. " +
 				"One that cannot run changes nothing, and what is wrong is printed; the exit status is then 1.",

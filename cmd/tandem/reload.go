@@ -14,10 +14,11 @@ const reloadLimit = control.MaxMoveTimeout
 
 func setupReload(f *flag.FlagSet) func(*call) int {
 	out := addFormat(f)
+	id := f.String("plan", "", "do what the plan of this `ID` has said, or nothing")
 	return func(c *call) int {
 		ctx, cancel := context.WithTimeout(context.Background(), reloadLimit)
 		defer cancel()
-		resp, err := c.client(c.places).Reload(ctx)
+		resp, err := c.client(c.places).Reload(ctx, control.ReloadRequest{Plan: *id})
 		if err != nil {
 			return c.unreachable(err)
 		}

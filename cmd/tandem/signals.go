@@ -108,7 +108,7 @@ func (w *watchman) reloads(ctx context.Context) {
 		}
 		w.log.Info("Reloading ...")
 		tell(w.log, w.notifier.Reloading())
-		r := w.agent.Reload(ctx)
+		r := w.agent.Reload(ctx, control.ReloadRequest{})
 		status := reloadStatus(r)
 		if !r.OK {
 			// The agent logs the outcome, and what is wrong in a configuration

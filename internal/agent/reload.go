@@ -22,7 +22,7 @@ import (
 // Reload reads the configuration again. One that means what the last one meant
 // changes nothing, nor does one that cannot run or that changes what cannot
 // change; of any other only what differs is carried out.
-func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
+func (a *Agent) Reload(ctx context.Context, req control.ReloadRequest) control.ReloadResponse {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	old := a.conf.Load()
@@ -34,7 +34,11 @@ func (a *Agent) Reload(ctx context.Context) control.ReloadResponse {
 	read()
 	r := control.ReloadResponse{Time: time.Now(), Diagnostics: diagnostics}
 	e := journal.Event{Kind: "reload", Level: journal.Notice}
-	switch refused := a.refusal(old.config, cfg, diagnostics); {
+	refused := a.refusal(old.config, cfg, diagnostics)
+	if refused == "" && req.Plan != "" {
+		refused = a.otherThan(ctx, req.Plan, old.config, cfg)
+	}
+	switch {
 	case refused != "":
 		r.Err = refused
 		e.Level, e.Text = journal.Error, "Not reloaded, nothing was changed: "+refused

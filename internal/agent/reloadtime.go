@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/journal"
 )
 
@@ -128,7 +129,7 @@ func (a *Agent) reloadByClock(ctx context.Context) error {
 				a.journal.Add(journal.Event{Kind: "reload", Level: journal.Warning, Text: "reload_time_file stays: " + err.Error()})
 			}
 		}
-		a.Reload(ctx)
+		a.Reload(ctx, control.ReloadRequest{})
 	}
 }
 

@@ -136,12 +136,19 @@ func (c *Client) SetLogLevel(ctx context.Context, l LogLevel) (LogLevelResponse,
 
 // Reload has the agent read its configuration again. A configuration that
 // cannot run is no error: the answer says so.
-func (c *Client) Reload(ctx context.Context) (ReloadResponse, error) {
+func (c *Client) Reload(ctx context.Context, r ReloadRequest) (ReloadResponse, error) {
 	var out ReloadResponse
-	err := c.do(ctx, http.MethodPost, pathReload, nil, &out)
+	err := c.do(ctx, http.MethodPost, pathReload, r, &out)
 	if refused, ok := errors.AsType[*RefusedError](err); ok && refused.Status == http.StatusUnprocessableEntity {
 		return out, nil
 	}
+	return out, err
+}
+
+// Plan asks what a reload would change.
+func (c *Client) Plan(ctx context.Context) (PlanResponse, error) {
+	var out PlanResponse
+	err := c.do(ctx, http.MethodGet, pathPlan, nil, &out)
 	return out, err
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/plan"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -43,8 +44,16 @@ type fakeAgent struct {
 	err error
 }
 
-func (f *fakeAgent) Status() Status                        { return f.status }
-func (f *fakeAgent) Reload(context.Context) ReloadResponse { return f.reload }
+func (f *fakeAgent) Status() Status { return f.status }
+func (f *fakeAgent) Reload(_ context.Context, r ReloadRequest) ReloadResponse {
+	if r.Plan != "" && r.Plan != "0123456789ab" {
+		return ReloadResponse{Err: "not the plan"}
+	}
+	return f.reload
+}
+func (f *fakeAgent) Plan(context.Context) PlanResponse {
+	return PlanResponse{OK: true, Plan: &plan.Plan{ID: "0123456789ab", Changes: []plan.Change{{Action: plan.Modify, Subject: "instance VI_1", Details: []string{"priority: 150, was 100"}}}}}
+}
 
 func (f *fakeAgent) Move(ctx context.Context, m MoveRequest) (MoveResponse, error) {
 	if f.moved != nil {
@@ -151,7 +160,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("the agent was asked (-want +got):\n%s", d)
 	}
 
-	got, err := c.Reload(ctx)
+	got, err := c.Reload(ctx, ReloadRequest{Plan: "0123456789ab"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +252,7 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/v1/move?timeout=999h", `{"kind":"resume"}`, 400, "timeout"},
 		{"POST", "/v1/move", `{"kind":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too large"},
 		{"POST", "/v1/move", `{"kind":"resume"}` + strings.Repeat(" ", maxBody), 413, "too large"},
-		{"POST", "/v1/reload", `{"force":true}`, 400, "there must be none"},
+		{"POST", "/v1/reload", `{"force":true}`, 400, "unknown field"},
 		{"GET", "/v1/events?after=yesterday", "", 400, `"yesterday"`},
 		{"GET", "/v1/events?after=-1", "", 400, `"-1"`},
 	} {

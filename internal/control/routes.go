@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -22,6 +23,7 @@ const (
 	pathService  = "/v1/virtual-servers/{name}"
 	pathMove     = "/v1/move"
 	pathReload   = "/v1/reload"
+	pathPlan     = "/v1/plan"
 
 	pathMaintenance = "/v1/maintenance"
 	pathServers     = "/v1/servers"
@@ -57,11 +59,14 @@ func routes() []route {
 			func(ctx context.Context, a Agent, m MoveRequest) (MoveResponse, error) { return a.Move(ctx, m) }),
 		{
 			method: http.MethodPost, path: pathReload, name: "reload", need: commanding,
-			about:    "Reads the configuration again. One that cannot run changes nothing, and the answer says what is wrong.",
+			about:    "Reads the configuration again. One that cannot run changes nothing, and the answer says what is wrong. With the ID of a plan, does what that has said or nothing.",
+			body:     reflect.TypeFor[ReloadRequest](),
 			answer:   reflect.TypeFor[ReloadResponse](),
 			statuses: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 			serve:    (*exchange).reload,
 		},
+		query(pathPlan, "plan", "What a reload would change, in the configuration and in the kernel, and what traffic that touches.", nil,
+			func(x *exchange) (PlanResponse, error) { return x.server.agent.Plan(x.r.Context()), nil }),
 		command(pathMaintenance, "maintenance", "Keeps this node from becoming master, or ends that. A master hands over first.",
 			func(ctx context.Context, a Agent, m MaintenanceRequest) (MaintenanceResponse, error) {
 				return a.Maintain(ctx, m)
@@ -138,11 +143,18 @@ func noSuch(kind, name string, names []string) error {
 }
 
 func (x *exchange) reload() (any, error) {
-	if err := empty(x.content); err != nil {
-		return nil, err
+	var req ReloadRequest
+	if len(bytes.TrimSpace(x.content)) > 0 {
+		if err := decode(x.content, &req); err != nil {
+			return nil, err
+		}
 	}
-	x.ordered("reload", "reload", nil)
-	r := x.server.agent.Reload(x.r.Context())
+	text := "reload"
+	if req.Plan != "" {
+		text += " of plan " + req.Plan
+	}
+	x.ordered("reload", text, req)
+	r := x.server.agent.Reload(x.r.Context(), req)
 	if !r.OK {
 		return nil, unprocessable{errors.New(r.Err), r}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/mail"
 	"github.com/tandem-ha/tandem/internal/notify"
+	"github.com/tandem-ha/tandem/internal/plan"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -42,7 +43,9 @@ type Agent interface {
 	LogLevel() LogLevel
 	SetLogLevel(LogLevel) LogLevel
 	// Reload reads the configuration again.
-	Reload(ctx context.Context) ReloadResponse
+	Reload(ctx context.Context, r ReloadRequest) ReloadResponse
+	// Plan says what Reload would change.
+	Plan(ctx context.Context) PlanResponse
 	// Journal is the account of what happened; orders are noted there.
 	Journal() *journal.Journal
 }
@@ -248,6 +251,22 @@ type MoveOutcome struct {
 	// State is the instance's state at the end, as InstanceStatus.StateName.
 	State string        `json:"state"`
 	Took  time.Duration `json:"took"`
+}
+
+// ReloadRequest asks for a reload.
+type ReloadRequest struct {
+	// Plan is the ID of a plan: the reload does what that has said, or nothing.
+	// Empty puts in force whatever the configuration says now.
+	Plan string `json:"plan,omitempty"`
+}
+
+// PlanResponse says what a reload would change.
+type PlanResponse struct {
+	// OK is false where a reload would be refused; Err and Diagnostics say why.
+	OK          bool                `json:"ok"`
+	Err         string              `json:"error,omitempty"`
+	Diagnostics []config.Diagnostic `json:"diagnostics,omitempty"`
+	Plan        *plan.Plan          `json:"plan,omitempty"`
 }
 
 // ReloadResponse says how a reload ended.

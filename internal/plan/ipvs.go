@@ -24,8 +24,10 @@ func (p *Plan) table(old, next *config.Config, s State) {
 			masters[in.Name] = s.Master(was)
 		}
 	}
-	have := desired.Table(old, s.Pools, s.Master).Normal()
-	want := desired.Table(next, pools(old, next, s.Pools), func(name string) bool { return masters[name] }).Normal()
+	before, _, marks := desired.Marked(old, s.Marks)
+	after, _, _ := desired.Marked(next, marks)
+	have := desired.Table(before, s.Pools, s.Master).Normal()
+	want := desired.Table(after, pools(before, after, s.Pools), func(name string) bool { return masters[name] }).Normal()
 	owned := func(ipvs.ServiceKey) bool { return true }
 	for _, c := range ipvs.Diff(have, want, owned) {
 		action := Modify
@@ -63,25 +65,25 @@ func (p *Plan) cut(c ipvs.Change, have ipvs.Table, s State) {
 // pools are those that a reload would come to before any new check has run: a
 // server that stays is as it is, a new one serves unless its checks have to
 // succeed first.
-func pools(old, next *config.Config, now map[string]health.Pool) map[string]health.Pool {
+func pools(old, next []*config.VirtualServer, now map[string]health.Pool) map[string]health.Pool {
 	before := map[string]*config.VirtualServer{}
-	for _, vs := range old.VirtualServers {
-		before[vs.Name] = vs
+	for _, vs := range old {
+		before[vs.Checked()] = vs
 	}
 	out := map[string]health.Pool{}
-	for _, vs := range next.VirtualServers {
+	for _, vs := range next {
 		var pool health.Pool
 		for _, rs := range vs.RealServers {
-			if m, in := member(before[vs.Name], rs, now[vs.Name]); in {
+			if m, in := member(before[vs.Checked()], rs, now[vs.Checked()]); in {
 				pool = append(pool, m)
 			}
 		}
-		for _, m := range now[vs.Name] {
+		for _, m := range now[vs.Checked()] {
 			if m.Sorry && vs.Sorry != nil && m.Addr == vs.Sorry.Addr && m.Port == vs.Sorry.Port {
 				pool = append(pool, m)
 			}
 		}
-		out[vs.Name] = pool
+		out[vs.Checked()] = pool
 	}
 	return out
 }

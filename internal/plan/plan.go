@@ -69,6 +69,8 @@ type State struct {
 	Master func(instance string) bool
 	// Pools are the services' as they are now.
 	Pools map[string]health.Pool
+	// Marks are those that groups of virtual servers have.
+	Marks map[string]uint32
 	// VRF finds the tables of VRFs.
 	VRF desired.VRFTable
 	// Connections are how many are established to a destination.
