@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,7 +39,10 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanRefused(t *testing.T) {
-	r := startFake(t, "bad")
+	r := startFake(t, "")
+	if err := os.WriteFile(filepath.Join(r.dir, "keepalived.conf"), []byte("bad"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	status, stdout, stderr := r.main("plan")
 	if status != exitCommandFailed || stdout.Len() > 0 || !strings.Contains(stderr.String(), "would be refused: it is bad") {
 		t.Errorf("status %d, %s, %s", status, stdout, stderr)
