@@ -95,7 +95,7 @@ test-web:
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
 	TANDEM_STEPS=100000000 go test -count=1 -timeout 30m -run "^TestSimulation$$" ./vrrp/sim
-	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move)' ./integration
+	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move|Flood)' ./integration
 	$(MAKE) test-package test-web
 	$(MAKE) fuzz FUZZTIME=10m
 

@@ -57,8 +57,11 @@ type Capture struct {
 const protocolAH = 51
 
 // filter passes ARP, IPv4 and IPv6 VRRP, with an authentication header too, and
-// ICMPv6.
+// ICMPv6, unless it is of a Flood.
 var filter = []bpf.Instruction{
+	bpf.LoadAbsolute{Off: 6, Size: 4},
+	bpf.JumpIf{Val: binary.BigEndian.Uint32(floodMAC[:]), SkipFalse: 1},
+	bpf.RetConstant{Val: 0},
 	bpf.LoadAbsolute{Off: 12, Size: 2},
 	bpf.JumpIf{Val: 0x0806, SkipTrue: 8},
 	bpf.JumpIf{Val: 0x0800, SkipFalse: 3},

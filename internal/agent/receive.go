@@ -62,3 +62,20 @@ func (e *elector) strange(s *socket, r host.Received, vrid uint8) {
 			Text: fmt.Sprintf("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, k.iface)})
 	}
 }
+
+// notRead counts the packets that came faster than they could be read.
+const notRead vrrp.Reason = "not-read"
+
+// lost are those packets by interface.
+func (e *elector) lost() map[string]uint64 {
+	out := map[string]uint64{}
+	for key, s := range e.sockets {
+		if s.conn == nil {
+			continue
+		}
+		if n := s.conn.Lost(); n > 0 {
+			out[key.Interface] += n
+		}
+	}
+	return out
+}

@@ -220,6 +220,7 @@ func (n *node) Arm() error {
 }
 
 func (n *node) Close() error { return nil }
+func (n *node) Lost() uint64 { return 0 }
 
 func (n *node) WatchPeers(_ host.Link, handler func(host.Announced)) (io.Closer, error) {
 	n.mu.Lock()

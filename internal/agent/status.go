@@ -84,6 +84,9 @@ func (e *elector) report(s *control.Status) {
 	order := func(a, b foreignKey) int {
 		return cmp.Or(cmp.Compare(a.iface, b.iface), cmp.Compare(a.reason, b.reason))
 	}
+	for key, lost := range e.lost() {
+		s.Foreign = append(s.Foreign, control.DropCount{Interface: key, Reason: notRead, Count: lost})
+	}
 	for _, k := range slices.SortedFunc(maps.Keys(e.foreign), order) {
 		s.Foreign = append(s.Foreign, control.DropCount{Interface: k.iface, Reason: k.reason, Count: e.foreign[k]})
 	}

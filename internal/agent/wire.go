@@ -27,6 +27,7 @@ type advertConn interface {
 	Flush(failed func(i int, err error))
 	Receive(in *host.Inbox, handler func(host.Received)) int
 	Arm() error
+	Lost() uint64
 	Close() error
 }
 

@@ -177,3 +177,21 @@ func eachControl(b []byte, visit func(level, typ int32, data []byte)) {
 		b = rest
 	}
 }
+
+// Lost is how many packets the kernel dropped because the socket's buffer was
+// full of others.
+func (c *AdvertConn) Lost() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return 0
+	}
+	var info [unix.SK_MEMINFO_DROPS + 1]uint32
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(c.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return uint64(info[unix.SK_MEMINFO_DROPS])
+}

@@ -1,0 +1,160 @@
+//go:build kernel
+
+package integration
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tandem-ha/tandem/integration/lab"
+)
+
+// floodRate is packets a second.
+const floodRate = 100_000
+
+// forged are packets that a stranger on the segment may send to be taken for a
+// router, by what is wrong with them, and the reasons that they are counted by.
+func forged(m mode, src netip.Addr) map[string][]byte {
+	vip := m.vip(0).Addr()
+	advert := func(vrid, priority byte, edit func(b []byte)) []byte {
+		b := packet(vrid, priority, src, vrrpGroup, vip)
+		binary.BigEndian.PutUint16(b[4:], uint16(m.advert/(10*time.Millisecond)))
+		fix(b, src)
+		if edit != nil {
+			edit(b)
+		}
+		return b
+	}
+	frame := func(ttl byte, payload []byte) []byte { return lab.VRRPFrame(src, vrrpGroup, ttl, payload) }
+	if m.version == 2 {
+		v2 := append([]byte{0x21, 51, 250, 1, 1, 1, 0, 0}, vip.AsSlice()...)
+		v2 = append(v2, "guessed1"...)
+		binary.BigEndian.PutUint16(v2[6:], checksum(v2))
+		return map[string][]byte{"auth-failed": frame(255, v2)}
+	}
+	return map[string][]byte{
+		"checksum":       frame(255, advert(51, 250, func(b []byte) { b[6] ^= 0xff })),
+		"ttl":            frame(254, advert(51, 250, nil)),
+		"unknown-vrid":   frame(255, advert(77, 250, nil)),
+		"lower priority": frame(255, advert(51, 50, nil)),
+		"version":        frame(255, advert(51, 250, func(b []byte) { b[0] = 0x41; fix(b, src) })),
+		"length":         frame(255, advert(51, 250, nil)[:6]),
+	}
+}
+
+// flooded floods a pair for a time and returns the longest pause between two
+// adverts of the master.
+func (p *pair) flooded(lasts time.Duration, frames ...[]byte) time.Duration {
+	p.t.Helper()
+	source, began := p.from(p.lb1), time.Now()
+	flood, err := p.client.Flood(floodRate, frames...)
+	must(p.t, err)
+	until := began.Add(lasts)
+	_, err = p.lab.Capture.WaitAdvert(within(p.t, lasts+slack), 1, func(a lab.Advert) bool { return a.Source == source && a.At.After(until) })
+	must(p.t, flood.Stop())
+	must(p.t, err)
+	if rate := float64(flood.Sent()) / time.Since(began).Seconds(); rate < floodRate/2 {
+		p.t.Logf("only %.0f packets a second could be sent", rate)
+	}
+	longest, last := time.Duration(0), time.Time{}
+	for _, a := range p.lab.Capture.Adverts(began) {
+		if a.Source != source {
+			p.t.Errorf("%s (priority %d) adverts beside the master", a.Source, a.Priority)
+			continue
+		}
+		if !last.IsZero() {
+			longest = max(longest, a.At.Sub(last))
+		}
+		last = a.At
+	}
+	return longest
+}
+
+// memory is the resident memory of a node in bytes.
+func memory(t *testing.T, a *lab.Agent) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.PID()))
+	must(t, err)
+	_, rest, _ := strings.Cut(string(b), "VmRSS:")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	must(t, err)
+	return kb << 10
+}
+
+// TestPairFlood floods a master and its backup with forged packets: the master's
+// adverts are in time, the backup stays one, memory stays flat, and each packet
+// that was read is counted by what is wrong with it. With TANDEM_ROUNDS each kind
+// is by itself, and the median counts.
+func TestPairFlood(t *testing.T) {
+	modes := []mode{
+		{name: "v3-0.1s", version: 3, advert: 100 * time.Millisecond},
+		{name: "v3-1s", version: 3, advert: time.Second},
+		{name: "v2-1s", version: 2, advert: time.Second},
+	}
+	if rounds(t, 1) == 1 {
+		modes = modes[:1]
+	}
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) {
+			p := newPair(t, m, "tandem", "tandem")
+			p.lead()
+			kinds := forged(m, p.client.IPv4())
+			began, n := time.Now(), rounds(t, 1)
+			if n == 1 {
+				var all [][]byte
+				for _, f := range kinds {
+					all = append(all, f)
+				}
+				p.outlast(m, "all kinds", 1, all...)
+			} else {
+				for kind, f := range kinds {
+					p.outlast(m, kind, n, f)
+				}
+			}
+			for kind := range kinds {
+				if kind != "lower priority" && dropped(t, p.lb1, kind) == 0 {
+					t.Errorf("none was counted by %s", kind)
+				}
+			}
+			for _, node := range []*lab.Agent{p.lb1, p.lb2} {
+				for _, e := range node.Host.Addresses.Events(began) {
+					t.Errorf("a flood moved an address on %s: %+v", node.Host.Name, e)
+				}
+			}
+		})
+	}
+}
+
+// outlast measures a flood of one kind, a few times.
+func (p *pair) outlast(m mode, kind string, n int, frames ...[]byte) {
+	p.t.Helper()
+	lasts := max(2*time.Second, 3*m.advert)
+	p.flooded(200*time.Millisecond, frames...) // what memory the first ones take
+	before := memory(p.t, p.lb1)
+	var longest []time.Duration
+	for range n {
+		longest = append(longest, p.flooded(lasts, frames...))
+	}
+	grown := memory(p.t, p.lb1) - before
+	slices.Sort(longest)
+	median := longest[len(longest)/2]
+	p.t.Logf("FLOOD %s, adverts each %v: longest pause %v (median of %v), memory %+d kB", kind, m.advert, median, longest, grown>>10)
+	// One round, beside other tests, shows no more than that the master goes on.
+	limit := m.advert + m.advert/10
+	if n < 5 {
+		limit = 2 * m.advert
+	}
+	if median > limit {
+		p.t.Errorf("%s: %v without an advert, want at most %v", kind, median, limit)
+	}
+	if grown > 16<<20 {
+		p.t.Errorf("%s: memory has grown by %d kB", kind, grown>>10)
+	}
+}

@@ -1,0 +1,247 @@
+package agent
+
+import (
+	"io"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/host/hosttest"
+	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/vrrp"
+)
+
+// solo is an elector in real time, with a real poller, whose adverts go nowhere.
+type solo struct {
+	*host.Poller
+	elector *elector
+	packet  host.Received
+	queued  int
+	sent    []time.Time
+}
+
+func (b *solo) OpenAdverts(host.AdvertKey, func()) (advertConn, error) { return b, nil }
+func (b *solo) WatchPeers(host.Link, func(host.Announced)) (io.Closer, error) {
+	return io.NopCloser(nil), nil
+}
+func (b *solo) Announce(host.Link, []netip.Addr, int) {}
+func (b *solo) Cancel(int, ...netip.Addr)             {}
+func (b *solo) Forget(int)                            {}
+func (b *solo) Arm() error                            { return nil }
+func (b *solo) Lost() uint64                          { return 0 }
+
+func (b *solo) Queue(_, _ netip.Addr, _ int, packet []byte) error {
+	b.queued++
+	b.packet.Payload = append(b.packet.Payload[:0], packet...)
+	return nil
+}
+
+func (b *solo) Flush(func(int, error)) {
+	if b.queued > 0 && len(b.sent) < cap(b.sent) {
+		b.sent = append(b.sent, time.Now())
+	}
+	b.queued = 0
+}
+
+// Receive gives back what was sent last, as if it came from a peer.
+func (b *solo) Receive(_ *host.Inbox, handler func(host.Received)) int {
+	if len(b.packet.Payload) == 0 {
+		return 0
+	}
+	handler(b.packet)
+	return 1
+}
+
+// newSolo makes an elector with one instance; it is not running.
+func newSolo(t testing.TB, priority int, interval time.Duration) *solo {
+	t.Helper()
+	p, err := host.NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := host.OpenRecord(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := host.OpenHolds(t.TempDir())
+	b := &solo{Poller: p}
+	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
+	keeper := newKeeper(tables{hosttest.NewAddresses("eth0"), hosttest.NewRoutes(), hosttest.NewRules(), func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l)
+	b.elector = newElector(b, keeper, record, l, holds, journal.New(10, time.Now))
+	stopKeeper, stopScribe := alone(keeper.run), alone(b.elector.scribe.run)
+	t.Cleanup(func() {
+		stopScribe()
+		stopKeeper()
+		if err := record.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	in := conf("VI_1", priority)
+	in.AdvertInterval = interval
+	now := time.Now()
+	b.elector.hostEvent(now, host.LinkChanged{Link: host.Link{Name: "eth0", Index: 2, MTU: 1500, MAC: []byte{2, 0, 0, 0, 0, 1},
+		Up: true, Multicast: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}}})
+	b.elector.apply(now, &config.Config{Instances: []*config.Instance{in}})
+	return b
+}
+
+// master has the instance become master.
+func (b *solo) master(t testing.TB) {
+	t.Helper()
+	for _, in := range b.elector.instances {
+		at := b.elector.agenda.first().at
+		b.elector.step(at, in.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+		deadline := time.After(10 * time.Second)
+		for in.router.Status().State != vrrp.Master {
+			select {
+			case call := <-b.elector.calls:
+				call(at)
+			case <-deadline:
+				t.Fatal("not master in 10 s")
+			}
+		}
+	}
+}
+
+// sends is a turn of the loop in which an advert is due.
+func (b *solo) sends(t testing.TB) func() {
+	b.master(t)
+	return func() {
+		b.elector.breathe = time.Time{}
+		b.elector.fire(b.elector.agenda.first().at)
+		b.elector.hear()
+		b.elector.flush()
+	}
+}
+
+// hears is a turn of the loop in which an advert of the master is read.
+func (b *solo) hears(t testing.TB) func() {
+	better := vrrp.Packet{Version: 3, VRID: 51, Priority: 200, Interval: 100, Addresses: []netip.Addr{netip.MustParsePrefix(vip).Addr()}}
+	src, dst := netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("224.0.0.18")
+	payload, err := better.Append(nil, src, dst, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.packet = host.Received{Interface: 2, Meta: vrrp.Meta{Source: src, Destination: dst, TTL: 255}, Payload: payload}
+	var s *socket
+	for _, s = range b.elector.sockets {
+	}
+	return func() {
+		b.elector.fire(time.Now())
+		b.elector.attend(s)
+		b.elector.hear()
+		b.elector.attended = b.elector.attended[:0]
+		b.elector.flush()
+	}
+}
+
+func TestAdvertsAllocateNothing(t *testing.T) {
+	for name, turn := range map[string]func(*solo) func(){
+		"sent":     func(b *solo) func() { return b.sends(t) },
+		"received": func(b *solo) func() { return b.hears(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newSolo(t, 100, time.Second)
+			f := turn(b)
+			f()
+			var in *instance
+			for _, in = range b.elector.instances {
+			}
+			before := in.counters.AdvertsSent + in.counters.AdvertsReceived
+			if n := testing.AllocsPerRun(200, f); n != 0 {
+				t.Errorf("%v allocations an advert, want 0", n)
+			}
+			if n := in.counters.AdvertsSent + in.counters.AdvertsReceived - before; n != 201 {
+				t.Errorf("%d adverts in 201 turns", n)
+			}
+		})
+	}
+}
+
+func BenchmarkAdvertSent(b *testing.B)     { benchmark(b, newSolo(b, 100, time.Second).sends(b)) }
+func BenchmarkAdvertReceived(b *testing.B) { benchmark(b, newSolo(b, 100, time.Second).hears(b)) }
+
+func benchmark(b *testing.B, f func()) {
+	f()
+	b.ReportAllocs()
+	for b.Loop() {
+		f()
+	}
+}
+
+// live is what the collector has to look through.
+type live struct{ next *live }
+
+// The adverts of a master keep their schedule while the garbage collector runs
+// without a pause and every core has something else to do.
+func TestAdvertsKeepTheirScheduleUnderLoad(t *testing.T) {
+	const interval, adverts = 100 * time.Millisecond, 30
+	for range runtime.NumCPU() {
+		c := exec.Command("sh", "-c", "while :; do :; done")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		})
+	}
+	var heap *live
+	for range 1 << 20 {
+		heap = &live{heap}
+	}
+	done := make(chan struct{})
+	collected := make(chan uint32, 1)
+	go func() {
+		n := uint32(0)
+		for {
+			select {
+			case <-done:
+				collected <- n
+				return
+			default:
+				runtime.GC()
+				n++
+			}
+		}
+	}()
+	b := newSolo(t, 100, interval)
+	b.sent = make([]time.Time, 0, adverts)
+	stop := alone(b.elector.run)
+	deadline := time.Now().Add(30 * time.Second)
+	for full := false; !full && time.Now().Before(deadline); {
+		// The loop itself is asked, so that it has to serve others too.
+		b.elector.do(t.Context(), func(time.Time) { full = len(b.sent) == cap(b.sent) })
+	}
+	stop()
+	close(done)
+	n := <-collected
+	runtime.KeepAlive(heap)
+	if len(b.sent) < adverts {
+		t.Fatalf("%d adverts in 30 s", len(b.sent))
+	}
+	var gaps []time.Duration
+	for i, at := range b.sent[1:] {
+		gaps = append(gaps, at.Sub(b.sent[i]))
+	}
+	slices.Sort(gaps)
+	t.Logf("%d collections, gaps: median %v, worst %v; %+v", n, gaps[len(gaps)/2], gaps[len(gaps)-1], b.elector.time.seen)
+	if median := gaps[len(gaps)/2]; median < interval-interval/10 || median > interval+interval/10 {
+		t.Errorf("every %v an advert, want %v", median, interval)
+	}
+	// A backup waits for three intervals and more.
+	if worst := gaps[len(gaps)-1]; worst > 3*interval {
+		t.Errorf("%v without an advert: a backup would have taken over", worst)
+	}
+	if n < 5 {
+		t.Errorf("%d collections: nothing is tested", n)
+	}
+}
