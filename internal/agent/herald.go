@@ -30,6 +30,9 @@ type herald struct {
 	// mailed is the state that was last sent, by kind and name: what does not
 	// differ from it is no news.
 	mailed map[string]string
+	// decided is the check that last changed its mind about a server, by service
+	// and server.
+	decided map[string]journal.CheckChange
 }
 
 // voice is what is wanted for an instance or a sync group.
@@ -55,7 +58,8 @@ type serverVoice struct {
 func newHerald(n *notify.Notifier, f *notify.FIFOSet, m *mail.Queue) *herald {
 	return &herald{
 		notifier: n, fifos: f, mail: m,
-		vrrp: map[string]voice{}, services: map[string]serviceVoice{}, mailed: map[string]string{},
+		vrrp: map[string]voice{}, services: map[string]serviceVoice{},
+		mailed: map[string]string{}, decided: map[string]journal.CheckChange{},
 	}
 }
 
@@ -75,6 +79,7 @@ func (h *herald) sink(e journal.Event) {
 		h.notifier.Enqueue(key, notify.LowerPriorityJobs(h.vrrp[key].scripts, d.Name)...)
 		h.fifos.Write(notify.TopicVRRP, notify.LowerPriorityLine(d.Name, d.Priority))
 	case journal.CheckChange:
+		h.decided[d.Service+d.Server] = d
 		if h.services[d.Service].servers[d.Server].mail && !h.serversOnly {
 			h.send(e.Time, notify.CheckAlert(d))
 		}
@@ -114,9 +119,13 @@ func (h *herald) server(at time.Time, d journal.ServerChange) {
 	}
 	h.notifier.Enqueue(d.Service+d.Server, notify.ServerJobs(script, keyword, fmt.Sprintf("%s of %s", d.Server, d.Service))...)
 	h.fifos.Write(notify.TopicLVS, notify.ServerLine(d.Server, d.Service, d.Up))
-	// Otherwise the check that decided is told of, see CheckChange.
-	if v.mail && (h.serversOnly || d.Ended != "") {
-		h.send(at, notify.ServerAlert(d.Server, d.Service, d.Up, d.Ended))
+	decided, checked := h.decided[d.Service+d.Server]
+	switch {
+	case !v.mail:
+	case d.Ended != "":
+		h.send(at, notify.EndAlert(d.Server, d.Service, d.Ended))
+	case h.serversOnly && checked && decided.Up == d.Up:
+		h.send(at, notify.CheckAlert(decided))
 	}
 }
 

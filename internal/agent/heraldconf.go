@@ -117,6 +117,11 @@ func (h *herald) forget(cfg *config.Config) {
 			delete(h.services, name)
 		}
 	}
+	for key, c := range h.decided {
+		if !service[c.Service] {
+			delete(h.decided, key)
+		}
+	}
 }
 
 // retell writes the states of groups and instances to the FIFOs once more

@@ -44,21 +44,14 @@ func CheckAlert(c journal.CheckChange) *Alert {
 	return &Alert{Subject: serverSubject(c.Server, c.Service, c.Up), Body: "=> " + checkResult(c.Kind, c.Up, c.Cause) + " <=\n"}
 }
 
-// ServerAlert is the e-mail about a real server that came or went; ended says
-// that no check did it: a reload removed it, or the program ends.
-func ServerAlert(server, service string, up bool, ended journal.End) *Alert {
-	a := &Alert{Subject: serverSubject(server, service, up)}
-	switch {
-	case ended == journal.EndRemoved:
-		a.Body = "=> Removing <=\n"
-	case ended == journal.EndStopped:
-		a.Body = "=> Shutting down <=\n"
-	case up:
-		a.Body = "=> Server is back in service <=\n"
-	default:
-		a.Body = "=> Server is out of service <=\n"
+// EndAlert is the e-mail about a real server that goes though no check says so: a
+// reload removed it, or the program ends.
+func EndAlert(server, service string, ended journal.End) *Alert {
+	body := "=> Shutting down <=\n"
+	if ended == journal.EndRemoved {
+		body = "=> Removing <=\n"
 	}
-	return a
+	return &Alert{Subject: serverSubject(server, service, false), Body: body}
 }
 
 // QuorumAlert is the e-mail about a virtual server that gained or lost its quorum.

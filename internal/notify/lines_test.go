@@ -56,8 +56,8 @@ func TestAlerts(t *testing.T) {
 		{check("MISC_CHECK", false), server + "DOWN", "MISC CHECK failed on service"},
 		{check("PING_CHECK", false), server + "DOWN", "ICMP CHECK failed on service"},
 		{check("UDP_CHECK", true), server + "UP", "UDP CHECK succeed on service"},
-		{ServerAlert("[127.0.0.1]:none:8001", "FWM 5", false, journal.EndRemoved), server + "DOWN", "Removing"},
-		{ServerAlert("[127.0.0.1]:none:8001", "FWM 5", false, journal.EndStopped), server + "DOWN", "Shutting down"},
+		{EndAlert("[127.0.0.1]:none:8001", "FWM 5", journal.EndRemoved), server + "DOWN", "Removing"},
+		{EndAlert("[127.0.0.1]:none:8001", "FWM 5", journal.EndStopped), server + "DOWN", "Shutting down"},
 		{QuorumAlert("[VG]:0", true, 5, 1, 8), "Virtualserver [VG]:0 - UP", "Gained quorum 5+1=6 <= 8"},
 		{QuorumAlert("[VG]:0", false, 5, 1, 0), "Virtualserver [VG]:0 - DOWN", "Lost quorum 5-1=4 > 0"},
 	} {
