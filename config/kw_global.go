@@ -7,7 +7,6 @@ const (
 	noSNMP         = "there is no SNMP agent"
 	noDBus         = "there is no D-Bus interface"
 	noVMAC         = "virtual MAC interfaces are not made yet"
-	goScheduling   = "process scheduling is left to the service manager"
 	noBuffers      = "tandem's buffers have sizes of their own"
 	atCommandLine  = "it is said on the command line: -s NAME, -p FILE"
 	noOuterScripts = "no script is run around the program yet"
@@ -67,8 +66,8 @@ func globalProcess() []Keyword {
 		row("checker_process_name", "NAME", "unset", "2.2.0", "Names the health check process.", name(func(p *Process) *string { return &p.Checker.Name })),
 		row("lvs_process_name", "NAME", "unset", "2.0.16", "Is the old name of checker_process_name.", instead("checker_process_name"), silent, name(func(p *Process) *string { return &p.Checker.Name })),
 		row("bfd_process_name", "NAME", "unset", "2.0.16", "Names the BFD process.", name(func(p *Process) *string { return &p.BFD.Name })),
-		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", without(goScheduling), reads(maxAutoPriority)),
-		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", without(goScheduling), reads(autoPriorityDelay)),
+		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", does(maxAutoPriority)),
+		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", does(autoPriorityDelay)),
 		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", does(processUmask)),
 		row("random_seed", "N", "time", "2.0.15", "Seeds the ${_RANDOM} numbers.", does(func(d *decoder, n *Node) { d.number(n.Words[1], 0, maxUint) })),
 	)

@@ -172,6 +172,8 @@ func (n *teller) play() {
 	n.wait(`INSTANCE "VI_1" MASTER_RX_LOWER_PRI 150`)
 	must(t, h.Cut())
 	holds(false, 1, 2, 3, 4)
+	// keepalived runs the scripts of two changes at the same time.
+	n.settle()
 	must(t, h.Mend())
 	holds(true, 1, 2, 3, 4)
 	n.wait(`INSTANCE "VI_4" MASTER 120`)

@@ -74,6 +74,34 @@ func TestPairScheduling(t *testing.T) {
 	p.steady(p.lb1)
 }
 
+// TestPairAutoPriority wakes a node up late: it goes on in real time.
+func TestPairAutoPriority(t *testing.T) {
+	t.Parallel()
+	m := mode{version: 3, advert: 200 * time.Millisecond}
+	p := newPair(t, m, "tandem", "tandem")
+	must(t, p.lb1.Write(global("max_auto_priority 3\n  min_auto_priority_delay 100000")(m.conf(p.lb1.Host, p.lb2.Host, 150))))
+	p.lead()
+	policy := func() uint32 {
+		a, err := unix.SchedGetAttr(p.lb1.PID(), 0)
+		must(t, err)
+		return a.Policy
+	}
+	must(t, p.lb1.Signal(unix.SIGSTOP))
+	if err := p.lb2.Host.Addresses.Wait(within(t, slack), true, p.vips()...); err != nil {
+		t.Fatal(err)
+	}
+	must(t, p.lb1.Signal(unix.SIGCONT))
+	eventually(t, slack, "real time", func() error {
+		if policy() != unix.SCHED_RR {
+			return errors.New("it is not in real time")
+		}
+		return nil
+	})
+	if !strings.Contains(p.lb1.Log(), "going on with priority 1 in real time") {
+		t.Errorf("the log does not say so:\n%s", tail(p.lb1.Log(), 10))
+	}
+}
+
 // TestPairStuckListeners lets nobody read a FIFO and a relay never answer, and
 // tells a lot: the adverts go on in time, what is lost is counted, and what was
 // kept comes when it is read at last.
@@ -114,7 +142,8 @@ func TestPairStuckListeners(t *testing.T) {
 		if a.Source != source {
 			continue
 		}
-		if gap := a.At.Sub(last); gap > silence {
+		// Whoever waited for the relay would do so for 30 s, and for the FIFO for ever.
+		if gap := a.At.Sub(last); gap > 3*silence {
 			t.Errorf("no advert for %v", gap)
 		}
 		last = a.At

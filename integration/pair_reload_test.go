@@ -57,9 +57,9 @@ func changes(dir string) []change {
 		{"a worse priority", replace("priority 150", "priority 130", "priority 100", "priority 90")},
 		{"a slower interval", replace("advert_int 0.2", "advert_int 0.35")},
 		{"an address more", replace("virtual_ipaddress {", "virtual_ipaddress {\n    10.9.8.1/32")},
-		{"another address more", replace("virtual_ipaddress {", "virtual_ipaddress {\n    10.9.8.2/32")},
 		{"an excluded address", into("virtual_ipaddress_excluded {\n    10.9.8.3/32\n  }")},
 		{"no preemption", into("nopreempt")},
+		{"another address more", replace("virtual_ipaddress {", "virtual_ipaddress {\n    10.9.8.2/32")},
 		{"a delayed preemption", into("preempt_delay 5")},
 		{"a patient down timer", into("down_timer_adverts 4")},
 		{"more announcements", into("garp_master_repeat 2\n  garp_master_delay 1\n  garp_master_refresh 2")},
@@ -101,8 +101,10 @@ func TestPairReloadChanges(t *testing.T) {
 			if role == "backup" {
 				node, peer = p.lb2, p.lb1
 			}
-			p.lead()
 			conf := m.conf(node.Host, peer.Host, subject)
+			// keepalived 2.2.7 does not use an advert whose addresses are not its own.
+			must(t, peer.Write(into("skip_check_adv_addr")(m.conf(peer.Host, node.Host, 250-subject))))
+			p.lead()
 			probe := p.probe()
 			if err := probe.Wait(within(t, slack), p.lb1.Host.Name, 100); err != nil {
 				t.Fatal(err)

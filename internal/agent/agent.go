@@ -125,6 +125,9 @@ type Agent struct {
 	conf                   atomic.Pointer[loaded]
 	last                   atomic.Pointer[control.ReloadResponse]
 
+	// lateness carries how late a timer was to who raises the priority.
+	lateness chan time.Duration
+
 	stopNow chan struct{}
 	once    sync.Once
 }
@@ -137,7 +140,7 @@ type loaded struct {
 
 // New returns an agent that does nothing until Run.
 func New(o Options) *Agent {
-	return &Agent{opts: o, started: time.Now(), stopNow: make(chan struct{})}
+	return &Agent{opts: o, started: time.Now(), stopNow: make(chan struct{}), lateness: make(chan time.Duration, 1)}
 }
 
 var (
@@ -206,6 +209,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.balancer.globals.Run)
 	spawn(a.server.Serve)
 	spawn(a.reloadByClock)
+	spawn(a.raisePriority)
 	stopKeeping := alone(a.elector.keeper.run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)
@@ -350,7 +354,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.balancer = newBalancer(a.journal)
 	a.balancer.overrides, a.balancer.usage = a.overrides.get(), table.UsageOf
 	a.balancer.active = len(left.Services) > 0
-	a.elector.mastership = a.balancer.mastership
+	a.elector.mastership, a.elector.late = a.balancer.mastership, a.overslept
 	a.balancer.scheduler = health.NewScheduler(a.balancer.heard, health.WithResults(func(service, kind string, r health.Result) {
 		a.metrics.Checked(service, kind, r.Took, r.Err == nil)
 	}))
