@@ -97,6 +97,7 @@ verify: lint test conformance
 	TANDEM_STEPS=100000000 go test -count=1 -timeout 30m -run "^TestSimulation$$" ./vrrp/sim
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move|Flood)' ./integration
 	$(MAKE) test-package test-web
+	TANDEM_IPVS_RUN='^TestVerifyIPVS' TANDEM_IPVS_PARALLEL=2 $(MAKE) test-ipvs
 	$(MAKE) fuzz FUZZTIME=10m
 
 clean:
