@@ -165,6 +165,9 @@ func (h *Host) OpenLine(ctx context.Context, addr netip.AddrPort) (*Line, error)
 	return &Line{conn: c}, nil
 }
 
+// Close ends the connection.
+func (l *Line) Close() error { return l.conn.Close() }
+
 // Say sends a number and waits until it comes back.
 func (l *Line) Say(number int, limit time.Duration) error {
 	text := strconv.Itoa(number) + "\n"

@@ -82,7 +82,7 @@ func (e *elector) order(now time.Time, req control.MoveRequest) (*move, error) {
 		return m, nil
 	}
 	e.moves = append(e.moves, m)
-	e.journal.Add(journal.Event{Kind: "order", Level: journal.Notice, Text: fmt.Sprintf("%s ordered for %s", req.Kind, names(targets))})
+	e.journal.Add(journal.Event{Kind: "move", Level: journal.Notice, Text: fmt.Sprintf("%s ordered for %s", req.Kind, names(targets))})
 	for _, g := range groups {
 		e.step(now, g, vrrp.GroupInput{Input: vrrp.Command{Kind: req.Kind, Force: req.Force}})
 	}
@@ -155,7 +155,7 @@ func (m *move) settle(now time.Time, in *instance, out vrrp.Output) {
 		}
 	case vrrp.Noticed:
 		if o.Kind == vrrp.NoticeRolledBack {
-			m.finish(now, in, false, o.Detail)
+			m.finish(now, in, false, o.Detail+lastHeard(now, in))
 		}
 	case vrrp.StateChanged:
 		wasMaster := m.from[in] == vrrp.Master
@@ -163,6 +163,15 @@ func (m *move) settle(now time.Time, in *instance, out vrrp.Output) {
 			m.finish(now, in, true, o.Cause.Detail)
 		}
 	}
+}
+
+// lastHeard tells what is known of a peer that did not answer: backups are silent.
+func lastHeard(now time.Time, in *instance) string {
+	at := in.router.Status().LastAdvert
+	if at.IsZero() {
+		return "; no other node has been heard since the start"
+	}
+	return fmt.Sprintf("; another node was last heard %s ago", now.Sub(at).Round(100*time.Millisecond))
 }
 
 // finish writes down how the order ended for one instance.

@@ -285,7 +285,7 @@ func (x *exchange) carryOut(rt route) (v any, err error) {
 			v, err = nil, panicked{fmt.Errorf("internal error: %v", p)}
 		}
 	}()
-	if rt.need == reading && x.server.pending.Load() > maxPending {
+	if rt.need == reading && rt.path != pathStatus && x.server.pending.Load() > maxPending {
 		return nil, busy{errors.New("too many answers wait for their readers; try again")}
 	}
 	return rt.serve(x)
