@@ -64,12 +64,18 @@ func (a *Agent) Write(conf string) error {
 }
 
 // Start starts the agent, also once more after it has ended.
-func (a *Agent) Start() error {
+func (a *Agent) Start() error { return a.start(a.Host.Start) }
+
+// StartOutside starts the agent in the namespace of this process: how it comes to
+// its host is in its configuration or in Extra.
+func (a *Agent) StartOutside() error { return a.start(a.Host.StartOutside) }
+
+func (a *Agent) start(start func(log string, env []string, args ...string) (*Process, error)) error {
 	args := append([]string{
 		a.Program, "-n", "-l", "-D", "-f", a.Conf(),
 		"-p", a.Dir + "/pid", "-r", a.Dir + "/vrrp.pid", "-c", a.Dir + "/checkers.pid", "-b", a.Dir + "/bfd.pid",
 	}, a.Extra...)
-	p, err := a.Host.Start(a.LogFile(), a.Env, args...)
+	p, err := start(a.LogFile(), a.Env, args...)
 	if err != nil {
 		return err
 	}

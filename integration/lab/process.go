@@ -25,11 +25,17 @@ type Process struct {
 // Start starts a program on the host; what it writes goes to the file log. The
 // program is a child of this process, whose id is its own.
 func (h *Host) Start(log string, env []string, args ...string) (*Process, error) {
+	return h.StartOutside(log, env, append([]string{"ip", "netns", "exec", h.ns.name}, args...)...)
+}
+
+// StartOutside is Start without the host's namespace: the program starts in that of
+// this process, and goes to the host by itself.
+func (h *Host) StartOutside(log string, env []string, args ...string) (*Process, error) {
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	c := exec.Command("ip", append([]string{"netns", "exec", h.ns.name}, args...)...)
+	c := exec.Command(args[0], args[1:]...)
 	c.Stdout, c.Stderr = f, f
 	c.Env = append(os.Environ(), env...)
 	if err := c.Start(); err != nil {

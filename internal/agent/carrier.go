@@ -82,21 +82,22 @@ func (e *elector) linksPending(in *instance) bool {
 // that takes the routers need not know. Before it goes the kernel says that it is
 // down. carriersMade brings the event back if it was meant otherwise.
 func (e *elector) suspends(ev host.Event) bool {
-	name, index := "", 0
+	name := ""
 	switch ev := ev.(type) {
 	case host.LinkChanged:
 		if ev.Link.Up {
 			return false
 		}
-		name, index = ev.Link.Name, ev.Link.Index
+		// That may also be the new one, which has not come up yet.
+		name = ev.Link.Name
 	case host.LinkGone:
-		name, index = ev.Name, ev.Index
+		name = ev.Name
 	default:
 		return false
 	}
 	parent, ours := e.made[name]
 	was := e.links[name]
-	if !ours || !e.links[parent].Up || e.unmade[name] != nil || !was.Up || was.Index != index {
+	if !ours || !e.links[parent].Up || e.unmade[name] != nil || !was.Up {
 		return false
 	}
 	e.suspended[name] = ev

@@ -53,6 +53,8 @@ type elector struct {
 	made      map[string]string
 	unmade    map[string]error
 	suspended map[string]host.Event
+	// former is the link that went last: it may come back by another name.
+	former formerName
 	// time is how late timers are; late, where it is set, is told, on the loop, of
 	// those that are later than they may be.
 	time timekeeping

@@ -129,3 +129,32 @@ func (e *elector) sweep(cfg *config.Config, recorded host.Contents) {
 func unknown[T placed](list []desired.Item[T], known map[host.Place]bool) []desired.Item[T] {
 	return slices.DeleteFunc(list, func(i desired.Item[T]) bool { return known[i.Thing.Place()] })
 }
+
+// formerName is the name that a link had.
+type formerName struct {
+	name  string
+	index int
+}
+
+// strip takes from a link that has just got another name the virtual addresses of
+// its old one: whoever was about to remove them has not found the link any more.
+func (e *elector) strip(link host.Link) {
+	was := e.former
+	e.former = formerName{}
+	if was.index != link.Index || was.name == link.Name || link.Index == 0 {
+		return
+	}
+	var left desired.Holding
+	for _, p := range link.Addresses {
+		for _, in := range e.index.byAddr[p.Addr()] {
+			if a, ok := in.find(was.name, p.Addr()); ok {
+				a.Interface = link.Name
+				left.Addresses = append(left.Addresses, desired.Item[host.Address]{Thing: a})
+				break
+			}
+		}
+	}
+	if len(left.Addresses) > 0 {
+		e.keeper.set("renamed "+link.Name, 0, desired.Holding{}, &left)
+	}
+}

@@ -51,6 +51,7 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		ev.Link.Up = e.linkSeen(now, ev.Link.Name, ev.Link.Up)
 		e.links[ev.Link.Name] = ev.Link
 		delete(e.suspended, ev.Link.Name)
+		e.strip(ev.Link)
 		if was.VRFTable != ev.Link.VRFTable {
 			e.vrfChanged()
 		}
@@ -68,6 +69,7 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		}
 	case host.LinkGone:
 		delete(e.links, ev.Name)
+		e.former = formerName{ev.Name, ev.Index}
 		e.linkGone(ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()
