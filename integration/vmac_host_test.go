@@ -207,6 +207,26 @@ func TestPairVMACHost(t *testing.T) {
 	})
 	alike(t, "after a crash and a new start", kept, ours, plain)
 
+	third := strings.Replace(second, " use_vmac\n", " use_vmac renamed\n", 1)
+	// Named anew, the other would be vrrp.51.
+	third = strings.Replace(third, " use_vmac\n version 3", " use_vmac vrrp6.51\n version 3", 1)
+	left := strings.Count(ours.node.Log(), "sent 0 priority")
+	must(t, kept.node.Stop(slack))
+	must(t, kept.node.Write(third))
+	start(t, kept.node)
+	must(t, ours.node.Write(third))
+	must(t, ours.node.Signal(syscall.SIGHUP))
+	eventually(t, slack, "the link under its new name", func() error {
+		if got := macvlans(t, ours.host); !slices.Contains(got, "renamed") {
+			return fmt.Errorf("VMACs %v", got)
+		}
+		return nil
+	})
+	alike(t, "after a reload that renames one", kept, ours, plain)
+	if n := strings.Count(ours.node.Log(), "sent 0 priority"); n != left {
+		t.Errorf("a reload that renames a VMAC made %d instances leave", n-left)
+	}
+
 	both(func(w *twin) { must(t, w.node.Stop(slack)) })
 	if diff := cmp.Diff(before, ours.picture()); diff != "" {
 		t.Errorf("put back at the end (-before +after):\n%s", diff)

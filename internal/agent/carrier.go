@@ -77,6 +77,16 @@ func (e *elector) linksPending(in *instance) bool {
 	})
 }
 
+// linksUnknown says whether the host has not told yet of a link that was made.
+func (e *elector) linksUnknown(in *instance) bool {
+	return slices.ContainsFunc(desired.Links(in.conf, in.trackers), func(name string) bool {
+		parent, ours := e.made[name]
+		_, there := e.links[parent]
+		_, known := e.links[name]
+		return ours && there && !known && e.unmade[name] == nil
+	})
+}
+
 // suspends says whether to wait with an event: a link of ours that goes, while
 // what it is upon is well, has been deleted, and is made again at once; as long as
 // that takes the routers need not know. Before it goes the kernel says that it is

@@ -140,8 +140,11 @@ type formerName struct {
 // its old one: whoever was about to remove them has not found the link any more.
 func (e *elector) strip(link host.Link) {
 	was := e.former
+	if was.index != link.Index || link.Index == 0 {
+		return
+	}
 	e.former = formerName{}
-	if was.index != link.Index || was.name == link.Name || link.Index == 0 {
+	if was.name == link.Name {
 		return
 	}
 	var left desired.Holding

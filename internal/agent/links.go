@@ -96,6 +96,9 @@ func (e *elector) refresh(now time.Time, list []*instance) {
 
 func (e *elector) refreshOne(now time.Time, in *instance) {
 	link := e.openSocket(in)
+	if in.started && e.linksUnknown(in) {
+		return // a reload has given it another name; the host tells of it any moment
+	}
 	e.updatePeers(now, in)
 	priority, faults, waiting := e.evaluate(in)
 	if priority != in.priority {
