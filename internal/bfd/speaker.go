@@ -180,7 +180,8 @@ func (s *Speaker) Run(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.runs {
-		s.end(time.Now(), r)
+		// Nobody is left who would be told.
+		s.end(time.Now(), r, nil)
 	}
 	s.runs = nil
 	for k, l := range s.ears {
@@ -255,7 +256,7 @@ func (s *Speaker) replace(now time.Time, events []Event) []Event {
 	}
 	for _, r := range old {
 		if !kept[r] {
-			s.end(now, r)
+			events = s.end(now, r, events)
 		}
 	}
 	for k, l := range s.ears {
@@ -298,12 +299,13 @@ func (s *Speaker) discriminator() uint32 {
 }
 
 // end tells the neighbour that the session ends.
-func (s *Speaker) end(now time.Time, r *run) {
-	s.step(now, r, Shutdown{}, nil)
+func (s *Speaker) end(now time.Time, r *run, events []Event) []Event {
+	events = s.step(now, r, Shutdown{}, events)
 	if r.sender != nil {
 		r.sender.close()
 		r.sender = nil
 	}
+	return events
 }
 
 // listen opens an ear.
