@@ -50,8 +50,9 @@ type balancer struct {
 	// dirty are the pools that have changed; with all everything has.
 	dirty map[string]bool
 	all   bool
-	// active is set once there has been something of ours to keep in the table.
-	active bool
+	// active is set once there has been something of ours to keep in the table,
+	// and applied once it is known what that is.
+	active, applied bool
 }
 
 func newBalancer(j *journal.Journal) *balancer {
@@ -112,7 +113,7 @@ func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []
 	if b.active {
 		b.reconciler.Own(keys)
 	}
-	b.all, b.services = true, services
+	b.all, b.applied, b.services = true, true, services
 	services = b.overrides.Pause(b.suspendServices(services))
 	b.mu.Unlock()
 	b.scheduler.Apply(services)
@@ -183,15 +184,16 @@ func (b *balancer) mastership(instance string, master bool) {
 	b.kick()
 }
 
-// push gives the kernel's keepers what should be. While the pool of a
-// service is not known there is none: to the services that an earlier process
-// left, connections and all, it would look like an order to go.
+// push gives the kernel's keepers what should be. While the pool of a service is
+// not known there is none, nor before there is a configuration, though a node that
+// starts again may be master by then: to the services that an earlier process left,
+// connections and all, it would look like an order to go.
 func (b *balancer) push() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	master := func(instance string) bool { return b.masters[instance] }
 	b.globals.Set(desired.Globals(b.conf, master))
-	if !b.active || len(b.pools) < len(b.byName) {
+	if !b.active || !b.applied || len(b.pools) < len(b.byName) {
 		return
 	}
 	if b.all {

@@ -140,8 +140,8 @@ func (x *exchange) ordered(name, text string, req any) {
 // refused notes why an order was not carried out.
 func (x *exchange) refused(name, text string, err error) {
 	x.server.agent.Journal().Add(journal.Event{
-		Kind: "order-refused", Level: journal.Notice, By: x.caller.String(), Cause: err.Error(),
-		Text: text + " refused", Data: journal.Order{Command: name, Refused: true},
+		Kind: "order-refused", Level: journal.Notice, By: x.caller.String(),
+		Text: text + " refused: " + err.Error(), Data: journal.Order{Command: name, Refused: true},
 	})
 }
 
