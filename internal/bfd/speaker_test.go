@@ -288,7 +288,7 @@ func TestSpeakerReload(t *testing.T) {
 		a.Apply([]Peering{p})
 		time.Sleep(time.Second)
 		b.told(t, "a Down")
-		a.told(t, "b AdminDown")
+		a.told(t, "b AdminDown, c AdminDown")
 	})
 }
 
