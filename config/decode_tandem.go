@@ -14,13 +14,13 @@ func tandemBlock(d *decoder, n *Node) { d.body(n, "tandem") }
 func apiBlock(d *decoder, n *Node) {
 	d.body(n, "tandem/api")
 	a := &d.cfg.Tandem.API
-	if !a.Listen.IsValid() {
+	if !a.Listen.IsValid() && !a.Peer.IsValid() {
 		return
 	}
 	for _, need := range []struct{ name, value string }{{"certificate", a.Certificate}, {"key", a.Key}, {"client_ca", a.ClientCA}} {
 		if need.value == "" {
-			d.fail("api-listen", of(n.Words[0]), "Add a line "+need.name+" FILE.", "listen of api needs %s; nothing listens there", need.name)
-			a.Listen = netip.AddrPort{}
+			d.fail("api-listen", of(n.Words[0]), "Add a line "+need.name+" FILE.", "listen and peer of api need %s; neither is used", need.name)
+			a.Listen, a.Peer = netip.AddrPort{}, netip.AddrPort{}
 			return
 		}
 	}

@@ -31,6 +31,7 @@ func apiKeywords() []Keyword {
 			row("certificate", "FILE", "required by listen", "tandem", "Is the certificate of the listener, in PEM, with those that vouch for it.", own, does(apiFile(func(a *API) *string { return &a.Certificate }))),
 			row("key", "FILE", "required by listen", "tandem", "Is the key of the certificate, in PEM.", own, does(apiFile(func(a *API) *string { return &a.Key }))),
 			row("client_ca", "FILE", "required by listen", "tandem", "Holds the authorities that vouch for clients, in PEM.", own, does(apiFile(func(a *API) *string { return &a.ClientCA }))),
+			row("peer", "ADDR:PORT", "none", "tandem", "Is the listener of the other node, whose configuration is to be the same.", own, does(listenTo(func(t *Tandem) *netip.AddrPort { return &t.API.Peer }))),
 			row("read", "NAME...", "every client", "tandem", "Lists the common names of the certificates that may read.", own, does(apiNames(func(a *API) *[]string { return &a.Read }))),
 			row("command", "NAME...", "none", "tandem", "Lists the common names of the certificates that may read and command.", own, does(apiNames(func(a *API) *[]string { return &a.Command }))),
 		}),

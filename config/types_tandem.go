@@ -39,6 +39,10 @@ type API struct {
 	// Command none may command.
 	Read    []string `json:"read,omitempty"`
 	Command []string `json:"command,omitempty"`
+	// Peer is the listener of the other node, whose configuration is compared
+	// with this one's; invalid for none. It is asked with Certificate, and has to
+	// show one of ClientCA for that address.
+	Peer netip.AddrPort `json:"peer,omitzero"`
 }
 
 // JournalSettings is the block journal.

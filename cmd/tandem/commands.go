@@ -120,6 +120,11 @@ func commandTable() []command {
 				"are now, and whose traffic that touches. Changes nothing. The exit status is 0 where there is nothing to change, 2 where there " +
 				"is, and 1 where a reload would be refused.",
 			setup: setupPlan},
+		{name: "diff", args: "[PEER]", short: "compare the configuration with the other node's",
+			long: "Compares what is in force here with what is in force on the peer, HOST:PORT of its listener (default: peer of api), and prints " +
+				"what differs, apart from what has to: state, priority, router_id, addresses of its own. The exit status is 0 where nothing " +
+				"does, 2 where something does, and 1 where they cannot be compared.",
+			setup: setupCompare},
 		{name: "reload", short: "read the configuration again",
 			long: "Has the agent read its configuration again, as SIGHUP does, and prints what was changed. " +
 				"One that cannot run changes nothing, and what is wrong is printed; the exit status is then 1.",

@@ -159,6 +159,11 @@ func punctuality(k *control.Timekeeping, now time.Time) string {
 // ordered, so that neither is overlooked.
 func attention(s control.Status, now time.Time) []string {
 	var out []string
+	if p := s.Peer; p != nil && p.Err != "" {
+		out = append(out, fmt.Sprintf("peer %s: its configuration cannot be compared: %s", p.Address, p.Err))
+	} else if p != nil && len(p.Drift) > 0 {
+		out = append(out, fmt.Sprintf("peer %s: its configuration differs in %d values; tandem diff shows them", p.Address, len(p.Drift)))
+	}
 	for _, a := range s.Alarms {
 		out = append(out, fmt.Sprintf("%s: %s, for %s: %s", cmp.Or(a.Instance, "alarm"), a.Text, age(now, a.Since), a.Advice))
 	}

@@ -113,6 +113,7 @@ type Agent struct {
 	announce  *host.Announcer
 	server    *control.Server
 	pages     *pages
+	peer      *peerWatch
 	table     *ipvs.Client
 	metrics   *metrics.Metrics
 	vmacs     *vmacs
@@ -179,6 +180,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	}
 
 	a.pages = newPages(a)
+	a.peer = newPeerWatch(a.journal)
 	defer a.pages.close()
 
 	life, end := context.WithCancel(context.Background())
@@ -197,6 +199,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
 	spawn(a.vmacs.run)
 	spawn(a.elector.watchAlarms)
+	spawn(a.peer.run)
 	if os.Getpid() == 1 {
 		spawn(func(ctx context.Context) error { daemon.Reap(ctx, a.runner.Waits); return nil })
 	}

@@ -139,6 +139,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	if err := errors.Join(a.server.Configure(cfg.Tandem.API), a.pages.configure(cfg.Tandem)); err != nil {
 		a.journal.Add(journal.Event{Kind: "api", Level: journal.Error, Text: err.Error()})
 	}
+	a.peer.configure(cfg)
 	a.conf.Store(&loaded{config: cfg, at: time.Now()})
 	return changes
 }

@@ -43,6 +43,7 @@ func (a *Agent) Status() control.Status {
 			s.Services[i].Overrides = a.balancer.overridden(ctx, vs)
 		}
 	}
+	s.Peer = a.peer.now()
 	if err := a.balancer.reconciler.Err(); err != nil {
 		s.IPVS = err.Error()
 	}

@@ -148,6 +148,8 @@ func TestDocumentHolds(t *testing.T) {
 		{"POST /v1/checks", "/v1/checks", `{"action":"pause","server":"192.0.2.21"}`, 404, missing},
 		{"POST /v1/checks", "/v1/checks", `{"action":"unpause","server":"192.0.2.21"}`, 409, no},
 		{"GET /v1/plan", "/v1/plan", "", 200, nil},
+		{"GET /v1/config", "/v1/config", "", 200, func(a *fakeAgent) { a.status.Config = &config.Config{} }},
+		{"GET /v1/config", "/v1/config", "", 409, func(a *fakeAgent) { a.status.Config = nil }},
 		{"POST /v1/reload", "/v1/reload", "", 200, nil},
 		{"POST /v1/reload", "/v1/reload", "{}", 422, func(a *fakeAgent) { a.reload.OK = false }},
 	}

@@ -152,6 +152,13 @@ func (c *Client) Plan(ctx context.Context) (PlanResponse, error) {
 	return out, err
 }
 
+// Config asks for the configuration in force, as drift.Shared has it.
+func (c *Client) Config(ctx context.Context) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.do(ctx, http.MethodGet, pathConfig, nil, &out)
+	return out, err
+}
+
 // Events asks for the kept events that are chosen.
 func (c *Client) Events(ctx context.Context, q EventQuery) ([]journal.Event, error) {
 	var out eventsBody

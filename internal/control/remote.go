@@ -118,18 +118,9 @@ func (s *Server) openTCP(ctx context.Context, at netip.AddrPort, handler http.Ha
 
 // tlsConfig reads what the listener shows, and whom it believes.
 func (s *Server) tlsConfig() (*tls.Config, error) {
-	api := s.tcp.wanted()
-	own, err := tls.LoadX509KeyPair(api.Certificate, api.Key)
+	own, pool, err := credentials(s.tcp.wanted())
 	if err != nil {
-		return nil, fmt.Errorf("api: certificate: %w", err)
-	}
-	pem, err := os.ReadFile(api.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("api: client_ca: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("api: client_ca: there is no certificate in %s", api.ClientCA)
+		return nil, err
 	}
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
@@ -140,6 +131,33 @@ func (s *Server) tlsConfig() (*tls.Config, error) {
 		// A ticket would let in who was believed once.
 		SessionTicketsDisabled: true,
 	}, nil
+}
+
+// PeerClient returns a client for the other node's listener: it shows what our
+// own would, and believes whom that believes.
+func PeerClient(api config.API, addr string) (*Client, error) {
+	own, pool, err := credentials(api)
+	if err != nil {
+		return nil, err
+	}
+	return NewRemoteClient(addr, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own}, RootCAs: pool}), nil
+}
+
+// credentials reads who we are, and whom we believe.
+func credentials(api config.API) (tls.Certificate, *x509.CertPool, error) {
+	own, err := tls.LoadX509KeyPair(api.Certificate, api.Key)
+	if err != nil {
+		return own, nil, fmt.Errorf("api: certificate: %w", err)
+	}
+	pem, err := os.ReadFile(api.ClientCA)
+	if err != nil {
+		return own, nil, fmt.Errorf("api: client_ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return own, nil, fmt.Errorf("api: client_ca: there is no certificate in %s", api.ClientCA)
+	}
+	return own, pool, nil
 }
 
 // silent is for what clients do wrong: they are told, and the log is not theirs

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/drift"
 	"github.com/tandem-ha/tandem/internal/journal"
 )
 
@@ -24,6 +26,7 @@ const (
 	pathMove     = "/v1/move"
 	pathReload   = "/v1/reload"
 	pathPlan     = "/v1/plan"
+	pathConfig   = "/v1/config"
 
 	pathMaintenance = "/v1/maintenance"
 	pathServers     = "/v1/servers"
@@ -65,6 +68,8 @@ func routes() []route {
 			statuses: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 			serve:    (*exchange).reload,
 		},
+		query(pathConfig, "config", "The configuration that is in force, with every default; secrets only as marks that tell whether two are the same.", nil,
+			func(x *exchange) (json.RawMessage, error) { return drift.Shared(x.server.agent.Status().Config) }).answers(reflect.TypeFor[config.Config]()).or(http.StatusConflict),
 		query(pathPlan, "plan", "What a reload would change, in the configuration and in the kernel, and what traffic that touches.", nil,
 			func(x *exchange) (PlanResponse, error) { return x.server.agent.Plan(x.r.Context()), nil }),
 		command(pathMaintenance, "maintenance", "Keeps this node from becoming master, or ends that. A master hands over first.",
@@ -98,6 +103,12 @@ func (rt route) neither(codes ...int) route {
 // answers gives a row the type of an answer that is made elsewhere.
 func (rt route) answers(t reflect.Type) route {
 	rt.answer = t
+	return rt
+}
+
+// or gives a row statuses of its own.
+func (rt route) or(statuses ...int) route {
+	rt.statuses = append(slices.Clone(rt.statuses), statuses...)
 	return rt
 }
 

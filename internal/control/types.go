@@ -75,6 +75,9 @@ type Status struct {
 	Dormant []ServerOverrides `json:"dormant_overrides,omitempty"`
 	// Alarms are what breaks pairs, as far as it is going on.
 	Alarms []alarm.Alarm `json:"alarms,omitempty"`
+	// Peer is how the other node's configuration compares, nil where api names
+	// no peer.
+	Peer *PeerStatus `json:"peer,omitempty"`
 	// IPVS says what keeps the kernel's table from being kept, if anything does.
 	IPVS string `json:"ipvs_error,omitempty"`
 	// StampErrors counts adverts whose time could not be noted in the run
@@ -251,6 +254,16 @@ type MoveOutcome struct {
 	// State is the instance's state at the end, as InstanceStatus.StateName.
 	State string        `json:"state"`
 	Took  time.Duration `json:"took"`
+}
+
+// PeerStatus is the other node's configuration beside this one's.
+type PeerStatus struct {
+	Address string `json:"address"`
+	// Asked is when it was last asked, Err why it could not be compared.
+	Asked time.Time `json:"asked,omitzero"`
+	Err   string    `json:"error,omitempty"`
+	// Drift is what differs and should not: Was here, Is there.
+	Drift []config.Difference `json:"drift,omitempty"`
 }
 
 // ReloadRequest asks for a reload.

@@ -32,6 +32,11 @@ func programFamilies() []family {
 		gauge("tandem_config_last_reload_successful", "Whether the last reload succeeded; 1 where there was none.", nil, func(s *snapshot, out emit) {
 			out(boolean(s.LastReload == nil || s.LastReload.OK))
 		}),
+		gauge("tandem_peer_drift", "Values that the peer's configuration has otherwise, and should not.", nil, func(s *snapshot, out emit) {
+			if s.Peer != nil && s.Peer.Err == "" {
+				out(float64(len(s.Peer.Drift)))
+			}
+		}),
 		counter("tandem_stamp_errors_total", "Adverts whose time could not be noted for a restart.", nil, func(s *snapshot, out emit) {
 			out(float64(s.StampErrors))
 		}),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/drift"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
@@ -111,6 +112,9 @@ func newView(s control.Status, usage []ipvs.ServiceUsage, events []journal.Event
 // attention is what is not as it should be with the node as a whole.
 func attention(s control.Status) []string {
 	var out []string
+	if p := s.Peer; p != nil && len(p.Drift) > 0 {
+		out = append(out, fmt.Sprintf("The configuration of the peer %s differs in %d values, the first: %s", p.Address, len(p.Drift), drift.Line(p.Drift[0])))
+	}
 	for _, a := range s.Alarms {
 		out = append(out, a.String()+": "+a.Advice)
 	}
