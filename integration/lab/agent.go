@@ -110,14 +110,14 @@ func (a *Agent) Log() string {
 	return string(b)
 }
 
-// Ask runs a command of the agent's program against it, such as "status", and
+// Ask runs a command of the agent's program on its host, such as "status", and
 // returns standard output, and an *AskError where the exit status is not 0.
 func (a *Agent) Ask(args ...string) (string, error) {
 	c := exec.Command(a.Program, args...)
 	c.Env = append(os.Environ(), a.Env...)
 	var stdout, stderr strings.Builder
 	c.Stdout, c.Stderr = &stdout, &stderr
-	err := c.Run()
+	err := a.Host.In(c.Run)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		err = &AskError{Args: args, Status: exit.ExitCode(), Text: strings.TrimSpace(stdout.String() + stderr.String())}
 	}
