@@ -77,6 +77,14 @@ func TestPlace(t *testing.T) {
 			{VirtualLink: host.VirtualLink{Name: "left", Parent: "eth0", Kind: host.Macvlan, Mode: host.Private, MAC: host.VirtualMAC(51, false)}, Index: 9}},
 			[]*config.Instance{instance("A", 51, false, vmac, address("192.0.2.10/24", "", false))},
 			[]string{"left 00:00:5e:00:01:33 on eth0"}, []string{"192.0.2.10/24 left"}},
+		{"two of one name: the second keeps the one that it was given instead", []host.LinkState{
+			{VirtualLink: host.VirtualLink{Name: "given", Parent: "eth0", Kind: host.Macvlan, Mode: host.Private, MAC: host.VirtualMAC(51, false)}, Index: 8},
+			{VirtualLink: host.VirtualLink{Name: "vrrp.52", Parent: "eth0", Kind: host.Macvlan, Mode: host.Private, MAC: host.VirtualMAC(52, false)}, Index: 9}},
+			[]*config.Instance{
+				instance("A", 51, false, func(in *config.Instance) { in.VMAC = &config.VMAC{Name: "given"} }, address("192.0.2.10/24", "", false)),
+				instance("B", 52, false, func(in *config.Instance) { in.VMAC = &config.VMAC{Name: "given"} }, address("192.0.2.11/24", "", false))},
+			[]string{"given 00:00:5e:00:01:33 on eth0", "vrrp.52 00:00:5e:00:01:34 on eth0"},
+			[]string{"192.0.2.10/24 given", "192.0.2.11/24 vrrp.52"}},
 		{"an ipvlan carries no virtual address", nil,
 			[]*config.Instance{instance("I", 57, false, func(in *config.Instance) {
 				in.IPVLAN = &config.IPVLAN{Mode: "bridge", Address: netip.MustParsePrefix("192.0.2.9/24")}

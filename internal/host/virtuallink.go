@@ -195,7 +195,7 @@ func DiffLinks(have []LinkState, want, ours []VirtualLink) []LinkChange {
 
 // NameVMAC chooses the name of a VMAC or ipvlan, whose other fields are as they
 // will be. A configured name is in link, which it stays unless it belongs to a
-// link of another kind. Without one, a link on the host that is the same is
+// link of another kind or to another instance. Without one, a link on the host that is the same is
 // adopted by its name; else it is prefix.VRID, then for IPv6 prefix6.VRID, then
 // prefix1.VRID and so on, the first that no link of the host has. Names in taken
 // are those of other instances.
@@ -213,7 +213,7 @@ func NameVMAC(link VirtualLink, prefix string, vrid uint8, host []LinkState, tak
 	for _, h := range host {
 		wanted := link.carried(host)
 		wanted.Name = h.Name
-		if link.Name == "" && !used[h.Name] && h.same(wanted) {
+		if !used[h.Name] && h.same(wanted) {
 			return h.Name
 		}
 	}
