@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/user"
 	"runtime"
@@ -94,6 +95,9 @@ func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (sta
 	}
 	defer null.Close()
 	attr.Files = []*os.File{null, null, null}
+	// Whoever started us may have left us files that are not closed by
+	// themselves; our own are. A kernel before 5.11 does not know how.
+	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 
 	// The kernel sends the parent-death signal when the thread that forked
 	// ends, not the process: this thread stays ours until the script is gone.
