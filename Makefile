@@ -98,6 +98,7 @@ verify: lint test conformance
 	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move|Flood)' ./integration
 	$(MAKE) test-package test-web
 	TANDEM_IPVS_RUN='^TestVerifyIPVS' TANDEM_IPVS_PARALLEL=2 $(MAKE) test-ipvs
+	TANDEM_LONG=1 TANDEM_IPVS_RUN='^TestIPVSOperate' $(MAKE) test-ipvs
 	$(MAKE) fuzz FUZZTIME=10m
 
 clean:
