@@ -129,7 +129,7 @@ func informOptions() []option {
 				return nil
 			}},
 		{short: 'v', long: "version", help: "print the version", act: func(p *program, _ string) int {
-			fmt.Fprintln(p.stderr, versionText())
+			fmt.Fprintln(p.stderr, p.versionLine())
 			return exitOK
 		}},
 		{short: 'h', long: "help", help: "print this text", act: func(p *program, _ string) int {

@@ -253,7 +253,6 @@ func TestDumpSignals(t *testing.T) {
 	}{
 		{unix.SIGUSR1, "keepalived_parent.data", "------< Global definitions >------", 0o644},
 		{unix.SIGUSR1, "keepalived.data", " VRRP Instance = VI_1", 0o644},
-		{unix.SIGUSR1, "keepalived_check.data", "------< LVS Topology >------", 0o644},
 		{unix.SIGUSR2, "keepalived.stats", "    Sent: 5\n", 0o644},
 		{signalJSON, "keepalived.json", `"advert_sent":5`, 0o600},
 		{signalStatsClear, "keepalived.stats", "    Sent: 5\n", 0o644},

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -179,12 +180,22 @@ func (d *dumper) mode(s control.Status) fs.FileMode {
 	return fs.FileMode(0o666 &^ mask)
 }
 
+// data writes a file for each of keepalived's processes that there would be.
 func (d *dumper) data(s control.Status) error {
-	for _, f := range []struct {
-		name    string
-		content []byte
-	}{{dump.ParentFile, dump.ParentData(s)}, {dump.DataFile, dump.Data(s)}, {dump.CheckFile, dump.CheckData(s)}} {
-		if err := dump.Write(d.folder, f.name, d.mode(s), f.content); err != nil {
+	type file struct {
+		part    dump.Part
+		content func(control.Status) []byte
+	}
+	// Monitoring asks for the first.
+	files := []file{{dump.VRRP, dump.Data}, {dump.Parent, dump.ParentData}}
+	if len(s.Services) > 0 {
+		files = append(files, file{dump.Check, dump.CheckData})
+	}
+	if len(s.BFD) > 0 {
+		files = append(files, file{dump.BFD, dump.BFDData})
+	}
+	for _, f := range files {
+		if err := dump.Write(dump.DataFile(d.folder, s.Config, f.part), d.mode(s), f.content(s)); err != nil {
 			return err
 		}
 	}
@@ -192,7 +203,7 @@ func (d *dumper) data(s control.Status) error {
 }
 
 func (d *dumper) stats(s control.Status) error {
-	return dump.Write(d.folder, dump.StatsFile, d.mode(s), dump.Stats(d.since.Since(s)))
+	return dump.Write(filepath.Join(d.folder, dump.StatsFile), d.mode(s), dump.Stats(d.since.Since(s)))
 }
 
 func (d *dumper) json(s control.Status) error {
@@ -204,5 +215,5 @@ func (d *dumper) json(s control.Status) error {
 	if err != nil {
 		return err
 	}
-	return dump.Write(d.folder, dump.JSONFile, dump.JSONMode, content)
+	return dump.Write(filepath.Join(d.folder, dump.JSONFile), dump.JSONMode, content)
 }

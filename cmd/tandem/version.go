@@ -43,3 +43,15 @@ func versionNumber() string {
 func versionText() string {
 	return fmt.Sprintf("tandem %s (%s %s/%s)", versionNumber(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
+
+// likeKeepalived is the version of keepalived that tandem does the work of.
+const likeKeepalived = "2.4.3"
+
+// versionLine is what -v prints. Programs that ask keepalived for its version
+// take the second word of the first line, without its first letter.
+func (p *program) versionLine() string {
+	if p.name == "keepalived" {
+		return fmt.Sprintf("Keepalived v%s (%s)", likeKeepalived, versionText())
+	}
+	return versionText()
+}

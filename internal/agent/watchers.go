@@ -170,7 +170,7 @@ func (w *watchers) sources() desired.Sources {
 // report fills in what the parts know.
 func (w *watchers) report(s *control.Status) {
 	for _, st := range w.scripts.Status() {
-		s.Scripts = append(s.Scripts, control.ScriptStatus{Name: st.Name, State: upOrDown(st.Known, st.Up), Last: st.Last, Since: st.Since})
+		s.Scripts = append(s.Scripts, control.ScriptStatus{Name: st.Name, State: upOrDown(st.Known, st.Up), Last: st.Last, Since: st.Since, Running: st.Running})
 	}
 	for _, f := range w.files.Status() {
 		s.Files = append(s.Files, control.FileStatus{Name: f.Name, Path: f.Path, Value: f.Value, Since: f.Since, Err: f.Err})

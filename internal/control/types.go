@@ -157,6 +157,8 @@ type ScriptStatus struct {
 	// Last says how the last run ended: "exit status 1", "timed out after 2s".
 	Last  string    `json:"last,omitempty"`
 	Since time.Time `json:"since,omitzero"`
+	// Running is whether it runs at the moment.
+	Running bool `json:"running,omitempty"`
 }
 
 // TrackStatus is one thing that an instance tracks, itself or by its sync group.

@@ -28,12 +28,11 @@ func (p *page) line(indent int, format string, args ...any) {
 	p.WriteByte('\n')
 }
 
-// Data is the content of keepalived.data: the global settings, the instances
-// and the sync groups.
+// Data is the content of keepalived.data: the global settings, the instances,
+// the sync groups, and what is tracked.
 func Data(s control.Status) []byte {
 	var p page
 	p.globals(s)
-	p.scripts(s)
 	p.section("VRRP Topology")
 	for _, i := range s.Instances {
 		p.instance(s, i)
@@ -44,6 +43,8 @@ func Data(s control.Status) []byte {
 	for _, g := range s.Groups {
 		p.group(s, g)
 	}
+	p.scripts(s)
+	p.trackers(s)
 	return p.Bytes()
 }
 
@@ -52,54 +53,6 @@ func ParentData(s control.Status) []byte {
 	var p page
 	p.globals(s)
 	return p.Bytes()
-}
-
-func (p *page) globals(s control.Status) {
-	p.section("Global definitions")
-	p.line(1, "Router ID = %s", s.RouterID)
-	if s.Config == nil {
-		return
-	}
-	g := s.Config.Global
-	p.line(1, "Dynamic interfaces = %t", g.DynamicInterfaces)
-	p.line(1, "Gratuitous ARP interval = %.6f", g.ARPInterval.Seconds())
-	p.line(1, "Gratuitous NA interval = %.6f", g.NAInterval.Seconds())
-	if g.StartupDelay > 0 {
-		p.line(1, "VRRP startup delay = %s", keepalivedSeconds(g.StartupDelay))
-	}
-	p.line(1, "Log unknown VRIDs = %t", g.LogUnknownVRIDs)
-	p.line(1, "Script security %s", enabled(g.ScriptSecurity))
-	if g.ScriptUser.Name != "" {
-		p.line(1, "Default script user = %s", strings.TrimSuffix(g.ScriptUser.Name+":"+g.ScriptUser.Group, ":"))
-	}
-	p.line(1, "rs_init_notifies = %d", number(g.RSInitNotifies))
-}
-
-func (p *page) scripts(s control.Status) {
-	if len(s.Scripts) == 0 {
-		return
-	}
-	p.section("VRRP Scripts")
-	for _, t := range s.Scripts {
-		p.line(1, "VRRP Script = %s", t.Name)
-		if s.Config != nil {
-			for _, c := range s.Config.Scripts {
-				if c.Name != t.Name {
-					continue
-				}
-				p.line(3, "Command = %s", commandLine(&c.Command))
-				p.line(3, "Interval = %s", keepalivedSeconds(c.Interval))
-				p.line(3, "Timeout = %s", keepalivedSeconds(c.Timeout))
-				p.line(3, "Weight = %d%s", c.Weight, reverse(c.Reverse))
-				p.line(3, "Rise = %d", c.Rise)
-				p.line(3, "Fall = %d", c.Fall)
-			}
-		}
-		p.line(3, "State = %s", t.State)
-		if t.Last != "" {
-			p.line(3, "Last = %s", t.Last)
-		}
-	}
 }
 
 func (p *page) instance(s control.Status, i control.InstanceStatus) {
@@ -137,8 +90,20 @@ func (p *page) instance(s control.Status, i control.InstanceStatus) {
 	p.timing(i, c)
 	p.addresses("Virtual IP (%d):", i, c)
 	p.peers(c)
+	p.list("Virtual Routes :", routeLines(c))
+	p.list("Virtual Rules :", ruleLines(c))
 	p.tracked(c)
 	p.notify(c)
+}
+
+// list writes a heading and the lines below it, or nothing where there are none.
+func (p *page) list(heading string, lines []string) {
+	if len(lines) > 0 {
+		p.line(3, "%s", heading)
+	}
+	for _, l := range lines {
+		p.line(5, "%s", l)
+	}
 }
 
 // overrides shows what an operator has ordered; keepalived has no such thing.
@@ -214,18 +179,8 @@ func (p *page) timing(i control.InstanceStatus, c *config.Instance) {
 
 func (p *page) addresses(heading string, i control.InstanceStatus, c *config.Instance) {
 	vips, excluded := addressLines(c, i)
-	if len(vips) > 0 {
-		p.line(3, heading, len(vips))
-	}
-	for _, v := range vips {
-		p.line(5, "%s", v)
-	}
-	if len(excluded) > 0 {
-		p.line(3, "Virtual IP Excluded :")
-	}
-	for _, v := range excluded {
-		p.line(5, "%s", v)
-	}
+	p.list(fmt.Sprintf(heading, len(vips)), vips)
+	p.list("Virtual IP Excluded :", excluded)
 }
 
 func (p *page) peers(c *config.Instance) {
@@ -247,20 +202,24 @@ func (p *page) peers(c *config.Instance) {
 	p.line(3, "Unicast checksum compatibility = %s", yes(c.ChecksumV2Style))
 }
 
+// tracked writes what an instance tracks; keepalived separates the name of each
+// kind in its own way.
 func (p *page) tracked(c *config.Instance) {
 	if c == nil {
 		return
 	}
-	for _, list := range []struct {
-		heading string
-		tracks  []config.Track
-	}{{"Tracked interfaces :", c.TrackInterfaces}, {"Tracked scripts :", c.TrackScripts}} {
-		if len(list.tracks) > 0 {
-			p.line(3, "%s", list.heading)
+	for _, of := range []struct {
+		heading, separator string
+		tracks             []config.Track
+	}{
+		{"Tracked interfaces :", "", c.TrackInterfaces}, {"Tracked scripts :", "", c.TrackScripts}, {"Tracked files :", ",", c.TrackFiles},
+		{"Tracked processes :", ",", c.TrackProcesses}, {"Tracked BFDs :", ":", c.TrackBFD},
+	} {
+		var lines []string
+		for _, t := range of.tracks {
+			lines = append(lines, fmt.Sprintf("%s%s weight %d%s", t.Name, of.separator, t.Weight, reverse(t.Reverse)))
 		}
-		for _, t := range list.tracks {
-			p.line(5, "%s weight %d%s", t.Name, t.Weight, reverse(t.Reverse))
-		}
+		p.list(of.heading, lines)
 	}
 }
 
@@ -268,7 +227,7 @@ func (p *page) notify(c *config.Instance) {
 	if c == nil {
 		return
 	}
-	p.line(3, "Using smtp notification = no")
+	p.line(3, "Using smtp notification = %s", yes(c.SMTPAlert))
 	if c.Notify.Deleted == nil {
 		p.line(3, "Notify deleted = Fault")
 	} else {
@@ -307,6 +266,7 @@ func (p *page) group(s control.Status, g control.GroupStatus) {
 	}
 	for _, c := range s.Config.SyncGroups {
 		if c.Name == g.Name {
+			p.line(3, "Using smtp notification = %s", yes(c.SMTPAlert))
 			p.notifyScripts(c.Notify)
 		}
 	}
@@ -347,11 +307,7 @@ func addressLines(c *config.Instance, i control.InstanceStatus) (vips, excluded 
 
 func addressLine(a config.Address, held []netip.Addr) string {
 	var b strings.Builder
-	if a.Prefix.IsSingleIP() {
-		b.WriteString(a.Prefix.Addr().String())
-	} else {
-		b.WriteString(a.Prefix.String())
-	}
+	b.WriteString(network(a.Prefix))
 	fmt.Fprintf(&b, " dev %s scope %s", a.Interface, scopeWord(a.Scope))
 	if a.Label != "" {
 		fmt.Fprintf(&b, " label %s", a.Label)

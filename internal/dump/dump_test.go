@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandem-ha/tandem/config"
-	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -167,6 +166,7 @@ const keepalivedData = `------< VRRP Topology >------
    VRRP member instances :
      A
      B
+   Using smtp notification = no
    Master state transition script = '/etc/notify.sh' 'x' 'y'
 `
 
@@ -256,38 +256,6 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func TestCheckData(t *testing.T) {
-	s := sample()
-	s.IPVS = "no ip_vs"
-	s.Services = []control.ServiceStatus{{
-		Scheduler: "wlc", ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", Quorum: 1, Servers: []health.ServerStatus{
-			{Addr: netip.MustParseAddr("192.0.2.21"), Port: 80, Weight: 3, Checks: []health.CheckStatus{{Kind: "TCP_CHECK", State: "down", Err: "refused"}}},
-			{Addr: netip.MustParseAddr("2001:db8::1"), Port: 80, Sorry: true, Up: true, InPool: true, Weight: 1},
-		}},
-	}}
-	const want = `------< LVS Topology >------
- IPVS error = no ip_vs
- Virtual server = [192.0.2.10]:tcp:80
-   Scheduler = wlc
-   Quorum = 1, live weight = 0, down
-   Real server = 192.0.2.21:80
-     Alive = false
-     In IPVS = false
-     Weight = 3
-     Check = TCP_CHECK
-       State = down
-       Error = refused
-   Sorry server = [2001:db8::1]:80
-     Alive = true
-     In IPVS = true
-     Weight = 1
-`
-	_, got, _ := strings.Cut(string(CheckData(s)), "------< LVS")
-	if d := cmp.Diff(want, "------< LVS"+got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-}
-
 func TestConfiguration(t *testing.T) {
 	c := sample().Config
 	c.Scripts = []*config.Script{{Name: "chk", Command: config.Command{Args: []string{"/bin/true"}}, Interval: 2 * time.Second, Rise: 2, Fall: 3}}
@@ -314,7 +282,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"first", "second"} {
-		if err := Write(dir, StatsFile, 0o640, []byte(text)); err != nil {
+		if err := Write(filepath.Join(dir, StatsFile), 0o640, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Lstat(filepath.Join(dir, StatsFile))
@@ -331,14 +299,14 @@ func TestWrite(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 2 {
 		t.Errorf("left behind: %v", left)
 	}
-	if err := Write(filepath.Join(dir, "none"), StatsFile, 0o600, nil); err == nil {
+	if err := Write(filepath.Join(dir, "none", StatsFile), 0o600, nil); err == nil {
 		t.Error("no error for a folder that is not there")
 	}
 	// A name that cannot be taken leaves no temporary file.
-	if err := os.Mkdir(filepath.Join(dir, DataFile), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, JSONFile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(dir, DataFile, 0o600, nil); err == nil {
+	if err := Write(filepath.Join(dir, JSONFile), 0o600, nil); err == nil {
 		t.Error("no error where a folder has the name")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 3 {

@@ -90,8 +90,11 @@ type jsonData struct {
 	ScriptRxLower      string        `json:"script_master_rx_lower_pri,omitempty"`
 	VIPs               []string      `json:"vips,omitempty"`
 	ExcludedVIPs       []string      `json:"evips,omitempty"`
+	Routes             []string      `json:"vroutes,omitempty"`
+	Rules              []string      `json:"vrules,omitempty"`
 	TrackInterfaces    []string      `json:"track_ifp,omitempty"`
 	TrackScripts       []string      `json:"track_script,omitempty"`
+	TrackProcesses     []string      `json:"track_process,omitempty"`
 	AuthType           vrrp.AuthType `json:"auth_type"`
 	AuthData           string        `json:"auth_data,omitempty"`
 }
@@ -99,15 +102,58 @@ type jsonData struct {
 // vrrpState is a state as its number.
 type vrrpState vrrp.State
 
-// JSON is the content of keepalived.json, in the form of json_version 1: a
-// list of instances. Where the status carries no configuration, what only the
-// configuration says has its zero value.
+// jsonProcess is one element of json_version 2's list of tracked processes.
+type jsonProcess struct {
+	Process        string  `json:"process"`
+	Parameters     string  `json:"parameters,omitempty"`
+	ParamMatch     string  `json:"param_match,omitempty"`
+	Min            int     `json:"min_processes"`
+	Max            *int    `json:"max_processes,omitempty"`
+	Current        int     `json:"current_processes"`
+	HaveQuorum     bool    `json:"have_quorum"`
+	Weight         int     `json:"weight"`
+	TerminateDelay seconds `json:"terminate_delay"`
+	ForkDelay      seconds `json:"fork_delay"`
+	FullCommand    bool    `json:"full_command"`
+}
+
+// JSON is the content of keepalived.json: with json_version 1 a list of
+// instances, with 2 that list under a name beside the tracked processes. Where
+// the status carries no configuration, what only the configuration says has its
+// zero value, and the version is 1.
 func JSON(s control.Status) ([]byte, error) {
 	list := make([]jsonInstance, 0, len(s.Instances))
 	for _, i := range s.Instances {
 		list = append(list, jsonInstance{Data: dataOf(s, i), Stats: CountsOf(i.Counters)})
 	}
-	return json.Marshal(list)
+	if s.Config == nil || s.Config.Global.Files.JSONVersion != 2 {
+		return json.Marshal(list)
+	}
+	return json.Marshal(struct {
+		VRRP      []jsonInstance `json:"vrrp"`
+		Processes []jsonProcess  `json:"track_process,omitempty"`
+	}{list, processesOf(s)})
+}
+
+// processesOf are the tracked processes of a status with a configuration.
+func processesOf(s control.Status) []jsonProcess {
+	var out []jsonProcess
+	for _, t := range s.Processes {
+		c := processConfig(s.Config, t.Name)
+		if c == nil {
+			continue
+		}
+		p := jsonProcess{
+			Process: c.Process, Parameters: strings.Join(c.Params, " "), ParamMatch: c.Match, Min: c.Quorum, Current: t.Count,
+			HaveQuorum: t.State == "up", Weight: c.Weight, TerminateDelay: seconds(c.TerminateDelay), ForkDelay: seconds(c.ForkDelay),
+			FullCommand: c.FullCommand,
+		}
+		if c.QuorumMax >= 0 {
+			p.Max = &c.QuorumMax
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func dataOf(s control.Status, i control.InstanceStatus) jsonData {
@@ -155,11 +201,16 @@ func dataOf(s control.Status, i control.InstanceStatus) jsonData {
 	d.ScriptDeleted = commandLine(c.Notify.Deleted)
 	d.Script = commandLine(c.Notify.Any)
 	d.ScriptRxLower = commandLine(c.Notify.MasterRxLower)
+	d.SMTPAlert = c.SMTPAlert
+	d.Routes, d.Rules = routeLines(c), ruleLines(c)
 	for _, t := range c.TrackInterfaces {
 		d.TrackInterfaces = append(d.TrackInterfaces, t.Name)
 	}
 	for _, t := range c.TrackScripts {
 		d.TrackScripts = append(d.TrackScripts, scriptLine(s.Config, t.Name))
+	}
+	for _, t := range c.TrackProcesses {
+		d.TrackProcesses = append(d.TrackProcesses, t.Name)
 	}
 	d.AuthType = authNumber(c.AuthType)
 	if d.AuthType != vrrp.AuthNone {
@@ -181,10 +232,8 @@ func authNumber(name string) vrrp.AuthType {
 
 // scriptLine is the command line of the vrrp_script of that name.
 func scriptLine(c *config.Config, name string) string {
-	for _, s := range c.Scripts {
-		if s.Name == name {
-			return commandLine(&s.Command)
-		}
+	if s := scriptConfig(c, name); s != nil {
+		return commandLine(&s.Command)
 	}
 	return name
 }

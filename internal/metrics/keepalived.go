@@ -68,7 +68,7 @@ func keepalivedFamilies() []family {
 		}),
 		gauge("keepalived_script_state", "What a tracking script does: 0 idle, 1 running.", []string{"name"}, func(s *snapshot, out emit) {
 			for _, c := range s.Scripts {
-				out(0, c.Name)
+				out(boolean(c.Running), c.Name)
 			}
 		}),
 	}

@@ -50,6 +50,8 @@ type ScriptState struct {
 	Last string
 	// Since is when Up last changed.
 	Since time.Time
+	// Running is whether a run of it is under way.
+	Running bool
 }
 
 // NewMonitor returns a Monitor that runs scripts with exec once Run is called.
@@ -83,7 +85,7 @@ func (m *Monitor) Status() []ScriptState {
 		s := r.script
 		out = append(out, ScriptState{
 			Name: s.config.Name, Up: s.Up(), Known: s.Known(),
-			Added: r.added && !s.Known(), Last: s.last, Since: s.since,
+			Added: r.added && !s.Known(), Last: s.last, Since: s.since, Running: s.running,
 		})
 	}
 	return out
