@@ -13,7 +13,9 @@ import (
 // the groups.
 func (d *decoder) completeServices() {
 	for _, s := range d.services {
-		if d.completeService(s) {
+		if s.node.settled != nil {
+			d.cfg.VirtualServers = append(d.cfg.VirtualServers, s.VirtualServer)
+		} else if d.completeService(s) {
 			d.expandService(s)
 		}
 	}

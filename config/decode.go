@@ -90,7 +90,7 @@ func (d *decoder) root(t *Tree) {
 // balance reports blocks without an end.
 func (d *decoder) balance(nodes []*Node) {
 	for _, n := range nodes {
-		if n.HasBlock && len(n.Tail) == 0 {
+		if n.HasBlock && len(n.Tail) == 0 && n.settled == nil {
 			d.fail("missing-brace", of(n.brace()), "Close the block by a '}'.", "this block is never closed")
 		}
 		d.balance(n.Body)

@@ -65,6 +65,10 @@ type serverDraft struct {
 }
 
 func virtualServerBlock(d *decoder, n *Node) {
+	if n.settled != nil {
+		d.services = append(d.services, &serviceDraft{VirtualServer: n.settled.moved(n.Words[0].Line), node: n})
+		return
+	}
 	s := &serviceDraft{
 		VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset},
 		node:          n, weight: 1, said: map[string]*Node{},

@@ -42,6 +42,8 @@ type loader struct {
 	vars    map[string]*definition
 	// ids are those of conditions for other nodes.
 	ids map[string]bool
+	// memory is what is known of blocks that need not be read again.
+	memory memory
 	// random gives the numbers of ${_RANDOM} once random_seed has been read.
 	random *rand.Rand
 	// used is how much of the limits has been used.
@@ -57,9 +59,26 @@ type loader struct {
 func (l *loader) file(src *source) {
 	l.files = append(l.files, absolute(src.name))
 	check := l.check
-	(&lexer{src: src, shell: l.shell}).groups(l.line)
+	(&lexer{src: src, shell: l.shell}).groups(l.line, l.skip)
 	l.check = check
 	l.files = l.files[:len(l.files)-1]
+}
+
+// skip adds the block that begins in line n of the source, counted from 0, where it
+// is known, and returns how many lines it has; else 0.
+func (l *loader) skip(src *source, n int) int {
+	if l.full || len(l.grown.stack) > 0 {
+		return 0
+	}
+	s := l.memory.at(src, n)
+	if s == nil {
+		return 0
+	}
+	head := &lexer{src: src, shell: l.shell}
+	head.lineWithEnd(n)
+	l.used.tokens += s.tokens
+	l.grown.settled(head.tokens, s)
+	return s.lines
 }
 
 // line adds one line to the tree.

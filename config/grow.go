@@ -40,6 +40,23 @@ func (g *growing) line(words []Token) {
 	}
 }
 
+// settled adds a block that is known by the tokens of its first line.
+func (g *growing) settled(line []Token, s *settled) {
+	words := line[:0]
+	for _, t := range line {
+		if t.Kind == TokenOpen {
+			break
+		}
+		if t.Kind == TokenWord {
+			words = append(words, t)
+		}
+	}
+	n := g.node()
+	n.Words = g.keep(words)
+	n.HasBlock, n.settled, g.last = true, s, nil
+	g.add(n)
+}
+
 // close ends the innermost block.
 func (g *growing) close(brace []Token) {
 	g.last = nil

@@ -50,9 +50,15 @@ func (lx *lexer) run() []Token {
 
 // groups lexes the source line by line and gives each line, its end included, to
 // f; the lines of one definition are given as one. The tokens last as long as
-// the call.
-func (lx *lexer) groups(f func([]Token)) {
-	for n := range lx.src.lines {
+// the call. Skip says how many lines are passed over from a line on.
+func (lx *lexer) groups(f func([]Token), skip func(*source, int) int) {
+	for n := 0; n < len(lx.src.lines); n++ {
+		if !lx.inDefinition {
+			if known := skip(lx.src, n); known > 0 {
+				n += known - 1
+				continue
+			}
+		}
 		lx.lineWithEnd(n)
 		if !lx.inDefinition {
 			f(lx.tokens)

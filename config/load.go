@@ -33,20 +33,27 @@ func DefaultID() string {
 // left when all that cannot be used is left out. A file that is not there gives
 // a Fatal diagnostic with the code "no-file".
 func Load(path string, o Options) (*Config, []Diagnostic) {
-	l, err := readAll(path, o)
+	l, err := readAll(path, o, memory{})
 	if err != nil {
 		return missing(path, err)
 	}
-	return l.decode(func(o Options) (*loader, error) { return readAll(path, o) })
+	return l.decode(rereading(path)).cfg, l.sorted()
 }
 
-// readAll reads the files that path is a pattern for.
-func readAll(path string, o Options) (*loader, error) {
+// rereading reads the files of path for another id.
+func rereading(path string) func(Options) (*loader, error) {
+	return func(o Options) (*loader, error) { return readAll(path, o, memory{}) }
+}
+
+// readAll reads the files that path is a pattern for; what m knows of is not taken
+// apart again.
+func readAll(path string, o Options, m memory) (*loader, error) {
 	names := globFiles(path)
 	if len(names) == 0 {
 		return nil, os.ErrNotExist
 	}
 	l := newLoader(o)
+	l.memory = m
 	for _, name := range names {
 		text, err := readRegular(name)
 		if err != nil {
@@ -86,7 +93,7 @@ func Parse(name string, src []byte, o Options) (*Config, []Diagnostic) {
 		return l, nil
 	}
 	l, _ := read(o)
-	return l.decode(read)
+	return l.decode(read).cfg, l.sorted()
 }
 
 func newLoader(o Options) *loader {
@@ -94,7 +101,7 @@ func newLoader(o Options) *loader {
 }
 
 // decode makes the Config of what has been read; again reads it for another id.
-func (l *loader) decode(again func(Options) (*loader, error)) (*Config, []Diagnostic) {
+func (l *loader) decode(again func(Options) (*loader, error)) *decoder {
 	d := l.decodeTree(l.tree())
 	d.advisePeers(slices.Collect(maps.Keys(l.ids)), func(id string) *Config {
 		other, err := again(Options{ID: id})
@@ -103,10 +110,10 @@ func (l *loader) decode(again func(Options) (*loader, error)) (*Config, []Diagno
 		}
 		return other.decodeTree(other.tree()).cfg
 	})
-	return d.cfg, l.sorted()
+	return d
 }
 
-// decodeTree is decode for who needs the drafts as well.
+// decodeTree is decode without regard to the peers.
 func (l *loader) decodeTree(t *Tree) *decoder {
 	d := &decoder{
 		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},

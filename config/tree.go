@@ -20,6 +20,9 @@ type Node struct {
 	Body     []*Node
 	// Tail is the close brace, empty where it is missing.
 	Tail []Token
+
+	// settled is what the block is known to mean, whose body is then left out.
+	settled *settled
 }
 
 // ParseTree parses text, which is the content of the file name. It knows no

@@ -84,7 +84,7 @@ func FuzzParse(f *testing.F) {
 			return l, nil
 		}
 		l, _ := read(Options{ID: "east", Environment: host{}})
-		cfg, ds := l.decode(read)
+		cfg, ds := l.decode(read).cfg, l.sorted()
 		checkPlaces(t, in, ds)
 		if !Equal(cfg, cfg) {
 			t.Error("a configuration differs from itself")

@@ -44,6 +44,8 @@ type agent interface {
 // runOptions are what an agent is made with.
 type runOptions struct {
 	settings
+	// reader has read the configuration.
+	reader *config.Reader
 	log    hclog.Logger
 	levels *logging.Levels
 }
@@ -73,6 +75,8 @@ type program struct {
 	now            func() time.Time
 	newAgent       func(runOptions) agent
 	environment    config.Environment
+	// reader reads the configuration that is run, several times.
+	reader config.Reader
 	// terminal says whether a stream is one that a person sits at.
 	terminal func(stream any) bool
 }

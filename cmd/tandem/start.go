@@ -61,7 +61,7 @@ func (p *program) start(s settings, args []string) int {
 // (net_namespace). It has to be known before anything else is done: what is wrong
 // with the file is said later, by who runs it.
 func (p *program) configuredNamespace(s settings) string {
-	c, _ := config.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	c, _ := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
 	return c.Process.NetNamespace
 }
 
@@ -135,7 +135,7 @@ func settle(s settings, detached bool) error {
 
 // logConfig writes the configuration to the log, a line each.
 func (p *program) logConfig(s settings, log hclog.Logger) {
-	c, _ := config.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	c, _ := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
 	for line := range bytes.Lines(dump.Configuration(c)) {
 		log.Info(strings.TrimRight(string(line), "\n"))
 	}
@@ -180,7 +180,7 @@ func (p *program) supervise(s settings, log hclog.Logger, levels *logging.Levels
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	notifier := daemon.NewNotifier(p.getenv)
-	a := p.newAgent(runOptions{settings: s, log: log, levels: levels})
+	a := p.newAgent(runOptions{settings: s, reader: &p.reader, log: log, levels: levels})
 	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), umask: s.fixedUmask()})
 	stop := w.start(s.ignoreSigint, cancel)
 	defer stop()

@@ -19,6 +19,7 @@ func newAgent(o runOptions) agent {
 	return realAgent{runtime.New(runtime.Options{
 		ConfigFile: o.configFile,
 		ConfigID:   configID(o.configID),
+		Reader:     o.reader,
 		RunDir:     o.runDir,
 		StateDir:   o.stateDir,
 		Socket:     o.socket,

@@ -55,6 +55,8 @@ var errStopped = errors.New("tandem is stopping")
 type Options struct {
 	// ConfigFile is the keepalived.conf, ConfigID the id for its @ID lines.
 	ConfigFile, ConfigID string
+	// Reader is what has read the file before, nil for nothing.
+	Reader *config.Reader
 	// RunDir holds the record, StateDir what outlives a boot, Socket is the
 	// control socket's path.
 	RunDir, StateDir, Socket string
@@ -100,6 +102,7 @@ func (e *ConfigError) Error() string {
 type Agent struct {
 	opts    Options
 	started time.Time
+	reader  *config.Reader
 	sched   *sched.Keeper
 	runner  script.Runner
 	journal *journal.Journal
@@ -141,7 +144,11 @@ type loaded struct {
 
 // New returns an agent that does nothing until Run.
 func New(o Options) *Agent {
-	return &Agent{opts: o, started: time.Now(), stopNow: make(chan struct{}), lateness: make(chan time.Duration, 1)}
+	reader := o.Reader
+	if reader == nil {
+		reader = new(config.Reader)
+	}
+	return &Agent{opts: o, reader: reader, started: time.Now(), stopNow: make(chan struct{}), lateness: make(chan time.Duration, 1)}
 }
 
 var (
@@ -243,7 +250,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 
 // load reads the configuration, leaving out the half that is not to be run.
 func (a *Agent) load() (*config.Config, []config.Diagnostic) {
-	cfg, diagnostics := config.Load(a.opts.ConfigFile, config.Options{ID: a.opts.ConfigID, Environment: script.Environment{}})
+	cfg, diagnostics := a.reader.Load(a.opts.ConfigFile, config.Options{ID: a.opts.ConfigID, Environment: script.Environment{}})
 	if !a.opts.VRRP {
 		cfg.Instances, cfg.SyncGroups, cfg.Scripts = nil, nil, nil
 		cfg.StaticAddresses, cfg.StaticRoutes, cfg.StaticRules = nil, nil, nil
