@@ -32,11 +32,17 @@ type GlobalsConn interface {
 const (
 	globalsPeriod = 30 * time.Second
 	globalsRetry  = time.Second
+	// syncLinger is how long a sync daemon goes on beside the one of the other part
+	// that takes its place. The kernel holds back what it is to send for up to 2 s,
+	// and forgets it where the daemon ends: connections opened just before a switch
+	// are neither sent nor received without this.
+	syncLinger = 3 * time.Second
 )
 
 // GlobalsKeeper keeps the kernel's globals as they were last Set. The daemons
-// are ours once one was wanted; until then, those of others are left alone. The
-// timeouts are put back to what they were when they are wanted no longer.
+// are ours once one was wanted; until then, those of others are left alone. One
+// that only changes its part keeps the old part for a while. The timeouts are
+// put back to what they were when they are wanted no longer.
 type GlobalsKeeper struct {
 	conn    GlobalsConn
 	onError func(error)
@@ -49,6 +55,8 @@ type GlobalsKeeper struct {
 	// work is held while the kernel is asked; it guards what follows.
 	work sync.Mutex
 	ours bool
+	// leaving says until when a daemon that is wanted no longer goes on.
+	leaving map[DaemonState]time.Time
 	// before are the timeouts that we found, once we have changed them.
 	before Timeouts
 	err    string
@@ -58,7 +66,7 @@ type GlobalsKeeper struct {
 // onError is called with an error when it comes up or becomes another, and with
 // nil when all is well again.
 func NewGlobalsKeeper(conn GlobalsConn, onError func(error)) *GlobalsKeeper {
-	return &GlobalsKeeper{conn: conn, onError: onError, wake: make(chan struct{}, 1)}
+	return &GlobalsKeeper{conn: conn, onError: onError, wake: make(chan struct{}, 1), leaving: map[DaemonState]time.Time{}}
 }
 
 // Set makes g the wanted globals; it does not wait for the kernel.
@@ -84,9 +92,9 @@ func (k *GlobalsKeeper) Run(ctx context.Context) error {
 		case <-k.wake:
 		case <-timer.C:
 		}
-		if k.turn(ctx) {
+		if next, ok := k.turn(ctx); ok {
 			backoff = globalsRetry
-			timer.Reset(globalsPeriod)
+			timer.Reset(next)
 			continue
 		}
 		timer.Reset(backoff)
@@ -95,8 +103,9 @@ func (k *GlobalsKeeper) Run(ctx context.Context) error {
 }
 
 // Stop ends the daemons that are ours and puts the timeouts back, or with keep
-// nothing. Run does nothing afterwards.
-func (k *GlobalsKeeper) Stop(ctx context.Context, keep bool) error {
+// nothing. A daemon that sends goes on until it has sent what it holds back, or
+// until hurry is closed. Run does nothing afterwards.
+func (k *GlobalsKeeper) Stop(hurry <-chan struct{}, keep bool) error {
 	k.mu.Lock()
 	k.want, k.stopped = Globals{}, true
 	k.mu.Unlock()
@@ -105,20 +114,50 @@ func (k *GlobalsKeeper) Stop(ctx context.Context, keep bool) error {
 	}
 	k.work.Lock()
 	defer k.work.Unlock()
-	return k.pursue(ctx, Globals{})
+	ctx, cancel := context.WithTimeout(context.Background(), syncLinger+globalsRetry)
+	defer cancel()
+	if err := k.sendAll(ctx, hurry); err != nil {
+		return err
+	}
+	_, err := k.pursue(ctx, Globals{})
+	return err
 }
 
-// turn brings the kernel to what is wanted; false where it must be tried again.
-func (k *GlobalsKeeper) turn(ctx context.Context) bool {
+// sendAll waits until a daemon of ours that sends has nothing left that was there
+// when it was last wanted.
+func (k *GlobalsKeeper) sendAll(ctx context.Context, hurry <-chan struct{}) error {
+	if !k.ours {
+		return nil
+	}
+	have, err := k.conn.Daemons(ctx)
+	if err != nil || !slices.ContainsFunc(have, func(d Daemon) bool { return d.State == DaemonMaster }) {
+		return err
+	}
+	until, ok := k.leaving[DaemonMaster]
+	if !ok {
+		until = time.Now().Add(syncLinger)
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-hurry:
+	}
+	return nil
+}
+
+// turn brings the kernel to what is wanted and says when to look again; false
+// where it must be tried again.
+func (k *GlobalsKeeper) turn(ctx context.Context) (time.Duration, bool) {
 	k.work.Lock()
 	defer k.work.Unlock()
 	k.mu.Lock()
 	want, stopped := k.want, k.stopped
 	k.mu.Unlock()
 	if stopped {
-		return true
+		return globalsPeriod, true
 	}
-	err := k.pursue(ctx, want)
+	next, err := k.pursue(ctx, want)
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -127,34 +166,63 @@ func (k *GlobalsKeeper) turn(ctx context.Context) bool {
 		k.err = text
 		k.onError(err)
 	}
-	return err == nil
+	return next, err == nil
 }
 
-func (k *GlobalsKeeper) pursue(ctx context.Context, want Globals) error {
-	return errors.Join(k.daemons(ctx, want.Daemons), k.timeouts(ctx, want.Timeouts))
+func (k *GlobalsKeeper) pursue(ctx context.Context, want Globals) (time.Duration, error) {
+	next, err := k.daemons(ctx, want.Daemons)
+	return next, errors.Join(err, k.timeouts(ctx, want.Timeouts))
 }
 
-func (k *GlobalsKeeper) daemons(ctx context.Context, want []Daemon) error {
+func (k *GlobalsKeeper) daemons(ctx context.Context, want []Daemon) (next time.Duration, err error) {
+	next = globalsPeriod
 	k.ours = k.ours || len(want) > 0
 	if !k.ours {
-		return nil
+		return next, nil
 	}
 	have, err := k.conn.Daemons(ctx)
 	if err != nil {
-		return err
+		return next, err
 	}
-	stop, start := DiffDaemons(have, want)
+	now := time.Now()
+	linger := k.linger(have, want, now)
+	for _, d := range linger {
+		next = min(next, k.leaving[d.State].Sub(now))
+	}
+	stop, start := DiffDaemons(have, slices.Concat(want, linger))
 	for _, s := range stop {
 		if err := k.conn.StopDaemon(ctx, s); err != nil {
-			return err
+			return next, err
 		}
 	}
 	for _, d := range start {
 		if err := k.conn.StartDaemon(ctx, d); err != nil && !errors.Is(err, unix.EEXIST) {
-			return err
+			return next, err
 		}
 	}
-	return nil
+	return next, nil
+}
+
+// linger says which of the daemons that run go on for now, although only their
+// other part is wanted; an earlier process may have started them.
+func (k *GlobalsKeeper) linger(have, want []Daemon, now time.Time) []Daemon {
+	var out []Daemon
+	before := k.leaving
+	k.leaving = map[DaemonState]time.Time{}
+	for _, h := range have {
+		if slices.ContainsFunc(want, h.serves) || !slices.ContainsFunc(want, h.turned().serves) {
+			continue
+		}
+		until, ok := before[h.State]
+		if !ok {
+			until = now.Add(syncLinger)
+		}
+		k.leaving[h.State] = until
+		if now.Before(until) {
+			out = append(out, h)
+		}
+	}
+	return out
 }
 
 func (k *GlobalsKeeper) timeouts(ctx context.Context, want Timeouts) error {
@@ -226,6 +294,16 @@ func (d Daemon) serves(w Daemon) bool {
 		w.TTL = d.TTL
 	}
 	return d == w
+}
+
+// turned is the daemon in its other part.
+func (d Daemon) turned() Daemon {
+	if d.State == DaemonMaster {
+		d.State = DaemonBackup
+	} else {
+		d.State = DaemonMaster
+	}
+	return d
 }
 
 // String names the daemon for people: "master sync daemon on eth0, id 51".

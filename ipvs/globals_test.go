@@ -45,7 +45,14 @@ func TestASyncDaemonChangesItsPart(t *testing.T) {
 		if got := running(t, kernel); !slices.Equal(got, []ipvs.DaemonState{ipvs.DaemonBackup}) {
 			t.Fatalf("daemons %v", got)
 		}
+		both := []ipvs.DaemonState{ipvs.DaemonBackup, ipvs.DaemonMaster}
 		k.Set(ipvs.Globals{Daemons: []ipvs.Daemon{master}})
+		// What the peer's kernel has held back comes for 2 s more.
+		time.Sleep(2900 * time.Millisecond)
+		if got := running(t, kernel); !slices.Equal(got, both) {
+			t.Fatalf("daemons %v soon after the change", got)
+		}
+		time.Sleep(200 * time.Millisecond)
 		if got := running(t, kernel); !slices.Equal(got, []ipvs.DaemonState{ipvs.DaemonMaster}) {
 			t.Fatalf("daemons %v", got)
 		}
@@ -55,13 +62,83 @@ func TestASyncDaemonChangesItsPart(t *testing.T) {
 		if got := running(t, kernel); len(got) != 1 {
 			t.Fatalf("daemons %v", got)
 		}
-		if err := k.Stop(t.Context(), false); err != nil {
+		if err := k.Stop(nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if got := running(t, kernel); len(got) != 0 {
 			t.Fatalf("daemons %v at the end", got)
 		}
 	})
+}
+
+func TestASyncDaemonThatChangesBackAndForthNeverStopsSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, k, _ := keepGlobals(t)
+		part := func(s ipvs.DaemonState) {
+			k.Set(ipvs.Globals{Daemons: []ipvs.Daemon{{State: s, Interface: "eth0", SyncID: 51}}})
+		}
+		// An earlier process's, which was master: not what it holds back goes at the start.
+		_ = kernel.StartDaemon(t.Context(), ipvs.Daemon{State: ipvs.DaemonMaster, Interface: "eth0", SyncID: 51})
+		for range 4 {
+			part(ipvs.DaemonBackup)
+			time.Sleep(2 * time.Second)
+			if got := running(t, kernel); !slices.Contains(got, ipvs.DaemonMaster) {
+				t.Fatalf("daemons %v", got)
+			}
+			part(ipvs.DaemonMaster)
+			time.Sleep(2 * time.Second)
+			if got := running(t, kernel); len(got) != 2 {
+				t.Fatalf("daemons %v", got)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		if got := running(t, kernel); !slices.Equal(got, []ipvs.DaemonState{ipvs.DaemonMaster}) {
+			t.Fatalf("daemons %v", got)
+		}
+		// Another group of daemons gets nothing from this one: it need not stay.
+		k.Set(ipvs.Globals{Daemons: []ipvs.Daemon{{State: ipvs.DaemonBackup, Interface: "eth0", SyncID: 52}}})
+		if got := running(t, kernel); !slices.Equal(got, []ipvs.DaemonState{ipvs.DaemonBackup}) {
+			t.Fatalf("daemons %v", got)
+		}
+	})
+}
+
+func TestAStopLetsTheKernelSendWhatItHoldsBack(t *testing.T) {
+	master := ipvs.Daemon{State: ipvs.DaemonMaster, Interface: "eth0"}
+	backup := ipvs.Daemon{State: ipvs.DaemonBackup, Interface: "eth0"}
+	for _, c := range []struct {
+		name  string
+		sets  []ipvs.Daemon
+		hurry time.Duration
+		took  time.Duration
+	}{
+		{"master", []ipvs.Daemon{master}, time.Hour, 3 * time.Second},
+		{"master until a second ago", []ipvs.Daemon{master, backup}, time.Hour, 2 * time.Second},
+		{"backup", []ipvs.Daemon{backup}, time.Hour, 0},
+		{"told to hurry", []ipvs.Daemon{master}, time.Second, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				kernel, k, _ := keepGlobals(t)
+				for _, d := range c.sets {
+					k.Set(ipvs.Globals{Daemons: []ipvs.Daemon{d}})
+					time.Sleep(time.Second)
+				}
+				hurry := make(chan struct{})
+				time.AfterFunc(c.hurry, func() { close(hurry) })
+				began := time.Now()
+				if err := k.Stop(hurry, false); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took != c.took {
+					t.Errorf("took %v, want %v", took, c.took)
+				}
+				if got := running(t, kernel); len(got) != 0 {
+					t.Errorf("daemons %v at the end", got)
+				}
+			})
+		})
+	}
 }
 
 func TestDaemonsOfOthersAreLeftAloneUntilOneIsWanted(t *testing.T) {
@@ -94,7 +171,7 @@ func TestTimeoutsArePutBack(t *testing.T) {
 		if got, _ := kernel.Timeouts(t.Context()); got.TCP != before.TCP || got.UDP != time.Hour {
 			t.Fatalf("timeouts %+v, want the one no longer wanted as it was", got)
 		}
-		if err := k.Stop(t.Context(), false); err != nil {
+		if err := k.Stop(nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := kernel.Timeouts(t.Context()); got != before {

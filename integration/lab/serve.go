@@ -57,7 +57,7 @@ type Web struct {
 
 // Serve starts an HTTP server on the host that answers every request with name,
 // and lives until the lab is closed. Requests for /echo stay open and send each
-// byte back.
+// byte back; those for /stream are answered without end.
 func (h *Host) Serve(name string, addr netip.AddrPort) (*Web, error) {
 	w := &Web{host: h, name: name, addr: addr.String()}
 	h.owns(w)
@@ -86,6 +86,7 @@ func (w *Web) Start() error {
 		_, _ = io.WriteString(r, w.name)
 	})
 	mux.HandleFunc("/echo", w.echo)
+	mux.HandleFunc("/stream", stream)
 	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	w.conns.Go(func() { _ = w.server.Serve(l) })
 	return nil
@@ -150,7 +151,12 @@ func (h *Host) Get(ctx context.Context, addr netip.AddrPort) (string, error) {
 }
 
 // Line is a TCP connection through which each text sent must come back.
-type Line struct{ conn net.Conn }
+type Line struct {
+	// From is the client's end of the connection.
+	From netip.AddrPort
+
+	conn net.Conn
+}
 
 // OpenLine connects to the /echo of a Web.
 func (h *Host) OpenLine(ctx context.Context, addr netip.AddrPort) (*Line, error) {
@@ -162,7 +168,7 @@ func (h *Host) OpenLine(ctx context.Context, addr netip.AddrPort) (*Line, error)
 	if _, err := io.WriteString(c, "GET /echo HTTP/1.1\r\nHost: lab\r\n\r\n"); err != nil {
 		return nil, err
 	}
-	return &Line{conn: c}, nil
+	return &Line{From: localEnd(c), conn: c}, nil
 }
 
 // Close ends the connection.

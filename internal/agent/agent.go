@@ -443,7 +443,9 @@ func (a *Agent) stop(stopChecking func()) error {
 	if drained := a.herald.mail.Drain(limit); drained != nil {
 		a.opts.Log.Warn("e-mail is still waiting at the end", "messages", a.herald.mail.Status().Waiting)
 	}
-	return errors.Join(err, a.herald.fifos.Close(limit))
+	err = errors.Join(err, a.herald.fifos.Close(limit))
+	// Last: the kernel may still have connections to tell the new master of.
+	return errors.Join(err, a.balancer.globals.Stop(a.stopNow, a.opts.KeepIPVS))
 }
 
 // alone runs a part that ends at a moment of its own; the function returned ends

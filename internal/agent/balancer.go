@@ -141,7 +141,7 @@ func (b *balancer) end(ctx context.Context, keep bool) error {
 			err = nil
 		}
 	}
-	err = errors.Join(err, b.reconciler.Stop(ctx, keep), b.globals.Stop(ctx, keep))
+	err = errors.Join(err, b.reconciler.Stop(ctx, keep))
 	if !keep {
 		err = errors.Join(err, b.marks.remove())
 	}
