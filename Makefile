@@ -84,7 +84,7 @@ dist:
 test-package: build dist
 	@integration/setup debootstrap
 	@packaging/root .cache/debian
-	TANDEM_DEBIAN_ROOT=$(CURDIR)/.cache/debian go test -count=1 -v -tags kernel -run '^TestPackage$$' ./integration
+	TANDEM_DEBIAN_ROOT=$(CURDIR)/.cache/debian go test -count=1 -v -tags kernel -run '^TestPackage' ./integration
 
 # The status page in a browser. TANDEM_ARTIFACTS names a folder for pictures of it.
 test-web:

@@ -79,6 +79,13 @@ func (m *machine) start(program string) *lab.Process {
 // install installs a package of dist.
 func (m *machine) install(name string) {
 	m.t.Helper()
+	m.copyPackage(name)
+	m.run("dpkg", "-i", "/tmp/"+name+".deb")
+}
+
+// copyPackage puts a package of dist into the machine.
+func (m *machine) copyPackage(name string) {
+	m.t.Helper()
 	found, err := filepath.Glob("../dist/" + name + "_*.deb")
 	if err != nil || len(found) != 1 {
 		m.t.Fatalf("%d packages %s in dist, want one: run make dist (%v)", len(found), name, err)
@@ -86,7 +93,6 @@ func (m *machine) install(name string) {
 	b, err := os.ReadFile(found[0])
 	must(m.t, err)
 	must(m.t, os.WriteFile(filepath.Join(m.root, "tmp", name+".deb"), b, 0o644))
-	m.run("dpkg", "-i", "/tmp/"+name+".deb")
 }
 
 // stop ends a program as its service does.
