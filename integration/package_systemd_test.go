@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -131,6 +130,13 @@ func TestPackageService(t *testing.T) {
 		t.Errorf("the service says %q", got)
 	}
 	b.do("systemctl", "reload", "tandem")
+	conf := filepath.Join(m.root, "etc/keepalived/keepalived.conf")
+	must(t, os.WriteFile(conf, []byte("vrrp_instance VI_1 {\n  virtual_router_id\n}\n"), 0o644))
+	if out, err := b.try("systemctl", "reload", "tandem"); err == nil {
+		t.Errorf("a reload of what cannot run is a success: %s", out)
+	}
+	must(t, os.WriteFile(conf, []byte(md.conf(h1, h2, 150)), 0o644))
+	b.do("systemctl", "reload", "tandem")
 
 	began := time.Now()
 	first := b.property("MainPID")
@@ -165,5 +171,4 @@ func TestPackageService(t *testing.T) {
 	if err := h2.Addresses.Wait(within(t, slack), true, vip); err != nil {
 		t.Fatal(err)
 	}
-	must(t, syscall.Kill(b.init, syscall.SIGKILL))
 }

@@ -37,12 +37,12 @@ func newMachine(t *testing.T, l *lab.Lab, h *lab.Host, conf string) *machine {
 	must(t, os.MkdirAll(layer, 0o755))
 	// An overlay upon an overlay, as a container's root is, takes no upper layer.
 	must(t, syscall.Mount("layer", layer, "tmpfs", 0, "mode=0755"))
-	t.Cleanup(func() { must(t, syscall.Unmount(layer, 0)) })
+	t.Cleanup(func() { must(t, syscall.Unmount(layer, syscall.MNT_DETACH)) })
 	upper, work := filepath.Join(layer, "upper"), filepath.Join(layer, "work")
 	must(t, os.Mkdir(upper, 0o755))
 	must(t, os.Mkdir(work, 0o755))
 	must(t, syscall.Mount("overlay", m.root, "overlay", 0, "lowerdir="+base+",upperdir="+upper+",workdir="+work))
-	t.Cleanup(func() { must(t, syscall.Unmount(m.root, 0)) })
+	t.Cleanup(func() { must(t, syscall.Unmount(m.root, syscall.MNT_DETACH)) })
 	for _, dir := range []string{"proc", "sys", "dev"} {
 		at := filepath.Join(m.root, dir)
 		must(t, syscall.Mount("/"+dir, at, "", syscall.MS_BIND|syscall.MS_REC, ""))
