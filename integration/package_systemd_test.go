@@ -150,7 +150,7 @@ func TestPackageService(t *testing.T) {
 	}
 	// A process that is stopped sends no advert: the peer takes over, the
 	// watchdog puts another one in its place, and that takes back.
-	b.do("kill", "-STOP", third)
+	b.do("systemctl", "kill", "--kill-who=main", "--signal=STOP", "tandem")
 	b.replaced(third)
 	holds("after the watchdog")
 
