@@ -63,8 +63,16 @@ func (p *pair) flooded(lasts time.Duration, frames ...[]byte) time.Duration {
 	if rate := float64(flood.Sent()) / time.Since(began).Seconds(); rate < floodRate/2 {
 		p.t.Logf("only %.0f packets a second could be sent", rate)
 	}
+	return p.longestGap(began)
+}
+
+// longestGap is the longest pause since a moment between two adverts of lb1, who
+// must be the only one to send any.
+func (p *pair) longestGap(since time.Time) time.Duration {
+	p.t.Helper()
+	source := p.from(p.lb1)
 	longest, last := time.Duration(0), time.Time{}
-	for _, a := range p.lab.Capture.Adverts(began) {
+	for _, a := range p.lab.Capture.Adverts(since) {
 		if a.Source != source {
 			p.t.Errorf("%s (priority %d) adverts beside the master", a.Source, a.Priority)
 			continue

@@ -27,6 +27,8 @@ type nodeStatus struct {
 	} `json:"scripts"`
 	Services []serviceStatus `json:"virtual_servers"`
 	Alarms   []alarmStatus   `json:"alarms"`
+	// IPVS is what keeps the kernel's table from being kept.
+	IPVS string `json:"ipvs_error"`
 }
 
 type alarmStatus struct {

@@ -328,21 +328,42 @@ func (b *balancer) outcome(ctx context.Context, r control.ServerRequest, t targe
 	return out
 }
 
-// destination asks the kernel for a real server.
+// destination asks the kernel for a real server: its weight, and what it has in
+// all services of the kernel's table that share its pool, as those of a group do.
 func (b *balancer) destination(ctx context.Context, vs *config.VirtualServer, server netip.AddrPort) (ipvs.DestinationUsage, bool, error) {
-	u, there, err := b.usage(ctx, desired.ServiceKey(vs))
-	if err != nil || !there {
-		return ipvs.DestinationUsage{}, false, err
-	}
-	if rs := desired.RealServer(vs, server.Addr(), server.Port()); rs != nil {
-		server = netip.AddrPortFrom(rs.Addr, rs.Port)
-	}
-	for _, d := range u.Destinations {
-		if d.Addr == server.Addr() && d.Port == server.Port() {
-			return d, true, nil
+	var sum ipvs.DestinationUsage
+	there := false
+	for _, part := range b.sharing(vs.Checked()) {
+		rs := desired.RealServer(part, server.Addr(), server.Port())
+		if rs == nil {
+			continue
+		}
+		u, _, err := b.usage(ctx, desired.ServiceKey(part))
+		if err != nil {
+			return ipvs.DestinationUsage{}, false, err
+		}
+		for _, d := range u.Destinations {
+			if d.Addr != rs.Addr || d.Port != rs.Port {
+				continue
+			}
+			d.Stats.Active += sum.Stats.Active
+			d.Stats.Inactive += sum.Stats.Inactive
+			d.Stats.Persistent += sum.Stats.Persistent
+			sum, there = d, true
 		}
 	}
-	return ipvs.DestinationUsage{}, false, nil
+	return sum, there, nil
+}
+
+// sharing are the services of the kernel's table whose pool is of a name.
+func (b *balancer) sharing(name string) []*config.VirtualServer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []*config.VirtualServer
+	for _, i := range b.byPool[name] {
+		out = append(out, b.kernel[i])
+	}
+	return out
 }
 
 func connections(d ipvs.DestinationUsage) *control.Connections {

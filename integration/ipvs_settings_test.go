@@ -1,0 +1,197 @@
+//go:build kernel
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/tandem-ha/tandem/integration/lab"
+)
+
+// TestIPVSElsewhere keeps the table of the namespace that net_namespace_ipvs
+// names, and none where the process runs, beside keepalived.
+func TestIPVSElsewhere(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "lb1", "lb2", "k", "t")
+	var nodes []*lab.Agent
+	for _, c := range [][3]string{{"lb1", "keepalived", "k"}, {"lb2", "tandem", "t"}} {
+		conf := "net_namespace_ipvs " + l.Host(c[2]).Namespace() + "\nvirtual_server 10.9.0.1 80 {\n  protocol TCP\n  lvs_sched rr\n  real_server 10.9.1.1 80 {\n  }\n}\n"
+		nodes = append(nodes, agent(t, l.Host(c[0]), c[1], conf))
+	}
+	start(t, nodes...)
+	for _, name := range []string{"k", "t"} {
+		hasTable(t, l.Host(name), "-A -t 10.9.0.1:80 -s rr", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -m -w 1")
+	}
+	hasTable(t, nodes[0].Host)
+	hasTable(t, nodes[1].Host)
+	must(t, errors.Join(nodes[0].Stop(patience), nodes[1].Stop(patience)))
+	hasTable(t, l.Host("k"))
+	hasTable(t, l.Host("t"))
+}
+
+// TestVerifyIPVSFlushAtStop leaves at the end what keepalived leaves of what others
+// have put into the table: all of it, or with lvs_flush_on_stop nothing.
+func TestVerifyIPVSFlushAtStop(t *testing.T) {
+	t.Parallel()
+	foreign := []string{"-A -u 10.9.9.9:53 -s rr", "-a -u 10.9.9.9:53 -r 10.9.9.1:53 -m -w 1"}
+	l := newLab(t, "k-all", "t-all", "k-ours", "t-ours", "t-not")
+	nodes := map[string]*lab.Agent{}
+	for name, line := range map[string]string{"all": "lvs_flush_on_stop", "ours": "lvs_flush_on_stop VS", "not": ""} {
+		for _, by := range []string{"k", "t"} {
+			host := by + "-" + name
+			if host == "k-not" {
+				continue
+			}
+			must(t, l.Host(host).Input(strings.Join(foreign, "\n")+"\n", "ipvsadm", "-R"))
+			nodes[host] = agent(t, l.Host(host), map[string]string{"k": "keepalived", "t": "tandem"}[by],
+				"global_defs {\n  "+line+"\n}\nvirtual_server 10.9.0.1 80 {\n  protocol TCP\n  lvs_sched rr\n  real_server 10.9.1.1 80 {\n  }\n}\n")
+			start(t, nodes[host])
+		}
+	}
+	for host := range nodes {
+		hasTable(t, l.Host(host), append([]string{"-A -t 10.9.0.1:80 -s rr", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -m -w 1"}, foreign...)...)
+	}
+	for host, a := range nodes {
+		must(t, a.Stop(patience))
+		if strings.HasSuffix(host, "-all") {
+			hasTable(t, l.Host(host))
+		} else {
+			hasTable(t, l.Host(host), foreign...)
+		}
+	}
+}
+
+// TestIPVSMarked balances the packets for a group's addresses that the packet
+// filter marks, and none for other ports.
+func TestIPVSMarked(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, netip.MustParseAddr("192.0.2.100"), "")
+	text := "global_defs {\n  nftables_ipvs\n}\nvirtual_server_group G {\n  192.0.2.100-101 80\n}\n" +
+		"virtual_server group G {\n  delay_loop 1\n  lvs_method DR\n  lvs_sched rr\n  protocol TCP\n"
+	for _, rs := range []string{"rs1", "rs2"} {
+		text += fmt.Sprintf("  real_server %s 80 {\n    TCP_CHECK {\n      connect_timeout 2\n      retry 0\n    }\n  }\n", f.lb.Host.Neighbour(rs).IPv4())
+		must(t, f.lb.Host.Neighbour(rs).IP("addr add 192.0.2.101/32 dev lo"))
+	}
+	must(t, f.lb.Host.IP("addr add 192.0.2.101/32 dev "+lab.NIC))
+	must(t, f.lb.Write(text+"}\n"))
+	start(t, f.lb)
+
+	service := "-A -f 1000 -s rr"
+	const destination = "-a -f 1000 -r %s:0 -g -w 1"
+	rs1, rs2 := fmt.Sprintf(destination, f.lb.Host.Neighbour("rs1").IPv4()), fmt.Sprintf(destination, f.lb.Host.Neighbour("rs2").IPv4())
+	hasTable(t, f.lb.Host, service, rs1, rs2)
+	for _, vip := range []string{"192.0.2.100:80", "192.0.2.101:80"} {
+		f.vip = netip.MustParseAddrPort(vip)
+		if got := f.answers(8); got["rs1"] != 4 || got["rs2"] != 4 {
+			t.Errorf("8 requests to %s: %v", vip, got)
+		}
+	}
+	other, err := f.lb.Host.Serve("lb1", netip.MustParseAddrPort("192.0.2.100:81"))
+	must(t, err)
+	f.vip = netip.MustParseAddrPort("192.0.2.100:81")
+	if got := f.answers(2); got["lb1"] != 2 {
+		t.Errorf("2 requests to a port that is not balanced: %v", got)
+	}
+	must(t, other.Close())
+	must(t, f.web["rs2"].Close())
+	hasTable(t, f.lb.Host, service, rs1)
+	f.vip = netip.MustParseAddrPort("192.0.2.101:80")
+	if got := f.answers(8); got["rs1"] != 8 {
+		t.Errorf("8 requests with rs2 gone: %v", got)
+	}
+	must(t, f.lb.Stop(patience))
+	if rules, err := f.lb.Host.Run("nft", "list", "ruleset"); err != nil || strings.TrimSpace(rules) != "" {
+		t.Errorf("left behind: %v\n%s", err, rules)
+	}
+}
+
+// TestIPVSDrainGroup drains a server of a group's addresses: it has gone when the
+// connections to the last of them have, not those to the first.
+func TestIPVSDrainGroup(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, netip.MustParseAddr("192.0.2.100"), "")
+	text := "virtual_server_group G {\n  192.0.2.100-101 80\n}\nvirtual_server group G {\n  lvs_method DR\n  lvs_sched rr\n  protocol TCP\n"
+	for _, rs := range []string{"rs1", "rs2"} {
+		text += fmt.Sprintf("  real_server %s 80 {\n  }\n", f.lb.Host.Neighbour(rs).IPv4())
+		must(t, f.lb.Host.Neighbour(rs).IP("addr add 192.0.2.101/32 dev lo"))
+	}
+	must(t, f.lb.Host.IP("addr add 192.0.2.101/32 dev "+lab.NIC))
+	must(t, f.lb.Write(text+"}\n"))
+	start(t, f.lb)
+	eventually(t, patience, "table", func() error {
+		got, err := table(f.lb.Host)
+		if err == nil && len(got) != 6 {
+			err = fmt.Errorf("%q", got)
+		}
+		return err
+	})
+	// One connection of two goes to rs1.
+	var lines []*lab.Line
+	for i := range 2 {
+		line, err := f.client.OpenLine(within(t, patience), netip.MustParseAddrPort("192.0.2.101:80"))
+		must(t, err)
+		must(t, line.Say(i, patience))
+		lines = append(lines, line)
+	}
+	rs1 := f.address("rs1")
+	if out := ask(t, f.lb, "drain", rs1, "--wait=false"); !strings.Contains(out, "1 connections left") {
+		t.Errorf("with one connection to the second address: %s", out)
+	}
+	for _, line := range lines {
+		must(t, line.Close())
+	}
+	eventually(t, patience, "the end of the drain", func() error {
+		out, err := f.lb.Ask("drain", rs1, "--wait=false")
+		if err == nil && !strings.Contains(out, "no connection left") {
+			err = errors.New(out)
+		}
+		return err
+	})
+}
+
+// TestIPVSReloadKeeps changes one server's thresholds in a reload: the kernel has
+// them, and all the counters and connections that it had before.
+func TestIPVSReloadKeeps(t *testing.T) {
+	t.Parallel()
+	const server = "  real_server RS%d 80 {\n    uthreshold %d\n    TCP_CHECK {\n      connect_timeout 2\n      retry 0\n    }\n  }\n"
+	conf := func(limit int) string {
+		return "  delay_loop 1\n  lvs_sched rr\n" + fmt.Sprintf(server, 1, limit) + fmt.Sprintf(server, 2, 50)
+	}
+	f := newFarm(t, netip.MustParseAddr("192.0.2.100"), conf(100))
+	start(t, f.lb)
+	rs1, rs2 := f.address("rs1"), f.address("rs2")
+	f.has("rr", rs1+" 1", rs2+" 1")
+	if got := f.answers(7); got["rs1"]+got["rs2"] != 7 {
+		t.Errorf("7 requests: %v", got)
+	}
+	must(t, f.web["rs2"].Close())
+	f.has("rr", rs1+" 1")
+	line, err := f.client.OpenLine(within(t, patience), f.vip)
+	must(t, err)
+	must(t, line.Say(1, patience))
+	put := strings.NewReplacer("RS1", f.lb.Host.Neighbour("rs1").IPv4().String(), "RS2", f.lb.Host.Neighbour("rs2").IPv4().String())
+	must(t, f.lb.Write(put.Replace("virtual_server 192.0.2.100 80 {\n  lvs_method DR\n  protocol TCP\n"+strings.ReplaceAll(conf(200), "retry 0", "retry 1")+"}\n")))
+	ask(t, f.lb, "reload")
+	// The server that was down stays so, with its check changed.
+	f.has("rr", rs1+" 1")
+	for _, s := range status(t, f.lb).Services[0].Servers {
+		if want := !strings.HasPrefix(rs2, s.Addr+":"); s.Up != want {
+			t.Errorf("%s after the reload: up is %t", s.Addr, s.Up)
+		}
+	}
+	limits, err := f.lb.Host.Run("ipvsadm", "-Ln", "--thresholds")
+	must(t, err)
+	if !strings.Contains(strings.Join(strings.Fields(limits), " "), "-> "+rs1+" 200 ") {
+		t.Errorf("thresholds after the reload:\n%s", limits)
+	}
+	stats, err := f.lb.Host.Run("ipvsadm", "-Ln", "--stats", "--exact")
+	must(t, err)
+	if !strings.Contains(strings.Join(strings.Fields(stats), " "), "TCP "+f.vip.String()+" 8 ") {
+		t.Errorf("counters after the reload:\n%s", stats)
+	}
+	must(t, line.Say(2, patience))
+}
