@@ -64,6 +64,7 @@ type instance struct {
 	// came, since the instance last changed its state; watched is whether one did.
 	margin  time.Duration
 	watched bool
+	jitter  jitter
 	// stopped is closed when the router has stopped.
 	stopped chan struct{}
 }
@@ -185,6 +186,7 @@ func (in *instance) status() control.InstanceStatus {
 		SyncGroup:    in.group.Name(),
 		Counters:     c,
 		DownMargin:   in.margin,
+		Jitter:       in.jitter.report(),
 	}
 	for _, p := range in.peers {
 		out.Peers = append(out.Peers, p.Addr)

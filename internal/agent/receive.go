@@ -40,6 +40,11 @@ func (e *elector) receive(r host.Received) {
 	e.feed(now, in, &e.advert)
 	if !e.unused {
 		in.noteMargin(now, down)
+		if in.router.MasterDownAt().IsZero() {
+			in.jitter.forget()
+		} else {
+			in.jitter.heard(now, &e.advert)
+		}
 		in.observer.Heard(now, &e.advert)
 		in.counters.AdvertsReceived++
 		if e.advert.Packet.Priority == 0 {

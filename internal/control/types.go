@@ -118,6 +118,8 @@ type InstanceStatus struct {
 	// advert of the master came, since the instance became backup: how near it was
 	// to taking over from a master that lives. Zero while nothing was heard.
 	DownMargin time.Duration `json:"down_margin,omitempty"`
+	// Jitter is how regularly the adverts of masters came, nil before any did.
+	Jitter *Jitter `json:"advert_jitter,omitempty"`
 }
 
 // Counters are an instance's counts since it was first configured.

@@ -62,6 +62,9 @@ func New(source Source) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"virtual_server", "check"}),
 	}
+	// Both results are there from the start, so that the first is an increase.
+	m.reloads.WithLabelValues("success")
+	m.reloads.WithLabelValues("failure")
 	m.registry.MustRegister(m.transitions, m.reloads, m.repairs, m.checks, m.latency, m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -107,6 +110,9 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range families() {
 		out <- f.desc
 	}
+	for _, h := range histograms() {
+		out <- h.desc
+	}
 }
 
 // Collect implements prometheus.Collector: one snapshot, and what it says.
@@ -116,6 +122,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	usage, err := m.source.Usage(ctx)
 	snap := &snapshot{Status: s, usage: usage, usageErr: err}
+	collectHistograms(snap, out)
 	for _, f := range families() {
 		// One series twice would fail the whole scrape, for a line that a
 		// configuration has twice.

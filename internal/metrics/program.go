@@ -37,6 +37,14 @@ func programFamilies() []family {
 				out(float64(len(s.Peer.Drift)))
 			}
 		}),
+		gauge("tandem_maintenance", "Whether an operator keeps this node from becoming master.", nil, func(s *snapshot, out emit) {
+			out(boolean(s.Maintenance != nil))
+		}),
+		gauge("tandem_bfd_up", "Whether a BFD session is up.", []string{"session"}, func(s *snapshot, out emit) {
+			for _, b := range s.BFD {
+				out(boolean(b.State == "Up"), b.Name)
+			}
+		}),
 		counter("tandem_stamp_errors_total", "Adverts whose time could not be noted for a restart.", nil, func(s *snapshot, out emit) {
 			out(float64(s.StampErrors))
 		}),

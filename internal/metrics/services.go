@@ -33,6 +33,11 @@ func serviceFamilies() []family {
 				out(float64(v.LiveWeight), v.Name)
 			}
 		}),
+		gauge("tandem_virtual_server_overrides", "Real servers and checks that an operator has ordered to be otherwise than configured.", one, func(s *snapshot, out emit) {
+			for _, v := range s.Services {
+				out(float64(len(v.Overrides)), v.Name)
+			}
+		}),
 		gauge("tandem_virtual_server_sorry", "Whether the sorry server serves.", one, func(s *snapshot, out emit) {
 			for _, v := range s.Services {
 				for _, r := range v.Servers {
