@@ -71,20 +71,20 @@ func (a *ah) seal(b []byte, src, dst netip.Addr) {
 // of its number where it is good.
 func (a *ah) verify(b []byte, m Meta) error {
 	if b[0] != protocolNumber || b[1] != ahWords {
-		return drop(DropAuthFailed, "authentication header of length field %d before protocol %d", b[1], b[0])
+		return m.drop(DropAuthFailed, "authentication header of length field %d before protocol %d", uint64(b[1]), uint64(b[0]))
 	}
 	if spi, src := [4]byte(b[ahSPI:]), m.Source.As4(); spi != src {
-		return drop(DropAuthFailed, "SPI %x is not the source address", spi)
+		return m.drop(DropAuthFailed, "SPI %08x is not the source address", uint64(binary.BigEndian.Uint32(spi[:])))
 	}
 	number := binary.BigEndian.Uint32(b[ahNumber:])
 	if number <= a.sequence {
-		return drop(DropAHReplayed, "sequence number %d, %d was there before", number, a.sequence)
+		return m.drop(DropAHReplayed, "sequence number %d, %d was there before", uint64(number), uint64(a.sequence))
 	}
 	// What RFC 2402 3.3.3.1.1 has as mutable, the TTL, keepalived's digest covers
 	// where it must be 255. Both are as good.
 	icv, ttl := b[ahICV:ahLen], digestTTL(m)
 	if !hmac.Equal(icv, a.digest(b, m, ttl)) && !hmac.Equal(icv, a.digest(b, m, multicastTTL-ttl)) {
-		return drop(DropAuthFailed, "the digest is not that of our password")
+		return m.drop(DropAuthFailed, "the digest is not that of our password")
 	}
 	a.sequence = number
 	return nil

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -94,16 +95,18 @@ func (a *Authenticator) Append(b []byte, p *Packet, src, dst netip.Addr) ([]byte
 func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error {
 	m.Source, m.Destination = m.Source.Unmap(), m.Destination.Unmap()
 	if m.AH != (a.ah != nil) {
-		with := map[bool]string{true: "with", false: "without"}
-		return drop(DropAuthMismatch, "packet %s an authentication header, ours are %s", with[m.AH], with[a.ah != nil])
+		if m.AH {
+			return m.drop(DropAuthMismatch, "packet with an authentication header, ours are without")
+		}
+		return m.drop(DropAuthMismatch, "packet without an authentication header, ours are with")
 	}
 	body := b
 	if m.AH {
 		if !m.Source.Is4() || !m.Destination.Is4() {
-			return drop(DropFamily, "authentication header from %v to %v, must be IPv4", m.Source, m.Destination)
+			return m.drop(DropFamily, fmt.Sprintf("authentication header from %v to %v, must be IPv4", m.Source, m.Destination))
 		}
 		if len(b) < ahLen {
-			return drop(DropLength, "%d bytes, the authentication header has %d", len(b), ahLen)
+			return m.drop(DropLength, "%d bytes, the authentication header has %d", uint64(len(b)), ahLen)
 		}
 		body = b[ahLen:]
 	}
@@ -112,7 +115,7 @@ func (a *Authenticator) Parse(p *Packet, b []byte, m Meta, now time.Time) error 
 		return err
 	}
 	if version := pdu[0] >> 4; version != a.version {
-		return drop(DropVersion, "version %d, ours is %d", version, a.version)
+		return m.drop(DropVersion, versionDetail, uint64(version), uint64(a.version))
 	}
 	good := false
 	switch {
@@ -144,14 +147,14 @@ func (a *Authenticator) checkVersion2(pdu []byte, m Meta) error {
 	}
 	switch t := AuthType(pdu[4]); {
 	case t > AuthAH:
-		return drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", t)
+		return m.drop(DropAuthType, authTypeDetail, uint64(t))
 	case t != a.auth.Type:
-		return drop(DropAuthMismatch, "authentication type %d, ours is %d", t, a.auth.Type)
+		return m.drop(DropAuthMismatch, authMismatchDetail, uint64(t), uint64(a.auth.Type))
 	case t == AuthPassword && !m.Source.Is6() && !samePassword(pdu[len(pdu)-authLen:], a.auth.Password):
-		return drop(DropAuthFailed, "the password is not ours")
+		return m.drop(DropAuthFailed, passwordDetail)
 	}
 	if got := time.Duration(pdu[5]) * time.Second; got != a.interval {
-		return drop(DropInterval, "advert interval %v, ours is %v", got, a.interval)
+		return m.drop(DropInterval, intervalDetail, centiseconds(got), centiseconds(a.interval))
 	}
 	return nil
 }
@@ -160,9 +163,9 @@ func (a *Authenticator) checkVersion2(pdu []byte, m Meta) error {
 func (a *Authenticator) verifyAH(b, pdu []byte, m Meta) (bool, error) {
 	switch t := AuthType(pdu[4]); {
 	case t > AuthAH:
-		return false, drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", t)
+		return false, m.drop(DropAuthType, authTypeDetail, uint64(t))
 	case t != AuthAH:
-		return false, drop(DropAuthMismatch, "authentication type %d, ours is %d", t, AuthAH)
+		return false, m.drop(DropAuthMismatch, authMismatchDetail, uint64(t), uint64(AuthAH))
 	}
 	return true, a.ah.verify(b, m)
 }

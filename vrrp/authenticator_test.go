@@ -60,7 +60,7 @@ func wantDrop(t *testing.T, what string, err error, want Reason) {
 	switch {
 	case want == "" && err != nil:
 		t.Errorf("%s: %v, want it accepted", what, err)
-	case want != "" && (!errors.As(err, &d) || d.Reason != want || d.Detail == ""):
+	case want != "" && (!errors.As(err, &d) || d.Reason != want || d.Detail() == ""):
 		t.Errorf("%s: %v, want %s", what, err, want)
 	}
 }
@@ -361,7 +361,7 @@ func FuzzAuthenticator(f *testing.F) {
 		var p Packet
 		err := a.Parse(&p, b, m, epoch)
 		var d *DropError
-		if err != nil && (!errors.As(err, &d) || d.Reason == "" || d.Detail == "") {
+		if err != nil && (!errors.As(err, &d) || d.Reason == "" || d.Detail() == "") {
 			t.Fatalf("error %v is no complete DropError", err)
 		}
 		if err == nil && (p.Authenticated || isAH && p.Version == 2) {

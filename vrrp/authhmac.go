@@ -120,33 +120,33 @@ func (s *signer) seal(b []byte, start int, src netip.Addr) ([]byte, error) {
 func (s *signer) verify(pdu, trailer []byte, m Meta, now time.Time) (bool, error) {
 	if len(trailer) == 0 {
 		if s.conf.Mode == HMACEnforce {
-			return false, drop(DropHMACMissing, "not signed")
+			return false, m.drop(DropHMACMissing, unsignedDetail)
 		}
 		return false, nil
 	}
 	if len(trailer) != trailerLen || trailer[0] != trailerType {
-		return false, drop(DropHMACMalformed, "%d bytes of type %d behind the packet, must be %d of type %d",
-			len(trailer), trailer[0], trailerLen, trailerType)
+		return false, m.drop(DropHMACMalformed, "%d bytes of type %d behind the packet, must be %d of type %d",
+			uint64(len(trailer)), uint64(trailer[0]), trailerLen, trailerType)
 	}
 	mac := s.key(trailer[1])
 	if mac == nil {
-		return false, drop(DropHMACUnknownKey, "signed with key %d, which we do not have", trailer[1])
+		return false, m.drop(DropHMACUnknownKey, "signed with key %d, which we do not have", uint64(trailer[1]))
 	}
 	src := m.Source.Unmap().WithZone("")
 	copy(s.trailer[:], trailer[:trailerMAC])
 	clear(s.trailer[trailerMAC:])
 	if !hmac.Equal(trailer[trailerMAC:], s.digest(mac, pdu, src)) {
-		return false, drop(DropHMACInvalid, "the signature is not that of our key %d", trailer[1])
+		return false, m.drop(DropHMACInvalid, "the signature is not that of our key %d", uint64(trailer[1]))
 	}
-	return true, s.checkStamp(binary.BigEndian.Uint64(trailer[trailerStamp:]), src, now)
+	return true, s.checkStamp(binary.BigEndian.Uint64(trailer[trailerStamp:]), src, now, m)
 }
 
 // checkStamp is the protection against adverts that somebody recorded.
-func (s *signer) checkStamp(stamp uint64, src netip.Addr, now time.Time) error {
+func (s *signer) checkStamp(stamp uint64, src netip.Addr, now time.Time, m Meta) error {
 	if !s.conf.Monotonic {
 		at := time.Unix(int64(stamp>>32), 0)
 		if off := now.Truncate(time.Second).Sub(at).Abs(); off > s.conf.Window {
-			return drop(DropHMACStale, "signed at %v, which is %v from our clock, more than %v", at.UTC().Format(time.RFC3339), off, s.conf.Window)
+			return m.drop(DropHMACStale, "signed %d s from our clock, more than %d s", uint64(off/time.Second), uint64(s.conf.Window/time.Second))
 		}
 	}
 	from := s.known(src)
@@ -156,7 +156,7 @@ func (s *signer) checkStamp(stamp uint64, src netip.Addr, now time.Time) error {
 	s.tick++
 	from.tick = s.tick
 	if stamp <= from.last {
-		return drop(DropHMACReplayed, "stamp %#x, %#x was there before", stamp, from.last)
+		return m.drop(DropHMACReplayed, "stamp %#x, %#x was there before", stamp, from.last)
 	}
 	from.last = stamp
 	return nil

@@ -264,7 +264,7 @@ func FuzzParse(f *testing.F) {
 		if fix && len(b) >= headerLen {
 			// Without help the fuzzer hardly ever finds a right checksum.
 			b = bytes.Clone(b)
-			if pdu, _, err := cut(b, v6); err == nil {
+			if pdu, _, err := m.cut(b, v6); err == nil {
 				pdu[6], pdu[7] = 0, 0
 				c := ^fold(sum(checksumBase(pdu[0]>>4, m.Source, m.Destination, len(pdu), false), pdu))
 				pdu[6], pdu[7] = uint8(c>>8), uint8(c)
@@ -273,7 +273,7 @@ func FuzzParse(f *testing.F) {
 		p, err := Parse(b, m)
 		if err != nil {
 			var d *DropError
-			if !errors.As(err, &d) || d.Reason == "" || d.Detail == "" {
+			if !errors.As(err, &d) || d.Reason == "" || d.Detail() == "" {
 				t.Fatalf("error %v is no complete DropError", err)
 			}
 			return

@@ -36,6 +36,10 @@ type Meta struct {
 	// is before the packet; ID is the Identification of its IPv4 header.
 	AH bool
 	ID uint16
+
+	// Fault is where a packet's fault is described, so that a flood of bad ones
+	// allocates nothing; nil makes a new place for each.
+	Fault *DropError
 }
 
 // Reason says why a packet was dropped. It is the label of the drop counters.

@@ -19,20 +19,6 @@ const (
 	multicastTTL = 255
 )
 
-// DropError is Parse's error: the packet is not to be used.
-type DropError struct {
-	Reason Reason
-	// Detail gives the numbers, for people.
-	Detail string
-}
-
-// Error gives the reason and its numbers.
-func (e *DropError) Error() string { return string(e.Reason) + ": " + e.Detail }
-
-func drop(r Reason, format string, args ...any) error {
-	return &DropError{Reason: r, Detail: fmt.Sprintf(format, args...)}
-}
-
 // PeekVRID reads the virtual router identifier of a packet that may not be
 // valid, to find the router that it is for. It is false where b is too short.
 func PeekVRID(b []byte) (uint8, bool) { return Meta{}.PeekVRID(b) }
@@ -76,15 +62,15 @@ func ParseInto(p *Packet, b []byte, m Meta) error {
 // parseFront makes the checks before those of authentication and parts the packet
 // from what is behind it in b.
 func parseFront(b []byte, m Meta) (pdu, rest []byte, err error) {
-	pdu, rest, err = cut(b, m.Source.Unmap().Is6())
+	pdu, rest, err = m.cut(b, m.Source.Unmap().Is6())
 	if err != nil {
 		return nil, nil, err
 	}
 	if !m.Unicast && m.TTL >= 0 && m.TTL != multicastTTL {
-		return nil, nil, drop(DropTTL, "TTL or hop limit %d, must be %d", m.TTL, multicastTTL)
+		return nil, nil, m.drop(DropTTL, "TTL or hop limit %d, must be %d", uint64(m.TTL), multicastTTL)
 	}
 	if version := pdu[0] >> 4; version != 2 && version != 3 {
-		return nil, nil, drop(DropVersion, "version %d, must be 2 or 3", version)
+		return nil, nil, m.drop(DropVersion, "version %d, must be 2 or 3", uint64(version))
 	}
 	return pdu, rest, nil
 }
@@ -94,7 +80,7 @@ func parseFront(b []byte, m Meta) (pdu, rest []byte, err error) {
 // there.
 func checkBehind(rest []byte, m Meta) error {
 	if len(rest) > 0 && m.Source.Unmap().Is6() {
-		return drop(DropLength, "%d bytes behind the packet", len(rest))
+		return m.drop(DropLength, "%d bytes behind the packet", uint64(len(rest)))
 	}
 	return nil
 }
@@ -103,19 +89,19 @@ func checkBehind(rest []byte, m Meta) error {
 func parseRest(p *Packet, b []byte, m Meta) error {
 	src, dst := m.Source.Unmap(), m.Destination.Unmap()
 	v6, version := src.Is6(), b[0]>>4
-	interval, auth, err := parseFifthWord(b, version)
+	interval, auth, err := m.parseFifthWord(b, version)
 	if err != nil {
 		return err
 	}
 	if b[0]&0x0f != typeAdvertisement {
-		return drop(DropType, "type %d, must be %d", b[0]&0x0f, typeAdvertisement)
+		return m.drop(DropType, "type %d, must be %d", uint64(b[0]&0x0f), typeAdvertisement)
 	}
 	old, err := verifyChecksum(b, version, src, dst, m)
 	if err != nil {
 		return err
 	}
 	if src.IsValid() && dst.IsValid() && src.Is4() != dst.Is4() {
-		return drop(DropFamily, "source %v, destination %v", src, dst)
+		return m.drop(DropFamily, fmt.Sprintf("source %v, destination %v", src, dst))
 	}
 
 	*p = Packet{
@@ -142,13 +128,13 @@ func parseRest(p *Packet, b []byte, m Meta) error {
 }
 
 // cut parts the packet at the front of b from what is behind it.
-func cut(b []byte, v6 bool) (pdu, rest []byte, err error) {
+func (m Meta) cut(b []byte, v6 bool) (pdu, rest []byte, err error) {
 	if len(b) < headerLen {
-		return nil, nil, drop(DropLength, "%d bytes, the header has %d", len(b), headerLen)
+		return nil, nil, m.drop(DropLength, "%d bytes, the header has %d", uint64(len(b)), headerLen)
 	}
 	want := packetLen(b[0]>>4, v6, int(b[3]))
 	if len(b) < want {
-		return nil, nil, drop(DropLength, "%d bytes, %d addresses need %d", len(b), b[3], want)
+		return nil, nil, m.drop(DropLength, "%d bytes, %d addresses need %d", uint64(len(b)), uint64(b[3]), uint64(want))
 	}
 	return b[:want], b[want:], nil
 }
@@ -169,18 +155,18 @@ func packetLen(version uint8, v6 bool, n int) int {
 // the interval in seconds, in version 3 four reserved bits, which are ignored,
 // and the interval in centiseconds. An interval of zero would have a backup's
 // timers expire at once, so no packet may carry it.
-func parseFifthWord(b []byte, version uint8) (interval uint16, auth AuthType, err error) {
+func (m Meta) parseFifthWord(b []byte, version uint8) (interval uint16, auth AuthType, err error) {
 	if version == 2 {
 		auth = AuthType(b[4])
 		if auth > AuthAH {
-			return 0, 0, drop(DropAuthType, "authentication type %d, must be 0, 1 or 2", auth)
+			return 0, 0, m.drop(DropAuthType, authTypeDetail, uint64(auth))
 		}
 		interval = uint16(b[5]) * 100
 	} else {
 		interval = uint16(b[4]&0x0f)<<8 | uint16(b[5])
 	}
 	if interval == 0 {
-		return 0, 0, drop(DropInterval, "advert interval 0")
+		return 0, 0, m.drop(DropInterval, "advert interval 0")
 	}
 	return interval, auth, nil
 }
@@ -200,7 +186,7 @@ func verifyChecksum(b []byte, version uint8, src, dst netip.Addr, m Meta) (old b
 		fold(checksumBase(version, src, oldChecksumGroup, len(b), false)+body) == good {
 		return true, nil
 	}
-	return false, drop(DropChecksum, "checksum %#04x is wrong", uint16(b[6])<<8|uint16(b[7]))
+	return false, m.drop(DropChecksum, "checksum %#04x is wrong", uint64(b[6])<<8|uint64(b[7]))
 }
 
 // cutAddr reads the address at the front of b.

@@ -88,7 +88,8 @@ type Router struct {
 	oldChecksum   bool // a peer uses Packet.OldChecksum
 
 	// What has been told since the last change of state or master.
-	dropsTold   []Reason
+	dropsTold   []toldDrop
+	refused     DropError // why the packet at hand was not used
 	noticesTold []NoticeKind
 
 	// Set by a Group of several members.

@@ -5,6 +5,9 @@ import "fmt"
 // stateNames are keepalived's names of the states, as scripts and status know them.
 var stateNames = [...]string{Init: "INIT", Backup: "BACKUP", Master: "MASTER", Failed: "FAULT"}
 
+// inState says in which of them a router takes no notice of packets.
+var inState = [...]string{Init: "in INIT", Backup: "in BACKUP", Master: "in MASTER", Failed: "in FAULT"}
+
 // String gives the state's name as keepalived writes it.
 func (s State) String() string {
 	if int(s) < len(stateNames) {

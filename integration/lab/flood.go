@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -28,13 +29,31 @@ type Flood struct {
 	done chan error
 }
 
+// Fragment says which part of a packet a frame carries: its identification, where
+// in the packet the part begins, in units of eight bytes, and whether more follow.
+// The zero Fragment is a whole packet.
+type Fragment struct {
+	ID, Offset uint16
+	More       bool
+}
+
 // VRRPFrame is an Ethernet frame to the VRRP group with an IPv4 packet in it.
 func VRRPFrame(src, dst netip.Addr, ttl byte, payload []byte) []byte {
+	return VRRPFragment(src, dst, ttl, payload, Fragment{})
+}
+
+// VRRPFragment is VRRPFrame for a part of a packet.
+func VRRPFragment(src, dst netip.Addr, ttl byte, payload []byte, part Fragment) []byte {
 	b := []byte{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
 	b = append(b, floodMAC[:]...)
 	b = append(b, 0x08, 0x00)
 	h := []byte{0x45, 0xc0, 0, 0, 0, 0, 0, 0, ttl, 112, 0, 0}
 	binary.BigEndian.PutUint16(h[2:], uint16(20+len(payload)))
+	binary.BigEndian.PutUint16(h[4:], part.ID)
+	binary.BigEndian.PutUint16(h[6:], part.Offset)
+	if part.More {
+		h[6] |= 0x20
+	}
 	h = append(append(h, src.AsSlice()...), dst.AsSlice()...)
 	var sum uint32
 	for i := 0; i < len(h); i += 2 {
@@ -66,9 +85,14 @@ func (h *Host) Flood(rate int, frames ...[]byte) (*Flood, error) {
 	return f, nil
 }
 
-// run keeps to the rate as it can: what was missed is made up for within ten
-// milliseconds or not at all.
+// run keeps to the rate as it can: what was missed is made up for within fifty
+// milliseconds or not at all. Its thread stands for a host of its own, which waits
+// for no turn on the cores of the others.
 func (f *Flood) run(rate int, frames [][]byte) error {
+	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -15); err != nil {
+		return fmt.Errorf("flood: %w", err)
+	}
 	type message struct {
 		header unix.Msghdr
 		length uint32
@@ -94,7 +118,7 @@ func (f *Flood) run(rate int, frames [][]byte) error {
 			time.Sleep(500 * time.Microsecond)
 			continue
 		}
-		due = max(due, want-min(want, uint64(rate/100))) + floodBatch
+		due = max(due, want-min(want, uint64(rate/20))) + floodBatch
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(f.fd), uintptr(unsafe.Pointer(&messages[at])), floodBatch, 0, 0, 0)
 		if errno != 0 && errno != unix.ENOBUFS && errno != unix.EINTR {
 			return fmt.Errorf("flood: %w", errno)

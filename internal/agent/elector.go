@@ -87,6 +87,8 @@ type elector struct {
 	receiveFn func(host.Received)
 	// advert is the one at hand; its slices serve again.
 	advert vrrp.Advert
+	// fault is what is wrong with the packet at hand.
+	fault vrrp.DropError
 	// unused is set when the router found the advert at hand of no use.
 	unused bool
 }

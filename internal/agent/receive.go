@@ -13,6 +13,7 @@ import (
 // that is for nobody here, is counted by its reason and changes nothing.
 func (e *elector) receive(r host.Received) {
 	now, s := e.now, e.reading
+	r.Meta.Fault = &e.fault
 	vrid, known := r.Meta.PeekVRID(r.Payload)
 	in := s.users[vrid]
 	if !known || in == nil {

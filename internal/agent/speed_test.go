@@ -166,6 +166,88 @@ func TestAdvertsAllocateNothing(t *testing.T) {
 	}
 }
 
+// forged is a turn of the loop in which a packet is read that a stranger made.
+func (b *solo) forged(t testing.TB, edit func(p *vrrp.Packet, m *vrrp.Meta), corrupt func(payload []byte)) func() {
+	hears := b.hears(t)
+	p := vrrp.Packet{Version: 3, VRID: 51, Priority: 200, Interval: 100, Addresses: []netip.Addr{netip.MustParsePrefix(vip).Addr()}}
+	if edit != nil {
+		edit(&p, &b.packet.Meta)
+	}
+	payload, err := p.Append(nil, b.packet.Meta.Source, b.packet.Meta.Destination, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if corrupt != nil {
+		corrupt(payload)
+	}
+	b.packet.Payload = payload
+	return hears
+}
+
+// forgeries are what a flood may be of, by the reason that each is counted by.
+var forgeries = map[vrrp.Reason]func(t testing.TB, b *solo) func(){
+	vrrp.DropChecksum: func(t testing.TB, b *solo) func() { return b.forged(t, nil, func(p []byte) { p[6] ^= 0xff }) },
+	vrrp.DropVersion:  func(t testing.TB, b *solo) func() { return b.forged(t, nil, func(p []byte) { p[0] = 0x41 }) },
+	vrrp.DropTTL: func(t testing.TB, b *solo) func() {
+		return b.forged(t, func(_ *vrrp.Packet, m *vrrp.Meta) { m.TTL = 254 }, nil)
+	},
+	vrrp.DropUnknownVRID: func(t testing.TB, b *solo) func() {
+		return b.forged(t, func(p *vrrp.Packet, _ *vrrp.Meta) { p.VRID = 77 }, nil)
+	},
+	vrrp.DropAddressCount: func(t testing.TB, b *solo) func() {
+		return b.forged(t, func(p *vrrp.Packet, _ *vrrp.Meta) { p.Addresses = nil }, nil)
+	},
+	vrrp.DropMode: func(t testing.TB, b *solo) func() {
+		return b.forged(t, func(_ *vrrp.Packet, m *vrrp.Meta) { m.Unicast, m.Destination = true, netip.MustParseAddr("192.0.2.1") }, nil)
+	},
+	vrrp.DropOwnAdvert: func(t testing.TB, b *solo) func() {
+		return b.forged(t, func(_ *vrrp.Packet, m *vrrp.Meta) { m.Source = netip.MustParseAddr("192.0.2.1") }, nil)
+	},
+}
+
+// What is wrong with a packet is put into words once, or a flood of them would keep
+// the garbage collector running, for which adverts may have to wait.
+func TestForgedPacketsAllocateNothing(t *testing.T) {
+	for reason, forge := range forgeries {
+		t.Run(string(reason), func(t *testing.T) {
+			b := newSolo(t, 100, time.Second)
+			b.master(t)
+			f := forge(t, b)
+			for range 2 {
+				f()
+			}
+			counted := func() (n uint64) {
+				for _, in := range b.elector.instances {
+					n += in.counters.Dropped[reason]
+				}
+				for k, count := range b.elector.foreign {
+					if k.reason == reason {
+						n += count
+					}
+				}
+				return n
+			}
+			before := counted()
+			if n := testing.AllocsPerRun(200, f); n != 0 {
+				t.Errorf("%v allocations a packet, want 0", n)
+			}
+			if n := counted() - before; n != 201 {
+				t.Errorf("%d of 201 packets were counted", n)
+			}
+		})
+	}
+}
+
+func BenchmarkAdvertForged(b *testing.B) {
+	for reason, forge := range forgeries {
+		b.Run(string(reason), func(b *testing.B) {
+			s := newSolo(b, 100, time.Second)
+			s.master(b)
+			benchmark(b, forge(b, s))
+		})
+	}
+}
+
 func BenchmarkAdvertSent(b *testing.B)     { benchmark(b, newSolo(b, 100, time.Second).sends(b)) }
 func BenchmarkAdvertReceived(b *testing.B) { benchmark(b, newSolo(b, 100, time.Second).hears(b)) }
 
