@@ -160,11 +160,3 @@ func decode(b []byte, v any) error {
 	}
 	return nil
 }
-
-// empty accepts a body with nothing in it, or an empty JSON object.
-func empty(b []byte) error {
-	if t := strings.TrimSpace(string(b)); t != "" && t != "{}" {
-		return badRequest{errors.New("body: there must be none")}
-	}
-	return nil
-}
