@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -86,13 +85,8 @@ func (h *Host) Flood(rate int, frames ...[]byte) (*Flood, error) {
 }
 
 // run keeps to the rate as it can: what was missed is made up for within fifty
-// milliseconds or not at all. Its thread stands for a host of its own, which waits
-// for no turn on the cores of the others.
+// milliseconds or not at all.
 func (f *Flood) run(rate int, frames [][]byte) error {
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -15); err != nil {
-		return fmt.Errorf("flood: %w", err)
-	}
 	type message struct {
 		header unix.Msghdr
 		length uint32
