@@ -167,3 +167,11 @@ type SignalError struct {
 
 // Error says which signal it was: "killed by signal 9".
 func (e *SignalError) Error() string { return killedBy + strconv.Itoa(e.Signal) }
+
+// shares is true where two configurations are the same for certain, as their parts
+// are in the same memory.
+func (c ServiceConfig) shares(o ServiceConfig) bool {
+	return c.Name == o.Name && c.Protocol == o.Protocol && c.Quorum == o.Quorum && c.Hysteresis == o.Hysteresis &&
+		c.Sorry == o.Sorry && c.Suspended == o.Suspended &&
+		len(c.Servers) == len(o.Servers) && (len(c.Servers) == 0 || &c.Servers[0] == &o.Servers[0])
+}

@@ -125,7 +125,9 @@ func NewScheduler(handler func(service string, out Output), opts ...Option) *Sch
 
 // Apply makes the configured services those given, matched by name: new ones
 // start, others keep the state of what stays, and the rest end. A second
-// service of the same name is left out. After Run has ended it does nothing.
+// service of the same name is left out. One that is given as it was, its servers
+// in the very same memory, costs nothing: what has been given must not be changed.
+// After Run has ended it does nothing.
 func (s *Scheduler) Apply(configs []ServiceConfig) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,6 +151,9 @@ func (s *Scheduler) Apply(configs []ServiceConfig) {
 		switch e := before[c.Name]; {
 		case s.services[c.Name].service != nil:
 			// The second of its name.
+		case e != nil && e.service.cfg.shares(c):
+			s.services[c.Name] = e
+			s.order = append(s.order, e)
 		case e != nil:
 			s.services[c.Name] = e
 			s.order = append(s.order, e)

@@ -46,8 +46,10 @@ type runOptions struct {
 	settings
 	// reader has read the configuration.
 	reader *config.Reader
-	log    hclog.Logger
-	levels *logging.Levels
+	// settled is to be called when the start is over.
+	settled func()
+	log     hclog.Logger
+	levels  *logging.Levels
 }
 
 // configError is a configuration that the agent cannot run.
@@ -77,6 +79,8 @@ type program struct {
 	environment    config.Environment
 	// reader reads the configuration that is run, several times.
 	reader config.Reader
+	// settled ends what counts only while the program starts.
+	settled func()
 	// terminal says whether a stream is one that a person sits at.
 	terminal func(stream any) bool
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/dump"
+	"github.com/tandem-ha/tandem/internal/gc"
 	"github.com/tandem-ha/tandem/internal/logging"
 )
 
@@ -26,6 +27,7 @@ func (p *program) start(s settings, args []string) int {
 	if s.test {
 		return p.configTest(s)
 	}
+	p.settled = gc.Defer()
 	if s.namespace == "" {
 		s.namespace = p.configuredNamespace(s)
 	}
@@ -180,7 +182,7 @@ func (p *program) supervise(s settings, log hclog.Logger, levels *logging.Levels
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	notifier := daemon.NewNotifier(p.getenv)
-	a := p.newAgent(runOptions{settings: s, reader: &p.reader, log: log, levels: levels})
+	a := p.newAgent(runOptions{settings: s, reader: &p.reader, settled: p.settled, log: log, levels: levels})
 	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), umask: s.fixedUmask()})
 	stop := w.start(s.ignoreSigint, cancel)
 	defer stop()

@@ -20,6 +20,7 @@ func newAgent(o runOptions) agent {
 		ConfigFile: o.configFile,
 		ConfigID:   configID(o.configID),
 		Reader:     o.reader,
+		Settled:    o.settled,
 		RunDir:     o.runDir,
 		StateDir:   o.stateDir,
 		Socket:     o.socket,

@@ -57,6 +57,9 @@ type Options struct {
 	ConfigFile, ConfigID string
 	// Reader is what has read the file before, nil for nothing.
 	Reader *config.Reader
+	// Settled, where it is not nil, is called once when the first configuration
+	// has been carried out as far as it can be.
+	Settled func()
 	// RunDir holds the record, StateDir what outlives a boot, Socket is the
 	// control socket's path.
 	RunDir, StateDir, Socket string
@@ -103,10 +106,12 @@ type Agent struct {
 	opts    Options
 	started time.Time
 	reader  *config.Reader
-	sched   *sched.Keeper
-	runner  script.Runner
-	journal *journal.Journal
-	store   *journal.Store
+	// services makes the settings of the checks.
+	services desired.ServiceMaker
+	sched    *sched.Keeper
+	runner   script.Runner
+	journal  *journal.Journal
+	store    *journal.Store
 
 	elector   *elector
 	balancer  *balancer
@@ -231,6 +236,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 		a.begin(ctx, cfg, p)
 		a.journal.Add(journal.Event{Kind: "started", Level: journal.Notice, Text: "Startup complete"})
 		ready()
+		spawn(a.settled)
 		<-ctx.Done()
 	case <-ctx.Done():
 	}
@@ -246,6 +252,19 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	stopWriting()
 	running.Wait()
 	return err
+}
+
+// settled waits for the kernel's table, for a while, and says that the start is over.
+func (a *Agent) settled(ctx context.Context) error {
+	if a.opts.Settled == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	// Whether it could be set is reported elsewhere.
+	_ = a.balancer.reconciler.Applied(limited)
+	a.opts.Settled()
+	return nil
 }
 
 // load reads the configuration, leaving out the half that is not to be run.

@@ -102,6 +102,7 @@ func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []
 			b.byName[vs.Checked()] = vs
 		}
 	}
+	before := b.kernel
 	b.kernel = b.marks.apply(cfg, b.markTrouble)
 	b.byPool = make(map[string][]int, len(b.kernel))
 	for i, vs := range b.kernel {
@@ -113,12 +114,33 @@ func (b *balancer) apply(cfg *config.Config, services []health.ServiceConfig) []
 	if b.active {
 		b.reconciler.Own(keys)
 	}
-	b.all, b.applied, b.services = true, true, services
+	b.touch(before)
+	b.applied, b.services = true, services
 	services = b.overrides.Pause(b.suspendServices(services))
 	b.mu.Unlock()
 	b.scheduler.Apply(services)
 	b.kick()
 	return changes
+}
+
+// touch notes which pools have to be given to the kernel anew, as their services
+// are not those that it has: all where a service has come, gone or moved. The
+// lock is held.
+func (b *balancer) touch(before []*config.VirtualServer) {
+	if b.all = b.all || !b.applied || len(before) != len(b.kernel); b.all {
+		return
+	}
+	for i, vs := range b.kernel {
+		was := before[i]
+		if was == vs {
+			continue
+		}
+		if desired.ServiceKey(was) != desired.ServiceKey(vs) || was.FollowInstance != vs.FollowInstance {
+			b.all = true
+			return
+		}
+		b.dirty[vs.Checked()] = true
+	}
 }
 
 // adopt makes all that is in the kernel's table ours, so that what is not wanted

@@ -37,9 +37,12 @@ func (h *herald) apply(cfg *config.Config, resolve func(config.Command) (health.
 		h.vrrp[key] = v
 	}
 	for name, v := range services {
-		for server, old := range h.services[name].servers {
-			if _, stays := v.servers[server]; !stays {
-				v.servers[server] = old
+		if before := h.services[name].servers; len(before) > 0 {
+			stay := serverNames(cfg, name)
+			for server, old := range before {
+				if !stay[server] {
+					v.servers[server] = old
+				}
 			}
 		}
 		h.services[name] = v
@@ -47,7 +50,22 @@ func (h *herald) apply(cfg *config.Config, resolve func(config.Command) (health.
 	return errs
 }
 
-// voices are what a configuration wants told, by kind and name and by service.
+// serverNames are the names of the real servers of a service.
+func serverNames(cfg *config.Config, service string) map[string]bool {
+	names := map[string]bool{}
+	for _, vs := range cfg.VirtualServers {
+		if vs.Checked() != service {
+			continue
+		}
+		for _, rs := range vs.RealServers {
+			names[serverName(vs, rs)] = true
+		}
+	}
+	return names
+}
+
+// voices are what a configuration wants told, by kind and name and by service; of
+// servers only of those of which something is told.
 func voices(cfg *config.Config, resolve func(config.Command) (health.Script, error)) (map[string]voice, map[string]serviceVoice, []error) {
 	var errs []error
 	one := func(c *config.Command) *health.Script {
@@ -83,6 +101,9 @@ func voices(cfg *config.Config, resolve func(config.Command) (health.Script, err
 			services[vs.Checked()] = v
 		}
 		for _, rs := range vs.RealServers {
+			if rs.NotifyUp == nil && rs.NotifyDown == nil && !rs.SMTPAlert {
+				continue
+			}
 			if name := serverName(vs, rs); v.servers[name] == (serverVoice{}) {
 				v.servers[name] = serverVoice{one(rs.NotifyUp), one(rs.NotifyDown), rs.SMTPAlert}
 			}

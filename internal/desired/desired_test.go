@@ -217,7 +217,7 @@ func TestServices(t *testing.T) {
 	}
 	missing := errors.New("script /gone: not found")
 	scripts := Scripts{Resolve: func(config.Command) (health.Script, error) { return health.Script{}, missing }}
-	got, errs := Services(cfg, scripts, Sources{})
+	got, errs := new(ServiceMaker).Services(cfg, scripts, Sources{})
 	if len(errs) != 1 || !errors.Is(errs[0], missing) {
 		t.Errorf("errors %v, want the script's", errs)
 	}
@@ -226,12 +226,32 @@ func TestServices(t *testing.T) {
 	}
 	key := got[0].Servers[0].Checks[0].Key
 	rs.Checks[0].Interval = time.Minute
-	again, _ := Services(cfg, scripts, Sources{})
+	again, _ := new(ServiceMaker).Services(cfg, scripts, Sources{})
 	if again[0].Servers[0].Checks[0].Key != key {
 		t.Error("another interval makes another check of it")
 	}
 	rs.Checks[0].Connect.Port++
-	if again, _ = Services(cfg, scripts, Sources{}); again[0].Servers[0].Checks[0].Key == key {
+	if again, _ = new(ServiceMaker).Services(cfg, scripts, Sources{}); again[0].Servers[0].Checks[0].Key == key {
 		t.Error("another port is the same check")
+	}
+}
+
+func TestServicesMadeAgain(t *testing.T) {
+	cfg := services()
+	var m ServiceMaker
+	scripts := Scripts{Resolve: func(config.Command) (health.Script, error) { return health.Script{}, nil }}
+	again := func() (first, second *health.ServerConfig) {
+		a, _ := m.Services(cfg, scripts, Sources{})
+		b, _ := m.Services(cfg, scripts, Sources{})
+		return &a[0].Servers[0], &b[0].Servers[0]
+	}
+	if a, b := again(); a != b {
+		t.Error("the checks of a service that is the same are made anew")
+	}
+	vs := *cfg.VirtualServers[0]
+	cfg.VirtualServers[0] = &vs
+	vs.RealServers[0].Checks = []*config.Check{{Kind: "MISC_CHECK", Misc: &config.MiscCheck{}}}
+	if a, b := again(); a == b {
+		t.Error("a script is not looked for again")
 	}
 }

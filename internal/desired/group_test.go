@@ -56,7 +56,7 @@ virtual_server group G {
 // whatever the number of its addresses, and serve each of them.
 func TestGroup(t *testing.T) {
 	cfg := parse(t, mixedGroup)
-	services, errs := Services(cfg, Scripts{}, Sources{})
+	services, errs := new(ServiceMaker).Services(cfg, Scripts{}, Sources{})
 	if len(errs) > 0 || len(services) != 1 {
 		t.Fatalf("%d services are checked, want 1: %v %v", len(services), services, errs)
 	}
@@ -98,7 +98,7 @@ func TestMarkOfBothFamilies(t *testing.T) {
 	for _, server := range []string{"10.0.0.1", "2001:db8::9"} {
 		text += "virtual_server fwmark 3 {\n lvs_sched rr\n lvs_method DR\n real_server " + server + " {\n }\n}\n"
 	}
-	services, _ := Services(parse(t, text), Scripts{}, Sources{})
+	services, _ := new(ServiceMaker).Services(parse(t, text), Scripts{}, Sources{})
 	if len(services) != 2 || services[0].Name != "FWM 3" || services[1].Name != "FWM 3 inet6" {
 		t.Errorf("%+v", services)
 	}

@@ -3,6 +3,8 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/tandem-ha/tandem/config"
@@ -23,16 +25,31 @@ type Sources struct {
 	File, Session func(name string) *health.Source
 }
 
+// ServiceMaker makes the settings of the health machines, and gives again what it
+// made the last time of a virtual server that is the same as then. The zero value
+// is ready for use, by one goroutine at a time.
+type ServiceMaker struct {
+	made map[*config.VirtualServer]health.ServiceConfig
+}
+
 // Services gives the health machines' settings of every virtual server, and
 // what keeps a check from being made: such a check is left out, as keepalived
 // leaves it out, and its server counts as up as far as that check goes.
-func Services(cfg *config.Config, scripts Scripts, sources Sources) ([]health.ServiceConfig, []error) {
-	var out []health.ServiceConfig
+func (m *ServiceMaker) Services(cfg *config.Config, scripts Scripts, sources Sources) ([]health.ServiceConfig, []error) {
+	out := make([]health.ServiceConfig, 0, len(cfg.VirtualServers))
 	var errs []error
+	made := make(map[*config.VirtualServer]health.ServiceConfig, len(cfg.VirtualServers))
 	for _, c := range companies(cfg.VirtualServers) {
-		vs := c[0]
+		vs, faults := c[0], len(errs)
+		if s, known := m.made[vs]; known {
+			made[vs] = s
+			out = append(out, s)
+			continue
+		}
 		s := health.ServiceConfig{Name: vs.Checked(), Quorum: vs.Quorum, Hysteresis: vs.Hysteresis, Protocol: c.protocol()}
-		for _, rs := range c.servers() {
+		servers := c.servers()
+		s.Servers = make([]health.ServerConfig, 0, len(servers))
+		for _, rs := range servers {
 			at := rs.Checked()
 			server := health.ServerConfig{Addr: at.Addr(), Port: at.Port(), Weight: rs.Weight, InhibitOnFailure: rs.InhibitOnFailure}
 			for _, c := range rs.Checks {
@@ -59,13 +76,35 @@ func Services(cfg *config.Config, scripts Scripts, sources Sources) ([]health.Se
 			s.Sorry = &health.SorryConfig{Addr: vs.Sorry.Addr, Port: vs.Sorry.Port, Inhibit: vs.Sorry.Inhibit}
 		}
 		out = append(out, s)
+		if len(c) == 1 && len(errs) == faults && selfContained(vs) {
+			made[vs] = s
+		}
 	}
+	m.made = made
 	return out, errs
+}
+
+// selfContained is true where the checks of a service depend on nothing but its
+// own settings: on no script, no file of certificates and no tracker.
+func selfContained(vs *config.VirtualServer) bool {
+	for _, rs := range vs.RealServers {
+		for _, c := range rs.Checks {
+			switch c.Kind {
+			case "TCP_CHECK", "HTTP_GET", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK":
+			default:
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // checkKey says what a check asks and of whom, leaving out when: a check that
 // only changes its schedule goes on from where it was.
 func checkKey(c *config.Check) string {
+	if key := connectKey(c); key != "" {
+		return key
+	}
 	what := *c
 	what.Interval, what.Retries, what.DelayBeforeRetry, what.Warmup = 0, 0, 0, 0
 	what.Alpha, what.LogAllFailures = false, false
@@ -75,6 +114,22 @@ func checkKey(c *config.Check) string {
 		panic(err)
 	}
 	return string(key)
+}
+
+// connectKey is checkKey of a check that says no more than where it connects, the
+// most frequent by far; "" for another.
+func connectKey(c *config.Check) string {
+	if c.Kind != "TCP_CHECK" && c.Kind != "PING_CHECK" {
+		return ""
+	}
+	b := make([]byte, 0, 96)
+	b = append(append(b, c.Kind...), ' ')
+	b = netip.AddrPortFrom(c.Connect.Addr, c.Connect.Port).AppendTo(b)
+	b = netip.AddrPortFrom(c.Connect.BindAddr, c.Connect.BindPort).AppendTo(append(b, ' '))
+	b = append(append(b, ' '), c.Connect.BindInterface...)
+	b = strconv.AppendUint(append(b, ' '), uint64(c.Connect.FWMark), 10)
+	b = strconv.AppendInt(append(b, ' '), int64(c.Connect.Timeout), 10)
+	return string(b)
 }
 
 func connect(c config.Connect) health.Connect {

@@ -114,7 +114,7 @@ func TestTandemChecks(t *testing.T) {
 					t.Fatal(d)
 				}
 			}
-			services, errs := Services(cfg, Scripts{}, Sources{})
+			services, errs := new(ServiceMaker).Services(cfg, Scripts{}, Sources{})
 			if len(errs) > 0 || len(services) != 1 || len(services[0].Servers[0].Checks) != 1 {
 				t.Fatal(services, errs)
 			}
