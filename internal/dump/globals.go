@@ -22,7 +22,6 @@ func (p *page) globals(s control.Status) {
 	}
 	p.line(1, "Router ID = %s", s.RouterID)
 	p.line(1, "Dynamic interfaces = %t", g.DynamicInterfaces)
-	p.line(1, "Default interface = %s", g.DefaultInterface)
 	p.line(1, "Disable local IGMP = %s", yes(g.NoLocalIGMP))
 	p.line(1, "Gratuitous ARP interval = %.6f", g.ARPInterval.Seconds())
 	p.line(1, "Gratuitous NA interval = %.6f", g.NAInterval.Seconds())
