@@ -208,7 +208,7 @@ func compareTables(t *testing.T, c likeness) {
 		began := time.Now()
 		var steady string
 		var since time.Time
-		eventually(t, 2*patience, "the same table "+when, func() error {
+		polled(t, 3*patience, 400*time.Millisecond, "the same table "+when, func() error {
 			want, err1 := kernelTable(k.Host)
 			got, err2 := kernelTable(n.Host)
 			if err := errors.Join(err1, err2); err != nil {

@@ -128,13 +128,19 @@ func must(t testing.TB, err error) {
 // eventually polls for what nothing reports.
 func eventually(t testing.TB, limit time.Duration, what string, condition func() error) {
 	t.Helper()
+	polled(t, limit, 50*time.Millisecond, what, condition)
+}
+
+// polled polls at an interval, for what costs much to look at.
+func polled(t testing.TB, limit, every time.Duration, what string, condition func() error) {
+	t.Helper()
 	ctx := within(t, limit)
 	for {
 		err := condition()
 		if err == nil {
 			return
 		}
-		if lab.Poll(ctx, 50*time.Millisecond) != nil {
+		if lab.Poll(ctx, every) != nil {
 			t.Fatalf("%s: not within %v: %v", what, limit, err)
 		}
 	}
