@@ -3,6 +3,7 @@ package health
 import (
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -49,8 +50,9 @@ func NewServerRef(addr netip.Addr, port uint16, protocol string) ServerRef {
 	if protocol == "" {
 		protocol = "none"
 	}
-	host, service, _ := strings.Cut(bracketed(ap), "]:")
-	return ServerRef{Server: ap, Name: host + "]:" + strings.ToLower(protocol) + ":" + service}
+	name := addr.AppendTo(append(make([]byte, 0, 64), '['))
+	name = append(append(append(name, "]:"...), strings.ToLower(protocol)...), ':')
+	return ServerRef{Server: ap, Name: string(strconv.AppendUint(name, uint64(port), 10))}
 }
 
 // bracketed writes an address and port with brackets in either family.

@@ -30,7 +30,7 @@ type Service struct {
 // NewService returns the machine of a service that has not been started.
 // A second server with the same address and port is left out.
 func NewService(cfg ServiceConfig) *Service {
-	s := &Service{cfg: cfg, byAddr: map[netip.AddrPort]*Server{}}
+	s := &Service{cfg: cfg, byAddr: make(map[netip.AddrPort]*Server, len(cfg.Servers)), servers: make([]*Server, 0, len(cfg.Servers))}
 	for _, c := range cfg.Servers {
 		if addr := netip.AddrPortFrom(c.Addr, c.Port); s.byAddr[addr] == nil {
 			srv := newServer(c, cfg.Protocol, &s.attempts)

@@ -9,12 +9,12 @@ import (
 
 // room is how much memory a process may take, in bytes, before garbage is
 // collected all the same.
-const room = 40 << 20
+const room = 64 << 20
 
 // Defer puts the collection of garbage off until done is called, which collects it
 // and gives back what is free. A configuration of thousands of servers is made of
 // much that is of no use once it is in force: collected all along, that costs as
-// much as reading it. A process that takes more than 40 MiB meanwhile collects, and
+// much as reading it. A process that takes more than 64 MiB meanwhile collects, and
 // one that was told to keep to a limit (GOMEMLIMIT) keeps to it.
 //
 // Several that are open at once have to be done in the opposite order.
