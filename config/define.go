@@ -137,7 +137,8 @@ func (l *loader) set(name, value string, at Token) {
 
 // refers is true where a word may refer to a definition.
 func refers(words []Token) bool {
-	for _, t := range words {
+	for i := range words {
+		t := &words[i]
 		if strings.Contains(t.Text, "$") {
 			return true
 		}

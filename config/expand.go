@@ -59,7 +59,7 @@ type loader struct {
 func (l *loader) file(src *source) {
 	l.files = append(l.files, absolute(src.name))
 	check := l.check
-	(&lexer{src: src, shell: l.shell}).groups(l.line, l.skip)
+	(&lexer{src: src, shell: l.shell, lean: true}).groups(l.line, l.skip)
 	l.check = check
 	l.files = l.files[:len(l.files)-1]
 }
@@ -92,18 +92,18 @@ func (l *loader) line(tokens []Token) {
 	l.scratch = nil
 	defer func() { l.scratch = words[:0] }()
 	var defined []Token
-	for _, t := range tokens {
-		switch t.Kind {
+	for i := range tokens {
+		switch t := &tokens[i]; t.Kind {
 		case TokenCondition:
 			if !l.holds(t.Value) {
 				return
 			}
 		case TokenDropped:
-			l.warn("line-too-long", of(t), "Split the line; keepalived drops lines of more than 1023 bytes.", "%s", t.Fault)
+			l.warn("line-too-long", of(*t), "Split the line; keepalived drops lines of more than 1023 bytes.", "%s", t.Fault)
 		case TokenDefinition:
-			defined = append(defined, t)
+			defined = append(defined, *t)
 		case TokenWord, TokenOpen, TokenClose:
-			words = append(words, t)
+			words = append(words, *t)
 		case TokenNewline, TokenSpace, TokenComment:
 		}
 	}
@@ -114,9 +114,9 @@ func (l *loader) line(tokens []Token) {
 	if len(words) == 0 {
 		return
 	}
-	for _, t := range words {
-		if t.Fault != "" && !refers(words) && !isRepetition(words[0].Text) {
-			l.fail("unterminated-quote", of(t), "Close the quote on the same line.", "%s", t.Fault)
+	for i := range words {
+		if t := &words[i]; t.Fault != "" && !refers(words) && !isRepetition(words[0].Text) {
+			l.fail("unterminated-quote", of(*t), "Close the quote on the same line.", "%s", t.Fault)
 		}
 	}
 	last := words[len(words)-1]

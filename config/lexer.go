@@ -29,6 +29,8 @@ type lexer struct {
 	words int
 	// inDefinition is true on the lines that continue a definition.
 	inDefinition bool
+	// lean leaves out what stands between words: blanks, comments, line ends.
+	lean bool
 	// expanded is true for a line with its definitions put in, which has no
 	// comment any more.
 	expanded bool
@@ -48,8 +50,7 @@ func (lx *lexer) run() []Token {
 	return lx.tokens
 }
 
-// groups lexes the source line by line and gives each line, its end included, to
-// f; the lines of one definition are given as one. The tokens last as long as
+// groups lexes the source line by line and gives each line to f; the lines of one definition are given as one. The tokens last as long as
 // the call. Skip says how many lines are passed over from a line on.
 func (lx *lexer) groups(f func([]Token), skip func(*source, int) int) {
 	for n := 0; n < len(lx.src.lines); n++ {
@@ -81,7 +82,7 @@ func (lx *lexer) lineWithEnd(n int) {
 	lx.number = n + 1
 	lx.line(start, end)
 	if newline {
-		lx.add(TokenNewline, end, end+1)
+		lx.between(TokenNewline, end, end+1)
 	}
 }
 
@@ -93,6 +94,13 @@ func (lx *lexer) add(kind TokenKind, start, end int) *Token {
 		Line: lx.number, Column: start - lx.src.lines[lx.number-1] + 1, src: lx.src,
 	})
 	return &lx.tokens[len(lx.tokens)-1]
+}
+
+// between is add for what stands between words.
+func (lx *lexer) between(kind TokenKind, start, end int) {
+	if !lx.lean {
+		lx.add(kind, start, end)
+	}
 }
 
 // line lexes one line, its end excluded.
@@ -136,7 +144,7 @@ func (lx *lexer) line(start, end int) {
 		}
 	}
 	if stop < end {
-		lx.add(TokenComment, stop, end)
+		lx.between(TokenComment, stop, end)
 	}
 }
 
@@ -160,7 +168,7 @@ func (lx *lexer) space(i, stop int) int {
 		j++
 	}
 	if j > i {
-		lx.add(TokenSpace, i, j)
+		lx.between(TokenSpace, i, j)
 	}
 	return j
 }
