@@ -55,15 +55,6 @@ func NewServerRef(addr netip.Addr, port uint16, protocol string) ServerRef {
 	return ServerRef{Server: ap, Name: string(strconv.AppendUint(name, uint64(port), 10))}
 }
 
-// bracketed writes an address and port with brackets in either family.
-func bracketed(ap netip.AddrPort) string {
-	if ap.Addr().Is4() {
-		host, port, _ := strings.Cut(ap.String(), ":")
-		return "[" + host + "]:" + port
-	}
-	return ap.String()
-}
-
 func (s *Server) checkRef(i int) CheckRef {
 	c := s.cfg.Checks[i]
 	return CheckRef{ServerRef: s.ref, Check: i, Kind: c.Kind, Target: target(c.Check)}
