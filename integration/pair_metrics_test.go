@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -148,8 +149,13 @@ func TestPairMetrics(t *testing.T) {
 	}
 	shows(t, p.lb1, listener, map[string]float64{`tandem_reloads_total{result="failure"}`: 1, "tandem_config_last_reload_successful": 0})
 
-	page, err := scrape(p.lb1, listener)
-	must(t, err)
+	var page string
+	eventually(t, slack, "a health check's metrics", func() (err error) {
+		if page, err = scrape(p.lb1, listener); err == nil && !strings.Contains(page, "\ntandem_checks_total{") {
+			err = errors.New("none was made yet")
+		}
+		return err
+	})
 	var own strings.Builder
 	for line := range strings.Lines(page) {
 		// keepalived's exporter has given its names, which Prometheus would not.
