@@ -12,15 +12,15 @@ func vrrpKeywords() []Keyword {
 		row("static_ipaddress", "{ lines }", "", "1.1.0", "Lists addresses that are there as long as the program runs.", does(staticAddresses)),
 		row("static_routes", "{ lines }", "", "1.0.1", "Lists routes that are there as long as the program runs.", does(staticRoutes)),
 		row("static_rules", "{ lines }", "", "1.2.20", "Lists rules that are there as long as the program runs.", does(staticRules)),
-		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", without("announcements are spaced for each interface alone"), reads(garpGroupBlock)),
+		row("garp_group", "{ }", "", "1.2.21", "Spaces the announcements of several interfaces together.", does(garpGroupBlock)),
 		row("linkbeat_interfaces", "{ lines }", "", "2.0.13", "Lists interfaces whose link is polled.", does(linkPolls)),
 		row("interface_up_down_delays", "{ lines }", "0 0", "2.2.3", "Waits before a change of an interface's link counts.", does(linkDelays)),
 	})...)
 	out = append(out, in("garp_group", []Keyword{
-		row("garp_interval", "SECS", "unset", "1.2.21", "Is the least time between gratuitous ARPs of the group.", reads(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.ARP }))),
-		row("gna_interval", "SECS", "unset", "1.2.21", "Is the least time between Neighbour Advertisements of the group.", reads(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.NA }))),
-		row("interface", "IFNAME", "", "1.2.21", "Is one member.", reads(garpGroupInterface)),
-		row("interfaces", "{ lines }", "", "1.2.21", "Lists the members.", reads(garpGroupInterfaces)),
+		row("garp_interval", "SECS", "unset", "1.2.21", "Is the least time between gratuitous ARPs of the group.", does(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.ARP }))),
+		row("gna_interval", "SECS", "unset", "1.2.21", "Is the least time between Neighbour Advertisements of the group.", does(garpGroupInterval(func(g *GARPGroup) *time.Duration { return &g.NA }))),
+		row("interface", "IFNAME", "", "1.2.21", "Is one member.", does(garpGroupInterface)),
+		row("interfaces", "{ lines }", "", "1.2.21", "Lists the members.", does(garpGroupInterfaces)),
 	})...)
 	out = append(out, in("track_group", []Keyword{
 		row("group", "{ lines }", "", "2.0.3", "Lists the instances.", does(trackGroupMembers)),

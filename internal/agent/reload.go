@@ -122,10 +122,11 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	}
 	a.runner.Forget()
 	a.schedule(cfg)
-	a.announce.SetSpacing(desired.AnnounceSpacing(cfg.Global))
 	a.watchers.apply(cfg, scripts)
 	var changes []string
 	placed := a.place(cfg)
+	arp, na := desired.AnnounceSpacing(cfg.Global)
+	a.announce.SetSpacing(arp, na, desired.AnnounceGroups(cfg, placed.Parents())...)
 	a.promotion.set(desired.Promoted(placed.Config))
 	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) {
 		a.elector.made = placed.Parents()

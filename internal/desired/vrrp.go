@@ -1,11 +1,13 @@
 package desired
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -122,4 +124,21 @@ func KeyOf(in *config.Instance) RouterKey {
 // two Neighbour Advertisements on an interface.
 func AnnounceSpacing(g config.Global) (arp, na time.Duration) {
 	return g.ARPInterval, g.NAInterval
+}
+
+// AnnounceGroups are the interfaces that share the spacing of their
+// announcements. What is made upon one of them, which parents tells by name,
+// sends through it and shares it too.
+func AnnounceGroups(cfg *config.Config, parents map[string]string) []host.SharedSpacing {
+	var out []host.SharedSpacing
+	for _, g := range cfg.GARPGroups {
+		s := host.SharedSpacing{ARP: g.ARP, NA: g.NA, Links: slices.Clone(g.Interfaces)}
+		for _, made := range slices.Sorted(maps.Keys(parents)) {
+			if slices.Contains(g.Interfaces, parents[made]) {
+				s.Links = append(s.Links, made)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
 }

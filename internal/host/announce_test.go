@@ -341,6 +341,47 @@ func TestAnnouncerSpacing(t *testing.T) {
 	})
 }
 
+// The interfaces of a garp_group take turns, with the group's interval between
+// any two frames; another interface waits for none of them. An interval that the
+// group does not give is none: so keepalived 2.2.7 sends them.
+func TestAnnouncerSharedSpacing(t *testing.T) {
+	const gap = 10 * time.Millisecond
+	runAnnouncer(t, hclog.NewNullLogger(), time.Minute, time.Minute, func(a *Announcer, w *fakeWire) {
+		a.SetSpacing(0, time.Minute, SharedSpacing{ARP: gap, Links: []string{"v0", "v1"}})
+		begin := time.Now()
+		a.Announce(ethernet, addrs("192.0.2.1", "192.0.2.2"), 1)
+		a.Announce(Link{Name: "v1", Index: 4, MAC: testMAC}, addrs("192.0.2.9", "192.0.2.10"), 1)
+		a.Announce(Link{Name: "v2", Index: 5, MAC: testMAC}, addrs("192.0.2.20", "192.0.2.21"), 1)
+		pause(time.Second)
+		at := map[string]time.Duration{}
+		for _, f := range w.sent {
+			at[f.addr.String()] = f.at.Sub(begin)
+		}
+		want := map[string]time.Duration{
+			"192.0.2.1": 0, "192.0.2.9": gap, "192.0.2.2": 2 * gap, "192.0.2.10": 3 * gap, "192.0.2.20": 0, "192.0.2.21": 0,
+		}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Errorf("moments (-want +got):\n%s", diff)
+		}
+		w.sent, begin = nil, time.Now()
+		a.Announce(ethernet, addrs("2001:db8::1", "2001:db8::2"), 1)
+		synctest.Wait()
+		if len(w.sent) != 2 || time.Since(begin) != 0 {
+			t.Errorf("without an interval for Neighbour Advertisements: %d sent in %v", len(w.sent), time.Since(begin))
+		}
+		// What a reload finds sent counts for those that share from then on.
+		a.Announce(ethernet, addrs("192.0.2.1"), 1)
+		synctest.Wait()
+		a.SetSpacing(0, 0, SharedSpacing{ARP: gap, Links: []string{"v0", "v2"}})
+		w.sent, begin = nil, time.Now()
+		a.Announce(Link{Name: "v2", Index: 5, MAC: testMAC}, addrs("192.0.2.20"), 1)
+		pause(time.Second)
+		if len(w.sent) != 1 || w.sent[0].at.Sub(begin) != gap {
+			t.Errorf("after a reload: %v", w.sent)
+		}
+	})
+}
+
 // A released address is never announced afterwards.
 func TestAnnouncerCancel(t *testing.T) {
 	runAnnouncer(t, hclog.NewNullLogger(), time.Millisecond, time.Millisecond, func(a *Announcer, w *fakeWire) {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -43,7 +44,10 @@ type Announcer struct {
 	// follows; sending does not block.
 	mu      sync.Mutex
 	arp, na time.Duration
+	shared  map[string]*pace // by the name of the interface
 	lanes   map[int]*lane
+	// served counts the turns of all lanes.
+	served uint64
 }
 
 // lane is one interface's queue and socket.
@@ -53,6 +57,8 @@ type lane struct {
 	socket frameSocket
 	// failures counts the frames that could not be sent since the last that was.
 	failures int
+	// turn is when it was served last, in turns of all lanes.
+	turn uint64
 }
 
 // frameSocket sends Ethernet frames on one interface without blocking.
@@ -71,11 +77,13 @@ func NewAnnouncer(log hclog.Logger, arp, na time.Duration) *Announcer {
 	}
 }
 
-// SetSpacing changes the intervals of NewAnnouncer.
-func (a *Announcer) SetSpacing(arp, na time.Duration) {
+// SetSpacing changes the intervals of NewAnnouncer, and says which interfaces
+// have others, in common.
+func (a *Announcer) SetSpacing(arp, na time.Duration, shared ...SharedSpacing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.arp, a.na = arp, na
+	a.shared = paces(shared, a.shared)
 }
 
 // Announce queues rounds announcements of each address on the link and returns
@@ -176,7 +184,10 @@ func (a *Announcer) Run(ctx context.Context) error {
 // nothing is queued.
 func (a *Announcer) serve(now time.Time) (wait time.Duration, idle bool) {
 	a.mu.Lock()
-	turn := slices.Sorted(maps.Keys(a.lanes))
+	turn := slices.SortedFunc(maps.Keys(a.lanes), func(x, y int) int {
+		// Of those that share their spacing, who waited longest is next.
+		return cmp.Or(cmp.Compare(a.lanes[x].turn, a.lanes[y].turn), cmp.Compare(x, y))
+	})
 	a.mu.Unlock()
 	idle = true
 	first := true
@@ -203,15 +214,20 @@ func (a *Announcer) serveLane(index int, now time.Time) (due time.Time, more boo
 			a.mu.Unlock()
 			return time.Time{}, false
 		}
-		if l.queue.next.After(now) {
-			due = l.queue.next
+		p := l.queue.head()
+		group := a.shared[p.link]
+		if due = group.after(l.queue.next); due.After(now) {
 			a.mu.Unlock()
 			return due, true
 		}
-		p := l.queue.head()
-		addr, link, gap := p.addr, p.link, a.spacing(p.addr)
+		addr, link, gap := p.addr, p.link, a.spacing(p)
 		err := a.send(l, p.frame)
 		a.settle(l, now, gap, err)
+		if err == nil {
+			group.sent(now, gap)
+		}
+		a.served++
+		l.turn = a.served
 		a.mu.Unlock()
 		if err == nil && a.log.IsDebug() {
 			a.logSent(link, addr)
@@ -220,11 +236,15 @@ func (a *Announcer) serveLane(index int, now time.Time) (due time.Time, more boo
 	return now, true
 }
 
-func (a *Announcer) spacing(addr netip.Addr) time.Duration {
-	if addr.Is4() {
-		return a.arp
+func (a *Announcer) spacing(p *pending) time.Duration {
+	arp, na := a.arp, a.na
+	if group := a.shared[p.link]; group != nil {
+		arp, na = group.ARP, group.NA
 	}
-	return a.na
+	if p.addr.Is4() {
+		return arp
+	}
+	return na
 }
 
 // send puts one frame on the wire, opening the socket where needed. An interface
