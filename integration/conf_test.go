@@ -29,6 +29,8 @@ type mode struct {
 	vips int
 	// groups of instances: 0 and 1 are one instance, 2 are a sync group of two.
 	instances int
+	// realTime is vrrp_rt_priority; 0 leaves it out.
+	realTime int
 }
 
 // vip is the first virtual address of instance number i (from 0).
@@ -64,7 +66,11 @@ func (m mode) masterDown(priority int) time.Duration {
 // conf is the configuration of node self, whose peer is other.
 func (m mode) conf(self, other *lab.Host, priority int, extra ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "global_defs {\n  router_id %s\n  vrrp_version %d\n}\n", self.Name, m.version)
+	fmt.Fprintf(&b, "global_defs {\n  router_id %s\n  vrrp_version %d\n", self.Name, m.version)
+	if m.realTime > 0 {
+		fmt.Fprintf(&b, "  vrrp_rt_priority %d\n", m.realTime)
+	}
+	b.WriteString("}\n")
 	n := max(m.instances, 1)
 	if n > 1 {
 		b.WriteString("vrrp_sync_group G1 {\n  group {\n")

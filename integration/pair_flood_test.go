@@ -82,7 +82,7 @@ func forged(m mode, src, master netip.Addr) map[string][][]byte {
 func (p *pair) flooded(lasts time.Duration, frames ...[]byte) time.Duration {
 	p.t.Helper()
 	source, began := p.from(p.lb1), time.Now()
-	flood, err := p.client.Flood(floodRate, frames...)
+	flood, err := p.client.Flood(floodRate, p.mode.realTime/2, frames...)
 	must(p.t, err)
 	until := began.Add(lasts)
 	_, err = p.lab.Capture.WaitAdvert(within(p.t, lasts+slack), 1, func(a lab.Advert) bool { return a.Source == source && a.At.After(until) })
@@ -127,12 +127,15 @@ func memory(t *testing.T, a *lab.Agent) int {
 // TestPairFlood floods a master and its backup with forged packets: the master's
 // adverts are in time, the backup stays one, memory stays flat, and each packet
 // that was read is counted by what is wrong with it. With TANDEM_ROUNDS each kind
-// is by itself, and the median counts.
+// is by itself, and the median counts. The nodes run in real time, or what is
+// measured would be how many others want the cores that the flood is made on; the
+// one mode without shows that they go on all the same.
 func TestPairFlood(t *testing.T) {
 	modes := []mode{
-		{name: "v3-0.1s", version: 3, advert: 100 * time.Millisecond},
-		{name: "v3-1s", version: 3, advert: time.Second},
-		{name: "v2-1s", version: 2, advert: time.Second},
+		{name: "v3-0.1s", version: 3, advert: 100 * time.Millisecond, realTime: 10},
+		{name: "v3-1s", version: 3, advert: time.Second, realTime: 10},
+		{name: "v2-1s", version: 2, advert: time.Second, realTime: 10},
+		{name: "v3-0.1s-shared", version: 3, advert: 100 * time.Millisecond},
 	}
 	if rounds(t, 1) == 1 {
 		modes = modes[:1]
@@ -182,9 +185,9 @@ func (p *pair) outlast(m mode, kind string, n int, frames ...[]byte) {
 	slices.Sort(longest)
 	median := longest[len(longest)/2]
 	p.t.Logf("FLOOD %s, adverts each %v: longest pause %v (median of %v), memory %+d kB", kind, m.advert, median, longest, grown>>10)
-	// One round, beside other tests, shows no more than that the master goes on.
+	// One round shows no more than that the master goes on.
 	limit := m.advert + m.advert/10
-	if n < 5 {
+	if n < 5 || m.realTime == 0 {
 		limit = 2 * m.advert
 	}
 	if median > limit {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -63,7 +64,9 @@ func VRRPFragment(src, dst netip.Addr, ttl byte, payload []byte, part Fragment) 
 }
 
 // Flood sends these frames over and over, so many packets a second, until Stop.
-func (h *Host) Flood(rate int, frames ...[]byte) (*Flood, error) {
+// Where realTime is not 0 it is the priority of SCHED_RR at which they are sent, so
+// that a busy machine sends as many too; the nodes should have a higher one.
+func (h *Host) Flood(rate, realTime int, frames ...[]byte) (*Flood, error) {
 	f := &Flood{stop: make(chan struct{}), done: make(chan error, 1)}
 	err := h.In(func() error {
 		nic, err := net.InterfaceByName(NIC)
@@ -80,8 +83,27 @@ func (h *Host) Flood(rate int, frames ...[]byte) (*Flood, error) {
 	if err != nil {
 		return nil, fmt.Errorf("flood: %w", err)
 	}
-	go func() { f.done <- errors.Join(f.run(rate, frames), unix.Close(f.fd)) }()
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		err := f.hurry(realTime)
+		if err == nil {
+			err = f.run(rate, frames)
+		}
+		f.done <- errors.Join(err, unix.Close(f.fd))
+	}()
 	return f, nil
+}
+
+// hurry gives the calling thread a priority in real time.
+func (f *Flood) hurry(realTime int) error {
+	if realTime == 0 {
+		return nil
+	}
+	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: uint32(realTime)}
+	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
+		return fmt.Errorf("flood: in real time: %w", err)
+	}
+	return nil
 }
 
 // run keeps to the rate as it can: what was missed is made up for within fifty
@@ -109,7 +131,8 @@ func (f *Flood) run(rate int, frames [][]byte) error {
 		}
 		want := uint64(time.Since(begun).Seconds() * float64(rate))
 		if want < due {
-			time.Sleep(500 * time.Microsecond)
+			// Not time.Sleep, whose end another thread has to see.
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(500 * time.Microsecond)}, nil)
 			continue
 		}
 		due = max(due, want-min(want, uint64(rate/20))) + floodBatch
