@@ -32,11 +32,18 @@ type far struct {
 	name     string
 	v6       bool
 	multihop bool
+	local    bool // link-local addresses
 }
 
 // addresses are those of the tandem and of its neighbour.
-func (f far) addresses(a, b *lab.Host) (netip.Addr, netip.Addr) {
+func (f far) addresses(t *testing.T, a, b *lab.Host) (netip.Addr, netip.Addr) {
 	switch {
+	case f.local:
+		x, err := a.LinkLocal()
+		must(t, err)
+		y, err := b.LinkLocal()
+		must(t, err)
+		return x, y
 	case f.multihop && f.v6:
 		return netip.MustParseAddr("2001:db8:1::1"), netip.MustParseAddr("2001:db8:2::2")
 	case f.multihop:
@@ -55,7 +62,7 @@ func (f far) route(t *testing.T, a, router, b *lab.Host) {
 	}
 	must(t, router.Sysctl("net/ipv4/ip_forward", "1", "net/ipv6/conf/all/forwarding", "1",
 		"net/ipv4/conf/all/send_redirects", "0", "net/ipv4/conf/"+lab.NIC+"/send_redirects", "0"))
-	own, other := f.addresses(a, b)
+	own, other := f.addresses(t, a, b)
 	for _, end := range []struct {
 		h       *lab.Host
 		own, to netip.Addr
@@ -198,13 +205,15 @@ func TestPairBFD(t *testing.T) {
 		{"keepalived", far{name: "ipv4"}}, {"keepalived", far{name: "ipv6", v6: true}},
 		{"frr", far{name: "ipv4"}}, {"frr", far{name: "ipv6", v6: true}},
 		{"frr", far{name: "ipv4-multihop", multihop: true}}, {"frr", far{name: "ipv6-multihop", v6: true, multihop: true}},
+		{"frr", far{name: "ipv6-link-local", v6: true, local: true}},
+		{"tandem", far{name: "ipv6-link-local", v6: true, local: true}},
 		{"tandem", far{name: "ipv6-multihop", v6: true, multihop: true}},
 	} {
 		t.Run(tc.peer+"/"+tc.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, "lb1", "lb2", "router")
 			h1, h2 := l.Host("lb1"), l.Host("lb2")
-			own, other := tc.addresses(h1, h2)
+			own, other := tc.addresses(t, h1, h2)
 			tc.route(t, h1, l.Host("router"), h2)
 			near := tandemEnd{agent(t, h1, "tandem", tc.bfdConf("b1", own, other))}
 			start(t, near.Agent)
@@ -273,7 +282,7 @@ func TestPairBFDTooFar(t *testing.T) {
 	l := newLab(t, "lb1", "lb2", "router")
 	h1, h2 := l.Host("lb1"), l.Host("lb2")
 	f := far{multihop: true}
-	own, other := f.addresses(h1, h2)
+	own, other := f.addresses(t, h1, h2)
 	f.route(t, h1, l.Host("router"), h2)
 	f.multihop = false
 	near := agent(t, h1, "tandem", f.bfdConf("b1", own, other))
@@ -338,5 +347,31 @@ func (p *pair) priorityIs(a *lab.Agent, want uint8) {
 	_, err := p.lab.Capture.WaitAdvert(within(p.t, slack), 1, func(ad lab.Advert) bool { return ad.Source == source && ad.Priority == want })
 	if err != nil {
 		p.t.Fatalf("%s does not advert priority %d: %v", a.Host.Name, want, err)
+	}
+}
+
+// TestPairWithoutBFD starts a node that tracks a session with the option that runs
+// none: nothing is sent to the neighbour, and the instance is in FAULT as
+// keepalived's is, which makes its peer the master.
+func TestPairWithoutBFD(t *testing.T) {
+	for _, name := range []string{"tandem", "keepalived"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, "lb1", "lb2", "gateway")
+			h1, h2, gw := l.Host("lb1"), l.Host("lb2"), l.Host("gateway")
+			p := &pair{t: t, lab: l, mode: quick}
+			f := far{}
+			p.lb1 = agent(t, h1, name, f.bfdConf("b1", h1.IPv4(), gw.IPv4())+quick.conf(h1, h2, 150, "track_bfd {", "  b1", "}"), "-B")
+			p.lb2 = agent(t, h2, "tandem", quick.conf(h2, h1, 100))
+			end := agent(t, gw, "tandem", f.bfdConf("b1", gw.IPv4(), h1.IPv4()))
+			start(t, end, p.lb1, p.lb2)
+			p.holds(p.lb2, quick.masterDown(100)+slack)
+			p.steady(p.lb2)
+			all, err := sessions(end)
+			must(t, err)
+			if s := all["b1"]; s.State != "Down" || s.Received != 0 {
+				t.Errorf("the gateway's session: %+v", s)
+			}
+		})
 	}
 }

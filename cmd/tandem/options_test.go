@@ -39,7 +39,7 @@ func TestKeepalivedOptions(t *testing.T) {
 		{"f", "use-file", "/x", accept, func(s *settings) { s.configFile = "/x" }},
 		{"P", "vrrp", "", accept, func(s *settings) { s.checkers = false }},
 		{"C", "check", "", accept, func(s *settings) { s.vrrp = false }},
-		{"B", "no_bfd", "", accept, nil},
+		{"B", "no_bfd", "", accept, func(s *settings) { s.bfd = false }},
 		{"", "all", "", accept, nil},
 		{"l", "log-console", "", accept, func(s *settings) { s.console = true }},
 		{"D", "log-detail", "", accept, func(s *settings) { s.detail = 1 }},

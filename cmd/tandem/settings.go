@@ -22,6 +22,7 @@ type settings struct {
 	configID   string
 	vrrp       bool
 	checkers   bool
+	bfd        bool
 	keepVIPs   bool
 	keepIPVS   bool
 
@@ -57,6 +58,7 @@ func newSettings() settings {
 		configFile: defaultConfig,
 		vrrp:       true,
 		checkers:   true,
+		bfd:        true,
 		syslog:     true,
 		facility:   logging.Daemon,
 		umask:      defaultUmask,

@@ -29,6 +29,7 @@ func newAgent(o runOptions) agent {
 		Umask:      o.fixedUmask(),
 		VRRP:       o.vrrp,
 		Checkers:   o.checkers,
+		BFD:        o.bfd,
 		KeepVIPs:   o.keepVIPs,
 		KeepIPVS:   o.keepIPVS,
 		Log:        o.log,

@@ -71,6 +71,8 @@ type Options struct {
 	Umask *int
 	// VRRP and Checkers say which halves of the configuration to run.
 	VRRP, Checkers bool
+	// BFD says whether sessions run; they are down otherwise.
+	BFD bool
 	// KeepVIPs and KeepIPVS leave addresses or the table behind at the end.
 	KeepVIPs, KeepIPVS bool
 	Log                hclog.Logger
@@ -402,6 +404,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 		a.balancer.adopt()
 	}
 	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
+	a.watchers.silent = !a.opts.BFD
 	return p, nil
 }
 

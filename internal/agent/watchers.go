@@ -29,6 +29,8 @@ type watchers struct {
 	// fileSources and sessionSources are what checks follow, by name. They are
 	// made once and stay, so that a reload loses nothing.
 	fileSources, sessionSources sourceSet
+	// silent is set where no BFD session runs.
+	silent bool
 	// begun is set once the files that a configuration asks for have been made.
 	begun bool
 }
@@ -76,7 +78,9 @@ func (w *watchers) apply(cfg *config.Config, scripts []track.ScriptConfig) {
 			s.Set(0)
 		}
 	}
-	w.speaker.Apply(desired.Peerings(cfg))
+	if !w.silent {
+		w.speaker.Apply(desired.Peerings(cfg))
+	}
 }
 
 func known(s *health.Source) bool {

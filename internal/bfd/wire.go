@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -214,7 +215,41 @@ func (hostWire) dial(p Peering) (sender, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	return &hostSender{fd: fd, to: sockaddr(p.Neighbour, p.port())}, nil
+	to := sockaddr(p.Neighbour, p.port())
+	if six, ok := to.(*unix.SockaddrInet6); ok {
+		six.ZoneId = bound(fd)
+	}
+	return &hostSender{fd: fd, to: to}, nil
+}
+
+// bound is the link that a socket was bound to by its link-local source, 0 for none.
+func bound(fd int) uint32 {
+	if sa, err := unix.Getsockname(fd); err == nil {
+		if six, ok := sa.(*unix.SockaddrInet6); ok {
+			return six.ZoneId
+		}
+	}
+	return 0
+}
+
+// linkOf is the interface that has a link-local address of this host.
+func linkOf(source netip.Addr) (uint32, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return 0, fmt.Errorf("list interfaces: %w", err)
+	}
+	for _, i := range interfaces {
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == source {
+				return uint32(i.Index), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("no interface has %s: %w", source, unix.EADDRNOTAVAIL)
 }
 
 // bindSource binds to the source address and a free port of the range.
@@ -226,10 +261,20 @@ func bindSource(fd int, p Peering) error {
 			source = netip.IPv6Unspecified()
 		}
 	}
+	var zone uint32
 	var err error
+	if source.Is6() && source.IsLinkLocalUnicast() {
+		// Every link has such a network: the source says which is meant.
+		if zone, err = linkOf(source); err != nil {
+			return err
+		}
+	}
 	for range portTries {
-		port := uint16(firstPort + rand.IntN(1<<16-firstPort))
-		if err = unix.Bind(fd, sockaddr(source, port)); !errors.Is(err, unix.EADDRINUSE) {
+		to := sockaddr(source, uint16(firstPort+rand.IntN(1<<16-firstPort)))
+		if six, ok := to.(*unix.SockaddrInet6); ok {
+			six.ZoneId = zone
+		}
+		if err = unix.Bind(fd, to); !errors.Is(err, unix.EADDRINUSE) {
 			break
 		}
 	}

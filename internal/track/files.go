@@ -26,31 +26,36 @@ type FileConfig struct {
 	InitValue       int64
 }
 
-// initMode is what keepalived makes files with, its umask applied.
-const initMode = 0o600
-
-// Prepare makes the file where the configuration says so. It belongs to the start
-// of a process: a reload makes none.
+// Prepare makes the file where the configuration says so, as keepalived does: a new
+// file, with the mode that the umask leaves, which takes the place of whatever has the
+// name and is whole when it does. It belongs to the start of a process: a reload makes
+// none.
 func (c FileConfig) Prepare() error {
 	if !c.Init {
 		return nil
 	}
-	flags := os.O_CREATE | os.O_WRONLY | os.O_TRUNC
-	if !c.Overwrite {
-		flags = os.O_CREATE | os.O_WRONLY | os.O_EXCL
-	}
-	f, err := os.OpenFile(c.Path, flags, initMode)
-	if errors.Is(err, os.ErrExist) && !c.Overwrite {
+	if _, err := os.Stat(c.Path); err == nil && !c.Overwrite {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("track_file %s: %w", c.Name, err)
-	}
-	_, err = fmt.Fprintf(f, "%d\n", c.InitValue)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := c.make(); err != nil {
 		return fmt.Errorf("track_file %s: %w", c.Name, err)
 	}
 	return nil
+}
+
+func (c FileConfig) make() error {
+	f, err := os.OpenFile(c.Path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%d\n", c.InitValue)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), c.Path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 // FileResult says that a file's number was read.

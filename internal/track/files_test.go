@@ -192,6 +192,21 @@ func TestPrepare(t *testing.T) {
 	if read() != "-7\n" {
 		t.Errorf("not overwritten: %q", read())
 	}
+	// What leads elsewhere is replaced, and so is the mode.
+	elsewhere := path + "-elsewhere"
+	check(t, os.WriteFile(elsewhere, []byte("old\n"), 0o640))
+	check(t, os.Remove(path))
+	check(t, os.Symlink(elsewhere, path))
+	check(t, FileConfig{Path: path, Init: true, InitValue: 8, Overwrite: true}.Prepare())
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 != 0 || read() != "8\n" {
+		t.Errorf("in the place of a link: %v, %v, %q", info, err, read())
+	}
+	if b, err := os.ReadFile(elsewhere); err != nil || string(b) != "old\n" {
+		t.Errorf("written through a link: %q, %v", b, err)
+	}
+	if left, err := filepath.Glob(path + ".*"); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
 	if err := (FileConfig{Name: "f", Path: path + "/below", Init: true}).Prepare(); err == nil || !strings.Contains(err.Error(), "track_file f") {
 		t.Errorf("below a file: %v", err)
 	}
