@@ -3,11 +3,15 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tandem-ha/tandem/integration/lab"
 )
@@ -116,6 +120,15 @@ func TestPairNoAccept(t *testing.T) {
 			must(t, p.client.IP("route add 198.51.100.0/24 via "+vip))
 			p.lead()
 
+			connects := func(h *lab.Host, addr string) error {
+				c, err := h.Dial(within(t, time.Second), netip.AddrPortFrom(netip.MustParseAddr(addr), 80))
+				if err == nil {
+					err = c.Close()
+				}
+				return err
+			}
+			// A server on every address, to which no virtual one leads.
+			must(t, second(lb1.Serve("lb1", netip.AddrPortFrom(netip.IPv6Unspecified(), 80))))
 			reaches := func(addr string) error {
 				_, err := p.client.Run("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", addr)
 				return err
@@ -125,9 +138,19 @@ func TestPairNoAccept(t *testing.T) {
 					t.Errorf("%s, which is no virtual address, is not reached: %v", addr, err)
 				}
 			}
+			for _, addr := range []string{lb1.IPv4().String(), lb1.IPv6().String()} {
+				if err := connects(p.client, addr); err != nil {
+					t.Errorf("no connection to %s, which is no virtual address: %v", addr, err)
+				}
+			}
 			for _, addr := range []string{vip, six} {
 				if reaches(addr) == nil {
 					t.Errorf("%s answers in spite of no_accept", addr)
+				}
+				// Not refused either: nothing is said at all.
+				err := connects(p.client, addr)
+				if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
+					t.Errorf("a connection to %s in spite of no_accept: %v", addr, err)
 				}
 				neighbour, err := p.client.Run("ip", "neigh", "show", addr)
 				must(t, err)
