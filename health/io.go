@@ -221,6 +221,8 @@ type QuorumGained struct {
 	Hysteresis int `json:"hysteresis"`
 	// Weight is the total weight of the live servers.
 	Weight int64 `json:"weight"`
+	// Initial is true where the service starts with its quorum.
+	Initial bool `json:"initial,omitempty"`
 }
 
 // QuorumLost says that the live servers have not the weight that is wanted.

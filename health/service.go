@@ -152,7 +152,7 @@ func (s *Service) decide(now time.Time, out []Output) []Output {
 	switch {
 	case !s.quorum && s.live > 0 && s.live >= quorum+margin:
 		s.quorum, s.since = true, now
-		out = append(out, QuorumGained{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live})
+		out = append(out, QuorumGained{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live, Initial: s.pool == nil})
 		return s.sorryOut(out)
 	case s.quorum && (s.live == 0 || s.live < quorum-margin):
 		s.quorum, s.since = false, now

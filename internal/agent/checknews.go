@@ -18,8 +18,12 @@ func (b *balancer) data(service string, out health.Output) any {
 	switch o := out.(type) {
 	case health.CheckFailed:
 		if o.Decisive {
-			return journal.CheckChange{Service: service, Server: o.Name, Kind: o.Kind, Cause: o.Err,
-				Confirms: o.First && startsDown(vs, o.CheckRef)}
+			return journal.CheckChange{Service: service, Server: o.Name, Kind: o.Kind, Cause: o.Err}
+		}
+		if o.First && o.Kind != "HTTP_GET" && o.Kind != "SSL_GET" && startsDown(vs, o.CheckRef) {
+			// keepalived tells of a server that is down from the start as of one that
+			// goes down, though not by e-mail, nor where the check is one of HTTP.
+			return journal.ServerChange{Service: service, Server: o.Name, Cause: o.Err}
 		}
 	case health.CheckSucceeded:
 		// The first success is news only of a server that was down until then.
@@ -31,7 +35,8 @@ func (b *balancer) data(service string, out health.Output) any {
 	case health.WeightChanged:
 		return journal.WeightChange{Service: service, Server: o.Name, From: o.From, To: o.To}
 	case health.QuorumGained:
-		return journal.QuorumChange{Service: service, Up: true, Weight: int(o.Weight), Quorum: o.Quorum, Hysteresis: o.Hysteresis}
+		return journal.QuorumChange{Service: service, Up: true, Weight: int(o.Weight), Quorum: o.Quorum,
+			Hysteresis: o.Hysteresis, Initial: o.Initial}
 	case health.QuorumLost:
 		if !o.Initial {
 			return journal.QuorumChange{Service: service, Weight: int(o.Weight), Quorum: o.Quorum, Hysteresis: o.Hysteresis}

@@ -22,6 +22,8 @@ type herald struct {
 	mu       sync.Mutex
 	vrrp     map[string]voice // by kind and name
 	services map[string]serviceVoice
+	// current are the services of the configuration in force.
+	current map[string]bool
 	// node begins every subject; noFaults keeps FAULT out of e-mail.
 	node     string
 	noFaults bool
@@ -83,10 +85,6 @@ func (h *herald) sink(e journal.Event) {
 		if h.services[d.Service].servers[d.Server].mail && !h.serversOnly {
 			h.send(e.Time, notify.CheckAlert(d))
 		}
-		if d.Confirms {
-			// keepalived tells of such a server as of one that goes down.
-			h.server(e.Time, journal.ServerChange{Service: d.Service, Server: d.Server, Cause: d.Cause})
-		}
 	case journal.ServerChange:
 		h.server(e.Time, d)
 	case journal.QuorumChange:
@@ -139,7 +137,7 @@ func (h *herald) quorum(at time.Time, d journal.QuorumChange) {
 	h.notifier.Enqueue(d.Service, notify.ServerJobs(script, keyword, d.Service)...)
 	h.fifos.Write(notify.TopicLVS, notify.QuorumLine(d.Service, d.Up))
 	if v.mail {
-		h.send(at, notify.QuorumAlert(d.Service, d.Up, d.Quorum, d.Hysteresis, d.Weight))
+		h.send(at, notify.QuorumAlert(d))
 	}
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"maps"
 	"os"
 	"os/user"
 	"time"
@@ -112,7 +113,8 @@ func voices(cfg *config.Config, resolve func(config.Command) (health.Script, err
 	return vrrp, services, errs
 }
 
-// forget drops what the configuration in force does not have.
+// forget drops what the configuration in force does not have. Virtual servers stay for
+// one configuration more, since the checks tell of their end when they come to it.
 func (h *herald) forget(cfg *config.Config) {
 	keep := map[string]bool{}
 	for _, in := range cfg.Instances {
@@ -121,12 +123,15 @@ func (h *herald) forget(cfg *config.Config) {
 	for _, g := range cfg.SyncGroups {
 		keep[journal.Group+g.Name] = true
 	}
-	service := map[string]bool{}
+	now := map[string]bool{}
 	for _, vs := range cfg.VirtualServers {
-		service[vs.Checked()] = true
+		now[vs.Checked()] = true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	service := maps.Clone(now)
+	maps.Copy(service, h.current)
+	h.current = now
 	for key := range h.vrrp {
 		if !keep[key] {
 			delete(h.vrrp, key)

@@ -80,9 +80,6 @@ type CheckChange struct {
 	Up   bool   `json:"up"`
 	// Cause is the failure.
 	Cause string `json:"cause,omitempty"`
-	// Confirms is set where this is the first result, and the server, which was
-	// taken to be down until then, is.
-	Confirms bool `json:"confirms,omitempty"`
 }
 
 // ServerChange is the Data of a real server that came up or went down.
@@ -113,6 +110,8 @@ type QuorumChange struct {
 	Quorum int `json:"quorum"`
 	// Hysteresis is added to Quorum to gain it, and taken off to lose it.
 	Hysteresis int `json:"hysteresis,omitempty"`
+	// Initial is set where the service started with its quorum.
+	Initial bool `json:"initial,omitempty"`
 }
 
 // ScriptChange is the Data of a tracking script whose result counts from now.

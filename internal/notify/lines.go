@@ -7,8 +7,7 @@ import (
 )
 
 // The lines of FIFOs are keepalived's, byte for byte: names are quoted and not
-// escaped, and a line about servers ends with a NUL after its line feed, which
-// one about VRRP does not.
+// escaped.
 
 // StateLine tells of an instance or a group that entered a state; "" for a state
 // that readers do not know. Kind is journal.Instance or journal.Group; the
@@ -40,12 +39,12 @@ func LowerPriorityLine(name string, priority int) string {
 
 // ServerLine tells of a real server of a virtual server.
 func ServerLine(server, service string, up bool) string {
-	return fmt.Sprintf("RS %s %s %s\n\x00", server, service, upDown(up))
+	return fmt.Sprintf("RS %s %s %s\n", server, service, upDown(up))
 }
 
 // QuorumLine tells of a virtual server's quorum.
 func QuorumLine(service string, up bool) string {
-	return fmt.Sprintf("VS %s %s\n\x00", service, upDown(up))
+	return fmt.Sprintf("VS %s %s\n", service, upDown(up))
 }
 
 func vrrpLine(kind, name, event string, priority int) string {

@@ -18,10 +18,10 @@ func TestLines(t *testing.T) {
 		PriorityLine("VI_1", journal.Master, 150):                      "INSTANCE \"VI_1\" MASTER_PRIORITY 150\n",
 		PriorityLine("VI_1", journal.Fault, 150):                       "",
 		LowerPriorityLine("VI_1", 150):                                 "INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 150\n",
-		ServerLine("[127.0.0.1]:tcp:8001", "[10.1.1.1]:tcp:80", false): "RS [127.0.0.1]:tcp:8001 [10.1.1.1]:tcp:80 DOWN\n\x00",
-		ServerLine("[127.0.0.1]:none:8001", "FWM 5", true):             "RS [127.0.0.1]:none:8001 FWM 5 UP\n\x00",
-		QuorumLine("[VG]:1", true):                                     "VS [VG]:1 UP\n\x00",
-		QuorumLine("[10.1.1.1]:tcp:80", false):                         "VS [10.1.1.1]:tcp:80 DOWN\n\x00",
+		ServerLine("[127.0.0.1]:tcp:8001", "[10.1.1.1]:tcp:80", false): "RS [127.0.0.1]:tcp:8001 [10.1.1.1]:tcp:80 DOWN\n",
+		ServerLine("[127.0.0.1]:none:8001", "FWM 5", true):             "RS [127.0.0.1]:none:8001 FWM 5 UP\n",
+		QuorumLine("[VG]:1", true):                                     "VS [VG]:1 UP\n",
+		QuorumLine("[10.1.1.1]:tcp:80", false):                         "VS [10.1.1.1]:tcp:80 DOWN\n",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -58,8 +58,9 @@ func TestAlerts(t *testing.T) {
 		{check("UDP_CHECK", true), server + "UP", "UDP CHECK succeed on service"},
 		{EndAlert("[127.0.0.1]:none:8001", "FWM 5", journal.EndRemoved), server + "DOWN", "Removing"},
 		{EndAlert("[127.0.0.1]:none:8001", "FWM 5", journal.EndStopped), server + "DOWN", "Shutting down"},
-		{QuorumAlert("[VG]:0", true, 5, 1, 8), "Virtualserver [VG]:0 - UP", "Gained quorum 5+1=6 <= 8"},
-		{QuorumAlert("[VG]:0", false, 5, 1, 0), "Virtualserver [VG]:0 - DOWN", "Lost quorum 5-1=4 > 0"},
+		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Up: true, Quorum: 5, Hysteresis: 1, Weight: 8}), "Virtualserver [VG]:0 - UP", "Gained quorum 5+1=6 <= 8"},
+		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Up: true, Quorum: 1, Weight: 2, Initial: true}), "Virtualserver [VG]:0 - UP", "Starting with quorum up 1+0=1 <= 2"},
+		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Quorum: 5, Hysteresis: 1}), "Virtualserver [VG]:0 - DOWN", "Lost quorum 5-1=4 > 0"},
 	} {
 		if tc.got == nil || tc.got.Subject != tc.subject || tc.got.Body != "=> "+tc.body+" <=\n" {
 			t.Errorf("%+v, want %q and %q", tc.got, tc.subject, tc.body)
