@@ -52,7 +52,7 @@ func daemonOptions() []option {
 			set: text(func(s *settings) *string { return &s.configFile })},
 		{short: 'P', long: "vrrp", help: "run VRRP only", set: truth(false, func(s *settings) *bool { return &s.checkers })},
 		{short: 'C', long: "check", help: "run virtual servers and health checks only", set: truth(false, func(s *settings) *bool { return &s.vrrp })},
-		{short: 'B', long: "no_bfd", help: "run no BFD: its sessions are down", set: truth(false, func(s *settings) *bool { return &s.bfd })},
+		{short: 'B', long: "no_bfd", help: "run no BFD", set: truth(false, func(s *settings) *bool { return &s.bfd })},
 		{long: "all", help: "run every part even with no configuration for it (there is one process)", set: nothing},
 		{short: 'l', long: "log-console", help: "with -n: log to standard error", set: truth(true, func(s *settings) *bool { return &s.console })},
 		{short: 'D', long: "log-detail", help: "log details; twice for more", set: func(s *settings, _ string) error {
