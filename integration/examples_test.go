@@ -17,7 +17,7 @@ import (
 // balances says of each example whether it needs IPVS.
 var balances = map[string]bool{
 	"pair.conf": false, "pair-v2.conf": false, "pair-ipv6.conf": false, "pair-unicast.conf": false, "sync-group.conf": false,
-	"lvs-nat.conf": true, "lvs-dr.conf": true, "tandem.conf": true,
+	"lvs-nat.conf": true, "lvs-dr.conf": true, "tandem.conf": true, "site-lb1.conf": true, "site-lb2.conf": true,
 }
 
 // example reads an example, which must be in the list above, and the addresses
