@@ -6,10 +6,7 @@ const (
 	onlyOneProcess = "tandem is one process"
 	noSNMP         = "there is no SNMP agent"
 	noDBus         = "there is no D-Bus interface"
-	noVMAC         = "virtual MAC interfaces are not made yet"
 	noBuffers      = "tandem's buffers have sizes of their own"
-	atCommandLine  = "it is said on the command line: -s NAME, -p FILE"
-	noOuterScripts = "no script is run around the program yet"
 )
 
 // maxUint is the greatest number that keepalived reads.
@@ -18,16 +15,13 @@ const maxUint = 1<<32 - 1
 // rootKeywords are the settings that stand at the top level and are no block of
 // VRRP or of health checks.
 func rootKeywords() []Keyword {
-	process := func(p func(*Process) *bool) option {
-		return reads(flagTo(func(d *decoder) *bool { return p(&d.cfg.Process) }))
-	}
 	return in("", []Keyword{
 		row("linkbeat_use_polling", "", "off", "1.1.18", "Polls every interface for its link instead of listening to the kernel.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Process.PollLinks }))),
 		row("net_namespace", "NAME", "none", "1.2.24", "Runs the whole program in the network namespace NAME.", lenient, does(processNamespace)),
 		row("net_namespace_ipvs", "[NAME]", "net_namespace", "2.1.0", "Names the namespace whose IPVS table is used; it counts from the start on.", does(processNamespaceIPVS)),
-		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without("there are no ipsets: nftables is used in their place"), process(func(p *Process) *bool { return &p.IPSetsInNamespace })),
-		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", without(atCommandLine), process(func(p *Process) *bool { return &p.PIDFolder })),
-		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, without(atCommandLine), reads(processInstance)),
+		row("namespace_with_ipsets", "", "off", "1.3.0", "Permits ipsets together with a namespace.", without("there are no ipsets: nftables is used in their place"), reads(flagTo(func(d *decoder) *bool { return &d.cfg.Process.IPSetsInNamespace }))),
+		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Process.PIDFolder }))),
+		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, does(processInstance)),
 		row("child_wait_time", "SECS", "5", "2.0.0", "Bounds the wait for child processes at the end.", without(onlyOneProcess), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.cfg.Process.ChildWait }, 0, maxUint))),
 		row("global_defs", "{ }", "", "<=0.6.6", "Holds the settings of the program and the defaults of all instances.", does(func(*decoder, *Node) {})),
 	})
@@ -89,12 +83,12 @@ func globalScripts() []Keyword {
 	return []Keyword{
 		row("script_user", "USER [GROUP]", "keepalived_script, else our own", "1.3.0", "Runs every script as that user where it names no other.", does(globalScriptUser)),
 		row("enable_script_security", "", "off", "1.3.0", "Refuses scripts that run as root where another user could change them.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.ScriptSecurity }))),
-		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", without("scripts are run by the name given anyway"), reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
-		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", without("scripts have the group of their user alone"), reads(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
-		row("startup_script", "SCRIPT", "none", "2.1.0", "Is run before anything else starts.", shell, without(noOuterScripts), reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Startup }))),
-		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
-		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, without(noOuterScripts), reads(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),
-		row("shutdown_script_timeout", "1..1000", "10", "2.1.0", "Bounds shutdown_script.", without(noOuterScripts), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.shutdownTimeout }, 1, 1000))),
+		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", without("scripts are run by the name given, link or not, as if it were set"), reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
+		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", without("a script always has all groups of its user, as if it were set"), reads(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
+		row("startup_script", "SCRIPT", "none", "2.1.0", "Is run before anything else starts.", shell, does(timedScriptTo(func(g *Global) **TimedCommand { return &g.Startup }))),
+		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", does(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
+		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, does(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),
+		row("shutdown_script_timeout", "1..1000", "10", "2.1.0", "Bounds shutdown_script.", does(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.shutdownTimeout }, 1, 1000))),
 		row("notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each event.", lenient, fifo(all)),
 		row("notify_fifo_script", "SCRIPT", "none", "1.3.6", "Is started with the name of notify_fifo, to read it.", shell, lenient, reader(all)),
 		row("vrrp_notify_fifo", "PATH [USER [GROUP]]", "none", "1.3.6", "Receives a line for each VRRP event.", lenient, fifo(vrrp)),

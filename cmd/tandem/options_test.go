@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/logging"
 )
@@ -299,13 +300,26 @@ func TestPIDFilePaths(t *testing.T) {
 	if s.pidFile != "/run/keepalived.pid" || s.vrrpPID != "/run/vrrp.pid" || s.checkersPID != "/run/checkers.pid" || s.bfdPID != "/run/bfd.pid" {
 		t.Errorf("%+v", s)
 	}
-	s = newSettings()
-	s.namespace, s.vrrpPID = "blue", "/v"
-	if err := s.finish(none); err != nil {
-		t.Fatal(err)
-	}
-	if s.pidFile != "/run/keepalived/blue/keepalived.pid" || s.vrrpPID != "/v" {
-		t.Errorf("%+v", s)
+	for _, tc := range []struct {
+		file              config.Process
+		namespace         string
+		pid, bfd, control string
+	}{
+		{config.Process{PIDFolder: true}, "", "/run/keepalived/keepalived.pid", "/run/keepalived/bfd.pid", "/run/tandem/tandem.sock"},
+		{config.Process{PIDFolder: true, Instance: "two"}, "", "/run/keepalived/keepalived_two.pid", "/run/keepalived/bfd_two.pid", "/run/tandem/two/tandem.sock"},
+		{config.Process{PIDFolder: true, NetNamespace: "red"}, "", "/run/keepalived/red/keepalived.pid", "/run/keepalived/red/bfd.pid", "/run/tandem/red/tandem.sock"},
+		{config.Process{PIDFolder: true, NetNamespace: "red", Instance: "two"}, "blue", "/run/keepalived/blue/keepalived_two.pid", "/run/keepalived/blue/bfd_two.pid", "/run/tandem/blue/two/tandem.sock"},
+		{config.Process{}, "blue", "/run/keepalived/blue/keepalived.pid", "/run/keepalived/blue/bfd.pid", "/run/tandem/blue/tandem.sock"},
+	} {
+		s = newSettings()
+		s.namespace, s.vrrpPID = tc.namespace, "/v"
+		s.take(tc.file)
+		if err := s.finish(none); err != nil {
+			t.Fatal(err)
+		}
+		if s.pidFile != tc.pid || s.bfdPID != tc.bfd || s.socket != tc.control || s.vrrpPID != "/v" {
+			t.Errorf("%+v: %+v", tc, s)
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 
+	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/logging"
 )
 
@@ -39,7 +41,12 @@ type settings struct {
 
 	pidFile, vrrpPID, checkersPID, bfdPID string
 
-	namespace    string
+	namespace string
+	// instance is the name of this process among several on the host, and pidDir
+	// whether the pid files are in a folder of their own.
+	instance string
+	pidDir   bool
+
 	ignoreSigint bool
 	test         bool
 	testLog      string
@@ -66,8 +73,8 @@ func newSettings() settings {
 }
 
 // resolve fills in what was left open: the environment first, then the
-// defaults, which an agent in a namespace of its own has for itself.
-func (w places) resolve(getenv func(string) string, namespace string) places {
+// defaults, which an agent with a name or a namespace of its own has for itself.
+func (w places) resolve(getenv func(string) string, own string) places {
 	pick := func(value, variable, fallback string) string {
 		if value == "" {
 			value = getenv(variable)
@@ -77,26 +84,40 @@ func (w places) resolve(getenv func(string) string, namespace string) places {
 		}
 		return value
 	}
-	w.runDir = pick(w.runDir, "TANDEM_RUN", filepath.Join("/run/tandem", namespace))
-	w.stateDir = pick(w.stateDir, "TANDEM_STATE", filepath.Join("/var/lib/tandem", namespace))
+	w.runDir = pick(w.runDir, "TANDEM_RUN", filepath.Join("/run/tandem", own))
+	w.stateDir = pick(w.stateDir, "TANDEM_STATE", filepath.Join("/var/lib/tandem", own))
 	w.socket = pick(w.socket, "TANDEM_SOCKET", filepath.Join(w.runDir, "tandem.sock"))
 	return w
+}
+
+// take completes what the command line says of the process by what the file says.
+func (s *settings) take(c config.Process) {
+	s.namespace = cmp.Or(s.namespace, c.NetNamespace)
+	s.instance, s.pidDir = c.Instance, c.PIDFolder || s.namespace != ""
+}
+
+// pidName is the name of a pid file, which an instance has for itself.
+func (s *settings) pidName(stem string) string {
+	if s.instance != "" {
+		stem += "_" + s.instance
+	}
+	return stem + ".pid"
 }
 
 // finish resolves the places and makes every path absolute, because a daemon's
 // working folder is the root.
 func (s *settings) finish(getenv func(string) string) error {
-	s.places = s.resolve(getenv, s.namespace)
+	s.places = s.resolve(getenv, filepath.Join(s.namespace, s.instance))
 	folder := pidFolder
-	if s.namespace != "" {
-		// Where keepalived's are to be found from outside the namespace.
+	if s.pidDir {
+		// With a namespace that is where keepalived's are to be found from outside.
 		folder = filepath.Join(pidFolder, "keepalived", s.namespace)
 	}
-	for path, name := range map[*string]string{
-		&s.pidFile: "keepalived.pid", &s.vrrpPID: "vrrp.pid", &s.checkersPID: "checkers.pid", &s.bfdPID: "bfd.pid",
+	for path, stem := range map[*string]string{
+		&s.pidFile: "keepalived", &s.vrrpPID: "vrrp", &s.checkersPID: "checkers", &s.bfdPID: "bfd",
 	} {
 		if *path == "" {
-			*path = filepath.Join(folder, name)
+			*path = filepath.Join(folder, s.pidName(stem))
 		}
 	}
 	for _, path := range []*string{&s.configFile, &s.runDir, &s.stateDir, &s.socket, &s.pidFile, &s.vrrpPID, &s.checkersPID, &s.bfdPID} {
@@ -131,7 +152,7 @@ func parseUmask(text string) (int, error) {
 func (s *settings) makeFolders() error {
 	// The state folder is not here: an agent can do without, and says so.
 	folders := []string{s.runDir, filepath.Dir(s.socket)}
-	if s.namespace != "" {
+	if s.pidDir {
 		// /run is always there, a folder below it is not.
 		folders = append(folders, filepath.Dir(s.pidFile))
 	}

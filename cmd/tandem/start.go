@@ -28,9 +28,7 @@ func (p *program) start(s settings, args []string) int {
 		return p.configTest(s)
 	}
 	p.settled = gc.Defer()
-	if s.namespace == "" {
-		s.namespace = p.configuredNamespace(s)
-	}
+	s.take(p.configuredProcess(s))
 	if s.namespace != "" {
 		if err := daemon.EnterNamespace(s.namespace); err != nil {
 			fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
@@ -59,12 +57,12 @@ func (p *program) start(s settings, args []string) int {
 	return status
 }
 
-// configuredNamespace is the network namespace that the configuration file names
-// (net_namespace). It has to be known before anything else is done: what is wrong
-// with the file is said later, by who runs it.
-func (p *program) configuredNamespace(s settings) string {
+// configuredProcess is what the configuration file says of the process: its network
+// namespace among others. It has to be known before anything else is done: what is
+// wrong with the file is said later, by who runs it.
+func (p *program) configuredProcess(s settings) config.Process {
 	c, _ := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
-	return c.Process.NetNamespace
+	return c.Process
 }
 
 // serve runs the agent until a signal ends it. It returns the exit status and,

@@ -184,6 +184,8 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	}
 	// Who waits for reload_file to go may change the configuration from here on.
 	a.markReading(cfg)()
+	defer a.shutdown(cfg)
+	a.startup(ctx, cfg)
 	p, err := a.build(cfg)
 	if err != nil {
 		return err

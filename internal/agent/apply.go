@@ -102,6 +102,9 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	} else {
 		e.hold(in)
 	}
+	if old.ExtraGARP != conf.ExtraGARP {
+		e.repeatExtra(in)
+	}
 	if relinked(old, conf) {
 		e.announceOn(in, "")
 	}

@@ -245,6 +245,7 @@ func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 	}
 	if (o.From == vrrp.Master) != (o.To == vrrp.Master) {
 		e.mastership(in.conf.Name, o.To == vrrp.Master)
+		e.repeatExtra(in)
 	}
 	record := host.InstanceRecord{State: o.To, Hold: in.router.Status().Hold}
 	e.scribe.write(func() {

@@ -26,6 +26,9 @@ type instance struct {
 	// observer looks for what breaks pairs.
 	observer alarm.Observer
 
+	// extra waits for the next announcement of garp_extra_if.
+	extra *time.Timer
+
 	socket *socket
 	// own is the socket of the instance's own link, where it has one.
 	own   *socket

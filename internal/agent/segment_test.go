@@ -48,7 +48,7 @@ type node struct {
 // newNode starts an elector; the test ends it.
 func newNode(t *testing.T, s *segment, addr string) *node {
 	t.Helper()
-	n := &node{t: t, segment: s, events: make(chan func(), 1000), addr: netip.MustParseAddr(addr), table: hosttest.NewAddresses("eth0")}
+	n := &node{t: t, segment: s, events: make(chan func(), 1000), addr: netip.MustParseAddr(addr), table: hosttest.NewAddresses("eth0", "eth1", "vrrp.51")}
 	record, err := host.OpenRecord(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
