@@ -44,7 +44,7 @@ func (s sample) Status() control.Status {
 			Held: []netip.Addr{netip.MustParseAddr("192.0.2.10")}, Faults: []string{"x"}},
 		Interface: "eth0", VRID: 51, Version: 3, BasePriority: 140, Interval: time.Second, SyncGroup: "G", DownMargin: 2500 * time.Millisecond,
 		Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.10/32"), netip.MustParsePrefix("192.0.2.11/24"), netip.MustParsePrefix("2001:db8::/32")},
-		Jitter: &control.Jitter{Adverts: 10, Total: 30 * time.Millisecond, Buckets: []control.LatenessBucket{{Within: time.Millisecond, Count: 6}, {Within: 5 * time.Millisecond, Count: 3}}},
+		Jitter:    &control.Jitter{Adverts: 10, Total: 30 * time.Millisecond, Buckets: []control.LatenessBucket{{Within: time.Millisecond, Count: 6}, {Within: 5 * time.Millisecond, Count: 3}}},
 		Counters: control.Counters{AdvertsReceived: 1, AdvertsSent: 2, BecameMaster: 3, ReleasedMaster: 4, PriorityZeroSent: 5, PriorityZeroRcvd: 6,
 			SendErrors: 7, Dropped: map[vrrp.Reason]uint64{vrrp.DropTTL: 8, vrrp.DropUnicastTTL: 9}},
 	}
@@ -52,10 +52,10 @@ func (s sample) Status() control.Status {
 		Version: "1.2.3", Started: at, ConfigLoaded: at, LastReload: &control.ReloadResponse{}, StampErrors: 11,
 		Timekeeping: &control.Timekeeping{Timers: 1000, Late: 13, Worst: 35 * time.Millisecond, Total: 2 * time.Second,
 			Buckets: []control.LatenessBucket{{Within: time.Millisecond, Count: 900}, {Within: 10 * time.Millisecond, Count: 87}}},
-		Instances:   []control.InstanceStatus{i},
-		Scripts:     []control.ScriptStatus{{Name: "chk", State: "down"}, {Name: "new", State: "unknown"}},
-		Foreign:     []control.DropCount{{Interface: "eth0", Reason: vrrp.DropUnknownVRID, Count: 12}},
-		Alarms:      []alarm.Alarm{{Kind: alarm.SplitBrain, Instance: "VI_1", Peer: netip.MustParseAddr("192.0.2.2")}},
+		Instances: []control.InstanceStatus{i},
+		Scripts:   []control.ScriptStatus{{Name: "chk", State: "down"}, {Name: "new", State: "unknown"}},
+		Foreign:   []control.DropCount{{Interface: "eth0", Reason: vrrp.DropUnknownVRID, Count: 12}},
+		Alarms:    []alarm.Alarm{{Kind: alarm.SplitBrain, Instance: "VI_1", Peer: netip.MustParseAddr("192.0.2.2")}},
 		Services: []control.ServiceStatus{{
 			Key: ipvs.ServiceKey{Protocol: unix.IPPROTO_TCP, Addr: netip.MustParseAddr("192.0.2.10"), Port: 80},
 			ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", QuorumUp: true, LiveWeight: 5, Servers: []health.ServerStatus{
