@@ -159,7 +159,8 @@ func (d *decoder) completeAuth(i *instanceDraft) {
 
 func (d *decoder) completeUnicast(i *instanceDraft) {
 	unicast := i.Unicast()
-	if !unicast && i.FaultWithoutPeer && i.unicast != nil {
+	i.FaultWithoutPeer = i.FaultWithoutPeer && !unicast && i.unicast != nil
+	if i.FaultWithoutPeer {
 		d.notice("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; it stays in FAULT", i.Name)
 	} else if !unicast && i.unicast != nil {
 		d.warn("unicast-no-peer", of(*i.unicast), "Add a block unicast_peer, or remove the keyword.", "vrrp_instance %s asks for unicast and has no peer; multicast is used", i.Name)

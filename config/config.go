@@ -236,7 +236,8 @@ type Instance struct {
 	HMAC *HMAC `json:"hmac,omitempty"`
 	// VRF is that of unicast without an interface.
 	VRF string `json:"vrf,omitempty"`
-	// FaultWithoutPeer stays in FAULT where unicast is asked for without a peer.
+	// FaultWithoutPeer is that the instance stays in FAULT, because it asks for
+	// unicast without a peer and has unicast_fault_no_peer.
 	FaultWithoutPeer bool `json:"fault_without_peer,omitempty"`
 	// OldUnicastChecksum is "on", "never" or, where it follows what is heard,
 	// empty.

@@ -95,12 +95,12 @@ func instanceAddresses() []Keyword {
 		row("unicast_src_ip", "IP", "the interface's", "1.2.10", "Is the source address of unicast adverts.", does(instanceSource)),
 		row("mcast_dst_ip", "IP", "vrrp_mcast_group", "2.2.5", "Is the group that the instance's adverts go to.", does(instanceGroup)),
 		row("unicast_peer", "{ lines }", "multicast", "1.2.8", "Lists peers to send adverts to, instead of multicast.", does(instancePeers)),
-		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", without("multicast is used then"), reads(instanceFaultNoPeer)),
+		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", does(instanceFaultNoPeer)),
 		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *Node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
 		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", does(instanceOldChecksum)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
-		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", without("there are no VRFs yet"), reads(instanceVRF)),
+		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", without("the socket is bound to the source address alone, in no VRF"), reads(instanceVRF)),
 	}
 }
 

@@ -20,6 +20,9 @@ func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool)
 		return vrrp.LinkState{Cause: fmt.Sprintf("interface %s missing", in.Interface)}
 	}
 	source := host.SourceAddress(*link, in.IPv6, ours)
+	if in.FaultWithoutPeer {
+		return vrrp.LinkState{Source: source, Cause: "unicast is asked for without a peer"}
+	}
 	if in.Source.IsValid() {
 		if in.TrackSource && !onLink(link, in.Source) {
 			return vrrp.LinkState{Cause: "src address not configured"}
