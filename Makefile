@@ -13,7 +13,7 @@ NAMESPACES   := ./cmd/... ./internal/...
 TESTS        := .cache/test
 
 # Several pairs are elected side by side: the tests wait far more than they work.
-PAIRS ?= 8
+PAIRS ?= 14
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
@@ -34,7 +34,7 @@ test-namespaces: setup
 	go test -count=1 -tags kernel $(NAMESPACES) ./integration/lab/...
 
 test-pair: build setup
-	go test -count=1 -tags kernel -timeout 8m -parallel $(PAIRS) -run '^Test(Pair|Example)' ./integration
+	go test -count=1 -tags kernel -timeout 12m -parallel $(PAIRS) -run '^Test(Pair|Example)' ./integration
 
 test-ipvs: build setup
 	@mkdir -p $(TESTS)
