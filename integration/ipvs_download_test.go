@@ -162,7 +162,7 @@ func (c *carried) knows(a *lab.Agent, from netip.AddrPort) {
 // TestIPVSDownload downloads through NAT, DR and TUN while the file is read
 // again, the process is killed and started anew, and, with the sync daemon, the
 // peer takes over. What was opened half a second before is known to it as well,
-// also where the old master ends.
+// also where the old master ends, whether it is silent or carries data.
 func TestIPVSDownload(t *testing.T) {
 	t.Parallel()
 	c := newCarried(t, fmt.Sprintf("  lvs_sync_daemon %s inst VI_1 id 7\n", lab.NIC))
@@ -189,10 +189,11 @@ func TestIPVSDownload(t *testing.T) {
 		{"a switchover", c.lb1, c.lb2, func() error { _, err := c.lb1.Ask("switchover"); return err }},
 		{"SIGTERM", c.lb2, c.lb1, func() error { return c.lb2.Signal(syscall.SIGTERM) }},
 	} {
-		young := c.talk()
+		young, busy := c.talk(), c.open()
 		must(t, move.order())
 		c.holds(move.to)
 		c.goOn(move.name, old, enough)
+		c.goOn(move.name+", opened just before it", busy, enough)
 		for i, l := range young {
 			c.knows(move.to, l.From)
 			if err := l.Say(2, patience); err != nil {

@@ -32,11 +32,11 @@ type GlobalsConn interface {
 const (
 	globalsPeriod = 30 * time.Second
 	globalsRetry  = time.Second
-	// syncLinger is how long a sync daemon goes on beside the one of the other part
+	// SyncLinger is how long a sync daemon goes on beside the one of the other part
 	// that takes its place. The kernel holds back what it is to send for up to 2 s,
 	// and forgets it where the daemon ends: connections opened just before a switch
 	// are neither sent nor received without this.
-	syncLinger = 3 * time.Second
+	SyncLinger = 3 * time.Second
 )
 
 // GlobalsKeeper keeps the kernel's globals as they were last Set. The daemons
@@ -114,7 +114,7 @@ func (k *GlobalsKeeper) Stop(hurry <-chan struct{}, keep bool) error {
 	}
 	k.work.Lock()
 	defer k.work.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), syncLinger+globalsRetry)
+	ctx, cancel := context.WithTimeout(context.Background(), SyncLinger+globalsRetry)
 	defer cancel()
 	if err := k.sendAll(ctx, hurry); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (k *GlobalsKeeper) sendAll(ctx context.Context, hurry <-chan struct{}) erro
 	}
 	until, ok := k.leaving[DaemonMaster]
 	if !ok {
-		until = time.Now().Add(syncLinger)
+		until = time.Now().Add(SyncLinger)
 	}
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
@@ -215,7 +215,7 @@ func (k *GlobalsKeeper) linger(have, want []Daemon, now time.Time) []Daemon {
 		}
 		until, ok := before[h.State]
 		if !ok {
-			until = now.Add(syncLinger)
+			until = now.Add(SyncLinger)
 		}
 		k.leaving[h.State] = until
 		if now.Before(until) {

@@ -226,6 +226,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.balancer.run)
 	spawn(a.balancer.reconciler.Run)
 	spawn(a.balancer.globals.Run)
+	spawn(func(ctx context.Context) error { return a.balancer.patience.run(ctx, cfg, a.balancer.unsynced) })
 	spawn(a.server.Serve)
 	spawn(a.reloadByClock)
 	spawn(a.raisePriority)
@@ -387,7 +388,7 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.balancer = newBalancer(a.journal)
 	a.balancer.overrides, a.balancer.usage = a.overrides.get(), table.UsageOf
 	a.balancer.active = len(left.Services) > 0
-	a.elector.mastership, a.elector.late = a.balancer.mastership, a.overslept
+	a.elector.mastership, a.elector.taking, a.elector.late = a.balancer.mastership, a.balancer.taking, a.overslept
 	a.balancer.scheduler = health.NewScheduler(a.balancer.heard, health.WithResults(func(service, kind string, r health.Result) {
 		a.metrics.Checked(service, kind, r.Took, r.Err == nil)
 	}))

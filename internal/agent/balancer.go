@@ -26,6 +26,8 @@ type balancer struct {
 	// usage asks the kernel for a service with its counters.
 	usage func(context.Context, ipvs.ServiceKey) (ipvs.ServiceUsage, bool, error)
 	marks *marker
+	// patience is with connections that the kernel has not been told of yet.
+	patience *patience
 	// flush empties the kernel's table.
 	flush func(context.Context) error
 
@@ -56,7 +58,7 @@ type balancer struct {
 }
 
 func newBalancer(j *journal.Journal) *balancer {
-	return &balancer{
+	b := &balancer{
 		journal: j, conf: &config.Config{}, changed: make(chan struct{}, 1), marks: newMarker(),
 		byName:  map[string]*config.VirtualServer{},
 		byPool:  map[string][]int{},
@@ -65,6 +67,8 @@ func newBalancer(j *journal.Journal) *balancer {
 		links:   presence{},
 		dirty:   map[string]bool{},
 	}
+	b.patience = newPatience(b.unsyncedTrouble)
+	return b
 }
 
 // run hands on what has changed, all that has at once, until ctx is done.
@@ -202,7 +206,13 @@ func (b *balancer) mastership(instance string, master bool) {
 	b.mu.Lock()
 	b.masters[instance] = master
 	b.all = true
+	awaits := desired.Awaits(b.conf, instance)
 	b.mu.Unlock()
+	if awaits && master {
+		b.patience.begin()
+	} else if awaits {
+		b.patience.end()
+	}
 	b.kick()
 }
 

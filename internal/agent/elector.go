@@ -27,6 +27,9 @@ type elector struct {
 	// mastership is told, on the loop, when an instance became master or ceased
 	// to be it.
 	mastership func(instance string, master bool)
+	// taking is told, on the loop, when an instance asks for its addresses and is
+	// not master yet.
+	taking func(instance string)
 	// hurry makes the links that are polled be asked at once.
 	hurry func()
 
@@ -111,6 +114,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	e := &elector{
 		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
 		mastership: func(string, bool) {},
+		taking:     func(string) {},
 		hurry:      func() {},
 		calls:      make(chan func(time.Time), queueLength),
 		epoch:      time.Now(),
@@ -193,6 +197,9 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 			in.held[a] = true
 		}
 		in.serial = o.Serial
+		if in.router.Status().State != vrrp.Master {
+			e.taking(in.conf.Name)
+		}
 		e.hold(in)
 	case vrrp.Release:
 		for _, a := range o.Addresses {
