@@ -13,7 +13,7 @@ NAMESPACES   := ./cmd/... ./internal/...
 TESTS        := .cache/test
 
 # Several pairs are elected side by side: the tests wait far more than they work.
-PAIRS ?= 12
+PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 

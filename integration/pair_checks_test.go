@@ -111,7 +111,8 @@ func (c *crowd) spread(t *testing.T, what string, begin time.Time, interval time
 	if total < checks*8/10 {
 		t.Errorf("%s: only %d of %d checks arrived", what, total, checks)
 	}
-	if most > 4*checks/10 {
+	// A storm has all of them at once; a busy machine makes some of them late.
+	if most > 7*checks/10 {
 		t.Errorf("%s: %d of %d checks arrived within %v", what, most, checks, interval/10)
 	}
 }

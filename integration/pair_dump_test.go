@@ -156,6 +156,12 @@ func TestPairDumps(t *testing.T) {
 	for _, key := range []string{" VRRP Instance = ", "   State = ", "   Wantstate = ", "   Interface = ", "   Gratuitous ARP delay = ", "   Virtual Router ID = ",
 		"   Effective priority = ", " VRRP Script = ", "   Status = ", " VRRP Sync Group = ", "     192.0.2.", "     fe80::", "     prepend ", "     from "} {
 		want, got := having(without(dumps["keepalived/keepalived.data"], "VRRP Sockpool", "Interfaces"), key), having(dumps["tandem/keepalived.data"], key)
+		// A script may be under way just then.
+		for _, list := range [][]string{want, got} {
+			for i := range list {
+				list[i] = strings.Replace(list[i], "State = running", "State = idle", 1)
+			}
+		}
 		if len(want) == 0 || !slices.Equal(want, got) {
 			t.Errorf("%q:\nkeepalived %q\ntandem     %q", key, want, got)
 		}

@@ -63,6 +63,9 @@ func TestPairScheduling(t *testing.T) {
 		eventually(t, slack, name, func() error {
 			b, err := os.ReadFile(filepath.Join(p.lb1.Dir, name+".said"))
 			said = string(b)
+			if err == nil && !strings.Contains(said, "0077") {
+				err = errors.New("it is not all said yet")
+			}
 			return err
 		})
 		for _, want := range []string{"SCHED_OTHER", "priority: 0\n0\n", allowed, "VmLck:\t       0 kB", "unlimited            unlimited            us", "0077"} {
