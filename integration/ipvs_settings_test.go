@@ -188,10 +188,13 @@ func TestIPVSReloadKeeps(t *testing.T) {
 	if !strings.Contains(strings.Join(strings.Fields(limits), " "), "-> "+rs1+" 200 ") {
 		t.Errorf("thresholds after the reload:\n%s", limits)
 	}
-	stats, err := f.lb.Host.Run("ipvsadm", "-Ln", "--stats", "--exact")
-	must(t, err)
-	if !strings.Contains(strings.Join(strings.Fields(stats), " "), "TCP "+f.vip.String()+" 8 ") {
-		t.Errorf("counters after the reload:\n%s", stats)
-	}
+	// The kernel sums its counters up every two seconds.
+	eventually(t, patience, "the counters of before and after the reload", func() error {
+		stats, err := f.lb.Host.Run("ipvsadm", "-Ln", "--stats", "--exact")
+		if err == nil && !strings.Contains(strings.Join(strings.Fields(stats), " "), "TCP "+f.vip.String()+" 8 ") {
+			err = errors.New(stats)
+		}
+		return err
+	})
 	must(t, line.Say(2, patience))
 }
