@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/wording"
 )
 
 // checked is what check -o json prints for a file.
@@ -169,16 +170,8 @@ func (p *program) configTest(s settings) int {
 	_, ds := config.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
 	for _, d := range ds {
 		if d.Severity != config.Notice {
-			fmt.Fprintln(w, keepalivedLine(d))
+			fmt.Fprintln(w, wording.Diagnostic(d))
 		}
 	}
 	return config.ExitCode(ds)
-}
-
-// keepalivedLine is a diagnostic in the form of keepalived's messages.
-func keepalivedLine(d config.Diagnostic) string {
-	if d.Pos.Line == 0 {
-		return d.Message
-	}
-	return fmt.Sprintf("(%s: Line %d) %s", d.Pos.File, d.Pos.Line, d.Message)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/daemon"
 	"github.com/tandem-ha/tandem/internal/dump"
+	"github.com/tandem-ha/tandem/internal/wording"
 )
 
 // watchman carries out what signals ask for while the agent runs.
@@ -116,7 +117,7 @@ func (w *watchman) reloads(ctx context.Context) {
 			// that it takes; who sent the signal sees only the log.
 			for _, d := range r.Diagnostics {
 				if d.Severity != config.Notice {
-					w.log.Error(keepalivedLine(d))
+					w.log.Error(wording.Diagnostic(d))
 				}
 			}
 		}
@@ -129,7 +130,7 @@ func (w *watchman) reloads(ctx context.Context) {
 func reloadStatus(r control.ReloadResponse) string {
 	switch {
 	case !r.OK:
-		return "Reload failed, nothing was changed: " + reloadReason(r)
+		return "Reload failed, nothing was changed: " + wording.ReloadReason(r)
 	case !r.Changed:
 		return "Reload complete: nothing to change"
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -12,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/wording"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -113,16 +112,16 @@ func serviceAddress(v control.ServiceStatus) string {
 // statusText is the status for people at the moment now.
 func statusText(s control.Status, now time.Time) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "tandem %s, process %d, up %s, router %s\n", s.Version, s.PID, age(now, s.Started), cell(s.RouterID))
+	fmt.Fprintf(&b, "tandem %s, process %d, up %s, router %s\n", s.Version, s.PID, wording.Age(now, s.Started), cell(s.RouterID))
 	if s.ConfigLoaded.IsZero() {
 		fmt.Fprintf(&b, "configuration %s, not yet in force: the agent is starting\n", s.ConfigFile)
 		return b.Bytes()
 	}
-	fmt.Fprintf(&b, "configuration %s, loaded %s ago\n", s.ConfigFile, age(now, s.ConfigLoaded))
+	fmt.Fprintf(&b, "configuration %s, loaded %s ago\n", s.ConfigFile, wording.Age(now, s.ConfigLoaded))
 	if line := punctuality(s.Timekeeping, now); line != "" {
 		fmt.Fprintf(&b, "%s\n", line)
 	}
-	if list := attention(s, now); len(list) > 0 {
+	if list := wording.Attention(s, now); len(list) > 0 {
 		b.WriteString("\nATTENTION\n")
 		for _, line := range list {
 			fmt.Fprintf(&b, "  %s\n", line)
@@ -152,74 +151,7 @@ func punctuality(k *control.Timekeeping, now time.Time) string {
 		return ""
 	}
 	return fmt.Sprintf("timers: %d of %d served more than %v late, the worst by %v, the last %s ago by %v",
-		k.Late, k.Timers, k.Limit, k.Worst.Round(time.Millisecond), age(now, k.LastAt), k.Last.Round(time.Millisecond))
-}
-
-// attention lists what is not as it should be, and what an operator has
-// ordered, so that neither is overlooked.
-func attention(s control.Status, now time.Time) []string {
-	var out []string
-	if p := s.Peer; p != nil && p.Err != "" {
-		out = append(out, fmt.Sprintf("peer %s: its configuration cannot be compared: %s", p.Address, p.Err))
-	} else if p != nil && len(p.Drift) > 0 {
-		out = append(out, fmt.Sprintf("peer %s: its configuration differs in %d values; tandem diff shows them", p.Address, len(p.Drift)))
-	}
-	for _, a := range s.Alarms {
-		out = append(out, fmt.Sprintf("%s: %s, for %s: %s", cmp.Or(a.Instance, "alarm"), a.Text, age(now, a.Since), a.Advice))
-	}
-	for _, i := range s.Instances {
-		for _, f := range i.Faults {
-			out = append(out, fmt.Sprintf("%s: fault: %s", i.Name, f))
-		}
-		if i.Offering {
-			out = append(out, fmt.Sprintf("%s: offered: this node serves until a peer has taken over", i.Name))
-		}
-		if i.Hold {
-			out = append(out, fmt.Sprintf("%s: held by an operator: it stays backup while a peer is there; tandem resume %s ends it", i.Name, i.Name))
-		}
-		if i.Forced {
-			out = append(out, fmt.Sprintf("%s: forced by an operator: it adverts %d instead of %d; tandem resume %s ends it", i.Name, i.Priority, i.BasePriority, i.Name))
-		}
-		if !i.DampedUntil.IsZero() {
-			out = append(out, fmt.Sprintf("%s: damped for another %v: it lost mastership too often and leaves it to its peers; tandem resume %s ends it",
-				i.Name, i.DampedUntil.Sub(now).Round(time.Second), i.Name))
-		}
-		if i.Ineligible != "" && !i.Maintenance {
-			out = append(out, fmt.Sprintf("%s: may not take over: %s", i.Name, i.Ineligible))
-		}
-		if i.Counters.SendErrors > 0 {
-			out = append(out, fmt.Sprintf("%s: %d adverts could not be sent", i.Name, i.Counters.SendErrors))
-		}
-	}
-	out = append(out, orders(s, now)...)
-	for _, t := range s.Scripts {
-		if t.State == "down" {
-			out = append(out, strings.TrimSuffix(fmt.Sprintf("script %s fails: %s", t.Name, t.Last), ": "))
-		}
-	}
-	out = append(out, trackAttention(s)...)
-	for _, v := range s.Services {
-		if !v.QuorumUp {
-			out = append(out, fmt.Sprintf("virtual server %s: no quorum: live weight %d of %d", v.Name, v.LiveWeight, v.Quorum))
-		}
-	}
-	if s.IPVS != "" {
-		out = append(out, "IPVS: "+s.IPVS)
-	}
-	if r := s.LastReload; r != nil && !r.OK {
-		out = append(out, fmt.Sprintf("the reload %s ago changed nothing: %s", age(now, r.Time), reloadReason(*r)))
-	}
-	return out
-}
-
-// reloadReason is why a reload failed, in one line.
-func reloadReason(r control.ReloadResponse) string {
-	for _, d := range r.Diagnostics {
-		if d.Severity == config.Fatal {
-			return keepalivedLine(d)
-		}
-	}
-	return cell(r.Err)
+		k.Late, k.Timers, k.Limit, k.Worst.Round(time.Millisecond), wording.Age(now, k.LastAt), k.Last.Round(time.Millisecond))
 }
 
 func instanceTable(s control.Status, now time.Time) table {
@@ -228,7 +160,7 @@ func instanceTable(s control.Status, now time.Time) table {
 		if n == 0 {
 			t.row("INSTANCE", "STATE", "SINCE", "PRIORITY", "INTERFACE", "VRID", "MASTER")
 		}
-		t.row(i.Name, i.StateName, age(now, i.Since), priorityText(i), i.Interface,
+		t.row(i.Name, i.StateName, wording.Age(now, i.Since), priorityText(i), i.Interface,
 			fmt.Sprintf("%d (v%d)", i.VRID, i.Version), masterText(i, now))
 		if i.Cause.Detail != "" {
 			t.note("why: " + i.Cause.Detail)
@@ -265,7 +197,7 @@ func masterText(i control.InstanceStatus, now time.Time) string {
 	}
 	text := fmt.Sprintf("%s priority %d", i.Master, i.MasterPriority)
 	if !i.LastAdvert.IsZero() {
-		text += fmt.Sprintf(", heard %s ago", age(now, i.LastAdvert))
+		text += fmt.Sprintf(", heard %s ago", wording.Age(now, i.LastAdvert))
 	}
 	return text
 }
@@ -327,7 +259,7 @@ func scriptTable(s control.Status, now time.Time) table {
 		if n == 0 {
 			t.row("SCRIPT", "STATE", "SINCE", "LAST RUN")
 		}
-		t.row(r.Name, r.State, age(now, r.Since), r.Last)
+		t.row(r.Name, r.State, wording.Age(now, r.Since), r.Last)
 	}
 	return t
 }
@@ -359,7 +291,7 @@ func serviceTable(v control.ServiceStatus, now time.Time) table {
 	var rows table
 	rows.row("REAL SERVER", "STATE", "WEIGHT", "IN IPVS", "SINCE", "LAST CHECK")
 	for _, r := range v.Servers {
-		rows.row(netip.AddrPortFrom(r.Addr, r.Port).String(), serverState(v, r), weightText(v, r), inPool(r), age(now, r.Since), checkText(r.Checks, now))
+		rows.row(netip.AddrPortFrom(r.Addr, r.Port).String(), serverState(v, r), wording.Weight(v, r), inPool(r), wording.Age(now, r.Since), checkText(r.Checks, now))
 	}
 	var b strings.Builder
 	_ = rows.write(&b, "")
@@ -373,7 +305,7 @@ func serverState(v control.ServiceStatus, r health.ServerStatus) string {
 	switch {
 	case r.Sorry:
 		return "sorry server"
-	case r.Up && overrideOf(v, r).Drain != nil:
+	case r.Up && wording.Ordered(v, r).Drain != nil:
 		return "drained"
 	case r.Up:
 		return "up"
@@ -407,29 +339,10 @@ func checkText(checks []health.CheckStatus, now time.Time) string {
 		text += ": " + c.Err
 	}
 	if !c.Last.IsZero() {
-		text += fmt.Sprintf(" (%s ago, took %s)", age(now, c.Last), precise(c.Took))
+		text += fmt.Sprintf(" (%s ago, took %s)", wording.Age(now, c.Last), precise(c.Took))
 	}
 	if len(checks) > 1 {
 		text += fmt.Sprintf(" [%d checks]", len(checks))
 	}
 	return text
-}
-
-// age is how long since is past, for people: two units at most.
-func age(now, since time.Time) string {
-	if since.IsZero() {
-		return "-"
-	}
-	d := max(now.Sub(since), 0)
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd%02dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }

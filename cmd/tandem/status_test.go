@@ -225,17 +225,3 @@ func TestInterspersed(t *testing.T) {
 		}
 	}
 }
-
-func TestAge(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0.0s", 340 * time.Millisecond: "0.3s", 12 * time.Second: "12s", 65 * time.Second: "1m05s",
-		3*time.Hour + 2*time.Minute: "3h02m", 50 * time.Hour: "2d02h",
-	} {
-		if got := age(aMoment(), ago(d)); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-	if got := age(aMoment(), time.Time{}); got != "-" {
-		t.Error(got)
-	}
-}

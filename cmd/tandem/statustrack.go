@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/wording"
 )
 
 // tracksText says what an instance tracks and what each adds to its priority:
@@ -25,34 +26,13 @@ func tracksText(tracks []control.TrackStatus) string {
 	return strings.Join(out, ", ")
 }
 
-// trackAttention lists what is tracked and not as it should be.
-func trackAttention(s control.Status) []string {
-	var out []string
-	for _, f := range s.Files {
-		if f.Err != "" {
-			out = append(out, fmt.Sprintf("tracked file %s counts as 0: %s", f.Name, f.Err))
-		}
-	}
-	for _, p := range s.Processes {
-		if p.State == "down" {
-			out = append(out, fmt.Sprintf("tracked process %s has no quorum: %d running", p.Name, p.Count))
-		}
-	}
-	for _, b := range s.BFD {
-		if b.State != "Up" {
-			out = append(out, fmt.Sprintf("BFD instance %s with %s is %s", b.Name, b.Neighbour, strings.ToLower(b.State)))
-		}
-	}
-	return out
-}
-
 func fileTable(s control.Status, now time.Time) table {
 	var t table
 	for n, f := range s.Files {
 		if n == 0 {
 			t.row("TRACKED FILE", "VALUE", "SINCE", "PATH")
 		}
-		t.row(f.Name, fmt.Sprint(f.Value), age(now, f.Since), f.Path)
+		t.row(f.Name, fmt.Sprint(f.Value), wording.Age(now, f.Since), f.Path)
 	}
 	return t
 }
@@ -63,7 +43,7 @@ func processTable(s control.Status, now time.Time) table {
 		if n == 0 {
 			t.row("TRACKED PROCESS", "QUORUM", "SINCE", "RUNNING")
 		}
-		t.row(p.Name, p.State, age(now, p.Since), fmt.Sprint(p.Count))
+		t.row(p.Name, p.State, wording.Age(now, p.Since), fmt.Sprint(p.Count))
 	}
 	return t
 }
@@ -74,7 +54,7 @@ func bfdTable(s control.Status, now time.Time) table {
 		if n == 0 {
 			t.row("BFD INSTANCE", "STATE", "SINCE", "NEIGHBOUR", "ITS STATE", "DETECTION", "LAST DOWN")
 		}
-		t.row(b.Name, b.State, age(now, b.Since), b.Neighbour.String(), b.Remote, detectionText(b), b.Diag)
+		t.row(b.Name, b.State, wording.Age(now, b.Since), b.Neighbour.String(), b.Remote, detectionText(b), b.Diag)
 	}
 	return t
 }

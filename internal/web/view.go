@@ -10,8 +10,8 @@ import (
 
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
-	"github.com/tandem-ha/tandem/internal/drift"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/wording"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -80,16 +80,16 @@ type eventView struct{ At, Text, Cause, Kind string }
 func newView(s control.Status, usage []ipvs.ServiceUsage, events []journal.Event, now time.Time) view {
 	v := view{
 		Title: "tandem", Router: s.RouterID, Version: s.Version, Now: now.Format(time.DateTime),
-		Up: age(now, s.Started), ConfigFile: s.ConfigFile,
+		Up: wording.Age(now, s.Started), ConfigFile: s.ConfigFile,
 	}
 	if v.Router == "" {
 		v.Router = "this node"
 	}
 	v.Title += " on " + v.Router
 	if !s.ConfigLoaded.IsZero() {
-		v.Loaded = age(now, s.ConfigLoaded)
+		v.Loaded = wording.Age(now, s.ConfigLoaded)
 	}
-	v.Attention = attention(s)
+	v.Attention = wording.Attention(s, now)
 	for _, i := range s.Instances {
 		v.Instances = append(v.Instances, viewInstance(i, now))
 	}
@@ -109,32 +109,9 @@ func newView(s control.Status, usage []ipvs.ServiceUsage, events []journal.Event
 	return v
 }
 
-// attention is what is not as it should be with the node as a whole.
-func attention(s control.Status) []string {
-	var out []string
-	if p := s.Peer; p != nil && len(p.Drift) > 0 {
-		out = append(out, fmt.Sprintf("The configuration of the peer %s differs in %d values, the first: %s", p.Address, len(p.Drift), drift.Line(p.Drift[0])))
-	}
-	for _, a := range s.Alarms {
-		out = append(out, a.String()+": "+a.Advice)
-	}
-	for _, v := range s.Services {
-		if !v.QuorumUp {
-			out = append(out, fmt.Sprintf("%s has no quorum: live weight %d of %d", v.Name, v.LiveWeight, v.Quorum))
-		}
-	}
-	if s.IPVS != "" {
-		out = append(out, "IPVS: "+s.IPVS)
-	}
-	if r := s.LastReload; r != nil && !r.OK {
-		out = append(out, "The last reload changed nothing: "+r.Err)
-	}
-	return out
-}
-
 func viewInstance(i control.InstanceStatus, now time.Time) instanceView {
 	v := instanceView{
-		Name: i.Name, State: i.StateName, Kind: calm, Since: i.Since.Format(time.DateTime), Age: age(now, i.Since),
+		Name: i.Name, State: i.StateName, Kind: calm, Since: i.Since.Format(time.DateTime), Age: wording.Age(now, i.Since),
 		Why: i.Cause.Detail, Priority: strconv.Itoa(int(i.Priority)), Group: i.SyncGroup, Faults: i.Faults,
 		On: fmt.Sprintf("%s, VRID %d, version %d, every %s", i.Interface, i.VRID, i.Version, i.Interval),
 	}
@@ -148,14 +125,14 @@ func viewInstance(i control.InstanceStatus, now time.Time) instanceView {
 		v.Priority += fmt.Sprintf(" (configured: %d)", i.BasePriority)
 	}
 	if i.State != vrrp.Master && i.Master.IsValid() {
-		v.Master = fmt.Sprintf("%s, priority %d, last heard %s ago", i.Master, i.MasterPriority, age(now, i.LastAdvert))
+		v.Master = fmt.Sprintf("%s, priority %d, last heard %s ago", i.Master, i.MasterPriority, wording.Age(now, i.LastAdvert))
 	} else if v.Master == "" {
 		v.Master = "none was heard"
 	}
 	for _, p := range slices.Concat(i.Addresses, i.Excluded) {
 		v.Addresses = append(v.Addresses, addressView{Prefix: p.String(), Held: slices.Contains(i.Held, p.Addr())})
 	}
-	v.Overrides = overrides(i)
+	v.Overrides = wording.Overrides(i, now)
 	if i.Hold || i.Forced {
 		v.Buttons = append(v.Buttons, button{vrrp.Resume, i.Name, "Resume"})
 	}
@@ -165,27 +142,6 @@ func viewInstance(i control.InstanceStatus, now time.Time) instanceView {
 		v.Buttons = append(v.Buttons, button{vrrp.Failover, i.Name, "Take over"})
 	}
 	return v
-}
-
-// overrides are what keeps the ordinary rules from deciding.
-func overrides(i control.InstanceStatus) []string {
-	var out []string
-	if i.Offering {
-		out = append(out, "offered: this node serves until a peer has taken over")
-	}
-	if i.Hold {
-		out = append(out, "held by an operator: stays backup while a peer is there")
-	}
-	if i.Forced {
-		out = append(out, "forced by an operator")
-	}
-	if i.Ineligible != "" {
-		out = append(out, "does not take over: "+i.Ineligible)
-	}
-	if !i.DampedUntil.IsZero() {
-		out = append(out, "stands back until "+i.DampedUntil.Format(time.TimeOnly)+", having changed state too often")
-	}
-	return out
 }
 
 func viewService(n int, s control.ServiceStatus, used ipvs.ServiceUsage, now time.Time) serviceView {
@@ -202,7 +158,7 @@ func viewService(n int, s control.ServiceStatus, used ipvs.ServiceUsage, now tim
 	}
 	for m, r := range s.Servers {
 		addr := netip.AddrPortFrom(r.Addr, r.Port)
-		server := viewServer(r, stats[addr])
+		server := viewServer(s, r, stats[addr])
 		for c, check := range r.Checks {
 			server.Checks = append(server.Checks, viewCheck(fmt.Sprintf("check-%d-%d-%d", n, m, c), check, now))
 		}
@@ -211,9 +167,9 @@ func viewService(n int, s control.ServiceStatus, used ipvs.ServiceUsage, now tim
 	return v
 }
 
-func viewServer(r health.ServerStatus, d ipvs.DestinationStats) serverView {
+func viewServer(s control.ServiceStatus, r health.ServerStatus, d ipvs.DestinationStats) serverView {
 	v := serverView{
-		Addr: netip.AddrPortFrom(r.Addr, r.Port).String(), State: "up", Kind: good, Weight: strconv.Itoa(r.Weight),
+		Addr: netip.AddrPortFrom(r.Addr, r.Port).String(), State: "up", Kind: good, Weight: wording.Weight(s, r),
 		Active: strconv.FormatUint(uint64(d.Active), 10), Inactive: strconv.FormatUint(uint64(d.Inactive), 10),
 		Rate: strconv.FormatUint(d.ConnectionRate, 10),
 	}
@@ -232,8 +188,11 @@ func viewServer(r health.ServerStatus, d ipvs.DestinationStats) serverView {
 
 func viewCheck(id string, c health.CheckStatus, now time.Time) checkView {
 	v := checkView{ID: id, Name: c.Kind, State: c.State, Kind: stateKind(c.State), Err: c.Err, Transcript: c.Transcript}
+	if c.Paused {
+		v.State += ", paused"
+	}
 	if !c.Last.IsZero() {
-		v.When = fmt.Sprintf("%s ago, took %s", age(now, c.Last), c.Took.Round(10*time.Microsecond))
+		v.When = fmt.Sprintf("%s ago, took %s", wording.Age(now, c.Last), c.Took.Round(10*time.Microsecond))
 	}
 	if c.Target != "" {
 		v.Name += " " + c.Target
@@ -263,23 +222,6 @@ func levelKind(l journal.Level) string {
 		return soft
 	}
 	return ""
-}
-
-// age is how long ago a moment was, in its two greatest units.
-func age(now, at time.Time) string {
-	if at.IsZero() {
-		return "never"
-	}
-	d := max(now.Sub(at), 0)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 // bytesText is a number of bytes with a decimal unit.

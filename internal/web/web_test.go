@@ -20,6 +20,7 @@ import (
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/control"
+	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/ipvs"
 	"github.com/tandem-ha/tandem/vrrp"
@@ -63,13 +64,17 @@ func (s sample) Status() control.Status {
 			{Status: vrrp.Status{Name: "VI_3", State: vrrp.Failed, Since: at(time.Hour), Faults: []string{"interface eth2 down"}, DampedUntil: at(-time.Minute)},
 				StateName: "FAULT", Interface: "eth2", VRID: 53, Version: 3, BasePriority: 0},
 		},
-		Scripts: []control.ScriptStatus{{Name: "chk_haproxy", State: "down", Last: "exited with status 1"}},
+		Scripts:     []control.ScriptStatus{{Name: "chk_haproxy", State: "down", Last: "exited with status 1"}},
+		Maintenance: &desired.Override{Since: at(time.Minute), By: "alice", Reason: "new disks"},
 		Services: []control.ServiceStatus{{
+			Overrides: []control.ServerOverrides{{ServerOverride: desired.ServerOverride{
+				Server: netip.AddrPortFrom(web1, 8080), Drain: &desired.Override{Since: at(time.Minute), By: "bob"}}}},
 			Scheduler: "wlc", Key: ipvs.ServiceKey{Protocol: unix.IPPROTO_TCP, Addr: vip.Addr(), Port: 80},
 			ServiceStatus: health.ServiceStatus{Name: "[192.0.2.10]:tcp:80", Quorum: 2, LiveWeight: 1, Servers: []health.ServerStatus{
+				// Drained by an operator, as Overrides below say.
 				{Addr: web1, Port: 8080, Up: true, InPool: true, Weight: 1, Checks: []health.CheckStatus{
 					{Kind: "HTTP_GET", Target: "[10.0.0.1]:8080", State: "up", Last: at(2 * time.Second), Took: 1234567, Transcript: "> GET / HTTP/1.0\n< HTTP/1.1 200 OK"}}},
-				{Addr: web2, Port: 8080, Weight: 1, Checks: []health.CheckStatus{{Kind: "TCP_CHECK", State: "down", Last: at(time.Second), Err: "connection refused", Failures: 4}}},
+				{Addr: web2, Port: 8080, Weight: 1, Checks: []health.CheckStatus{{Kind: "TCP_CHECK", State: "down", Paused: true, Last: at(time.Second), Err: "connection refused", Failures: 4}}},
 				{Addr: web2, Port: 80, Sorry: true, InPool: true},
 			}},
 		}},

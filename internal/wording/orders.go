@@ -1,4 +1,4 @@
-package main
+package wording
 
 import (
 	"fmt"
@@ -11,8 +11,30 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 )
 
-// orders lists what operators have ordered to be otherwise than configured, with
-// how to end it.
+// Overrides are what keeps the ordinary rules from deciding about an instance.
+func Overrides(i control.InstanceStatus, now time.Time) []string {
+	var out []string
+	if i.Offering {
+		out = append(out, "offered: this node serves until a peer has taken over")
+	}
+	if i.Hold {
+		out = append(out, fmt.Sprintf("held by an operator: it stays backup while a peer is there; tandem resume %s ends it", i.Name))
+	}
+	if i.Forced {
+		out = append(out, fmt.Sprintf("forced by an operator: it adverts %d instead of %d; tandem resume %s ends it", i.Priority, i.BasePriority, i.Name))
+	}
+	if !i.DampedUntil.IsZero() {
+		out = append(out, fmt.Sprintf("damped for another %v: it lost mastership too often and leaves it to its peers; tandem resume %s ends it",
+			i.DampedUntil.Sub(now).Round(time.Second), i.Name))
+	}
+	if i.Ineligible != "" && !i.Maintenance {
+		out = append(out, "may not take over: "+i.Ineligible)
+	}
+	return out
+}
+
+// orders lists what operators have ordered of the node and of real servers to be
+// otherwise than configured, with how to end it.
 func orders(s control.Status, now time.Time) []string {
 	var out []string
 	if m := s.Maintenance; m != nil {
@@ -53,15 +75,15 @@ func serverOrders(list []control.ServerOverrides, service string, now time.Time)
 
 // orderText says when an order was given, by whom and why.
 func orderText(o desired.Override, now time.Time) string {
-	text := fmt.Sprintf(" %s ago by %s", age(now, o.Since), o.By)
+	text := fmt.Sprintf(" %s ago by %s", Age(now, o.Since), o.By)
 	if o.Reason != "" {
 		text += " (" + o.Reason + ")"
 	}
 	return text
 }
 
-// overrideOf is what is ordered of a real server, empty where nothing is.
-func overrideOf(v control.ServiceStatus, r health.ServerStatus) control.ServerOverrides {
+// Ordered is what is ordered of a real server, empty where nothing is.
+func Ordered(v control.ServiceStatus, r health.ServerStatus) control.ServerOverrides {
 	at := netip.AddrPortFrom(r.Addr, r.Port)
 	i := slices.IndexFunc(v.Overrides, func(o control.ServerOverrides) bool { return o.Server == at })
 	if i < 0 || r.Sorry {
@@ -70,9 +92,9 @@ func overrideOf(v control.ServiceStatus, r health.ServerStatus) control.ServerOv
 	return v.Overrides[i]
 }
 
-// weightText is a real server's weight, with what is ordered in its place.
-func weightText(v control.ServiceStatus, r health.ServerStatus) string {
-	o := overrideOf(v, r)
+// Weight is a real server's weight, with what is ordered in its place.
+func Weight(v control.ServiceStatus, r health.ServerStatus) string {
+	o := Ordered(v, r)
 	switch {
 	case o.Drain != nil:
 		return fmt.Sprintf("0 (not %d)", r.Weight)
