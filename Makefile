@@ -17,26 +17,35 @@ PAIRS ?= 8
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
 
-.PHONY: conformance docs build setup test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package test-web verify clean help
+.PHONY: conformance docs build setup setup-test test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package test-web verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
 
+# What the tests need beside what the demo needs: a neighbour that speaks VRRP and
+# BFD, servers that are checked, Prometheus' judge of rules, man's formatter, and
+# the shells whose completion is tried. PROGRAM=PACKAGE where they differ.
+TEST_PROGRAMS := /usr/lib/frr/bfdd=frr openssl unbound postfix haproxy nginx=nginx-light promtool=prometheus \
+	groff=groff-base zsh fish ping=iputils-ping
+
 setup:
 	@integration/setup
+
+setup-test:
+	@integration/setup $(TEST_PROGRAMS)
 
 test: test-unit test-namespaces test-pair test-ipvs
 
 test-unit:
 	go test -count=1 $(UNPRIVILEGED)
 
-test-namespaces: setup
+test-namespaces: setup-test
 	go test -count=1 -tags kernel $(NAMESPACES) ./integration/lab/...
 
-test-pair: build setup
+test-pair: build setup-test
 	go test -count=1 -tags kernel -timeout 12m -parallel $(PAIRS) -run '^Test(Pair|Example)' ./integration
 
-test-ipvs: build setup
+test-ipvs: build setup-test
 	@mkdir -p $(TESTS)
 	go test -tags 'kernel vm' -c -o $(TESTS)/host.test ./internal/host
 	go test -tags kernel -c -o $(TESTS)/ipvs.test ./ipvs
