@@ -314,9 +314,15 @@ func (p *resources) close() {
 	}
 }
 
-// build makes the parts, which do nothing yet.
-func (a *Agent) build(cfg *config.Config) (*resources, error) {
+// build opens what a run needs and makes the parts, which do nothing yet. Where
+// it fails nothing is left open.
+func (a *Agent) build(cfg *config.Config) (_ *resources, err error) {
 	p := &resources{}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
 	record, err := host.OpenRecord(a.opts.RunDir)
 	if err != nil {
 		return nil, err
@@ -337,30 +343,25 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	}
 	kept, err := p.openTables(cfg)
 	if err != nil {
-		p.close()
 		return nil, err
 	}
 	links, err := host.NewVirtualLinks(host.NewSysctls())
 	if err != nil {
-		p.close()
 		return nil, err
 	}
 	p.closers = append(p.closers, links.Close)
 	table, err := openTable(cfg)
 	if err != nil {
-		p.close()
 		return nil, err
 	}
 	p.closers = append(p.closers, table.Close)
 
 	if a.sched, err = sched.New(); err != nil {
-		p.close()
 		return nil, err
 	}
 	a.runner.Child = a.sched.Child
 	poller, err := host.NewPoller()
 	if err != nil {
-		p.close()
 		return nil, err
 	}
 	p.closers = append(p.closers, poller.Close)
@@ -385,15 +386,24 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	a.elector = newElector(hostWire{a.announce, poller}, keeper, record, l, holds, a.journal)
 	keeper.inherit(left)
 	a.elector.maintenance = a.overrides.get().Maintenance != nil
+	a.buildBalancer(cfg, table, left.Services, l)
+	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
+	a.watchers.silent = !a.opts.BFD
+	return p, nil
+}
+
+// buildBalancer makes what keeps the table, in which an earlier run may have left
+// services.
+func (a *Agent) buildBalancer(cfg *config.Config, table *ipvs.Client, left []ipvs.ServiceKey, l *ledger) {
 	a.balancer = newBalancer(a.journal)
 	a.balancer.overrides, a.balancer.usage = a.overrides.get(), table.UsageOf
-	a.balancer.active = len(left.Services) > 0
+	a.balancer.active = len(left) > 0
 	a.elector.mastership, a.elector.taking, a.elector.late = a.balancer.mastership, a.balancer.taking, a.overslept
 	a.balancer.scheduler = health.NewScheduler(a.balancer.heard, health.WithResults(func(service, kind string, r health.Result) {
 		a.metrics.Checked(service, kind, r.Took, r.Err == nil)
 	}))
 	a.balancer.reconciler = ipvs.NewReconciler(table,
-		ipvs.WithOwned(left.Services),
+		ipvs.WithOwned(left),
 		ipvs.OnOwned(func(keys []ipvs.ServiceKey) error {
 			l.update(func(c *host.Contents) { c.Services = keys })
 			return nil
@@ -406,9 +416,6 @@ func (a *Agent) build(cfg *config.Config) (*resources, error) {
 	if cfg.Global.LVS.FlushAtStart {
 		a.balancer.adopt()
 	}
-	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
-	a.watchers.silent = !a.opts.BFD
-	return p, nil
 }
 
 func (a *Agent) recordTrouble(err error) {

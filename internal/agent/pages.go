@@ -24,8 +24,9 @@ func newPages(a *Agent) *pages {
 	a.server.Read("GET /metrics", metrics)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
+	page := web.New(a, a.server.MayCommand)
 	for _, pattern := range web.Patterns() {
-		a.server.Read(pattern, web.New(a, a.server.MayCommand))
+		a.server.Read(pattern, page)
 	}
 	nobody := func(*http.Request) bool { return false }
 	return &pages{

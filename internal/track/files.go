@@ -81,12 +81,13 @@ type FileState struct {
 // Files follows tracked files. Its methods are safe for use by several goroutines.
 type Files struct {
 	handler func(FileResult)
-	empty   chan struct{}
+	settle  chan struct{}
 
-	mu      sync.Mutex
-	files   []*file
-	notify  *notify
-	failure error
+	mu    sync.Mutex
+	files []*file
+	// notify is nil where the kernel gives none, and once Run has ended: all
+	// files are looked at every pollDelay then.
+	notify *notify
 }
 
 // file is one file that is followed.
@@ -97,10 +98,11 @@ type file struct {
 	places []string
 	value  int64
 	read   bool
-	// empty is set while it waits to be seen whether nothing stays in it.
-	empty bool
-	since time.Time
-	err   string
+	// settles is when its number is 0 if there is still nothing in it; zero where
+	// there was something.
+	settles time.Time
+	since   time.Time
+	err     string
 }
 
 // pollDelay is the time between two looks at files whose folder cannot be watched.
@@ -108,13 +110,17 @@ const pollDelay = time.Second
 
 // emptyDelay is how long a file has to be empty before its number is 0: who writes
 // it in place makes it empty first.
-const emptyDelay = 20 * time.Millisecond
+const emptyDelay = 100 * time.Millisecond
 
 // NewFiles returns a Files that follows what Apply names. The handler gets each
 // change, first from Apply itself and then from Run's goroutine, in order for each
-// file; it must not block, and must not call Files.
+// file; it must not block, and must not call Files. What becomes of the files is
+// recorded from Apply on, also before Run.
 func NewFiles(handler func(FileResult)) *Files {
-	return &Files{handler: handler, empty: make(chan struct{}, 1)}
+	f := &Files{handler: handler, settle: make(chan struct{}, 1)}
+	// Without it they are polled.
+	f.notify, _ = newNotify()
+	return f
 }
 
 // Apply makes these the files that are followed, and reads those that are new at
@@ -156,14 +162,8 @@ func (f *Files) Status() []FileState {
 
 // Run follows the files until ctx is done, and returns ctx's error.
 func (f *Files) Run(ctx context.Context) error {
-	n, err := newNotify()
 	f.mu.Lock()
-	f.notify, f.failure = n, err
-	f.watch()
-	// What changed before there was a watch.
-	for _, e := range f.files {
-		f.look(e, time.Now())
-	}
+	n := f.notify
 	f.mu.Unlock()
 	changes := make(chan change)
 	var reading sync.WaitGroup
@@ -179,8 +179,8 @@ func (f *Files) Run(ctx context.Context) error {
 			f.changed(c)
 		case <-timer.C:
 			f.poll()
-		case <-f.empty:
-			f.settle()
+		case <-f.settle:
+			f.settled()
 		}
 	}
 	f.mu.Lock()
@@ -269,32 +269,40 @@ func (f *Files) poll() {
 	}
 }
 
-// settle looks once more at the files that were empty.
-func (f *Files) settle() {
+// settled looks at the files that had emptyDelay to be written.
+func (f *Files) settled() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := time.Now()
 	for _, e := range f.files {
-		if e.empty {
-			f.look(e, time.Now())
+		if e.settles.IsZero() || now.Before(e.settles) {
+			continue
 		}
+		value, _, err := readNumber(e.Path)
+		f.learn(e, value, err, now)
 	}
 }
 
 // look reads a file and tells what is new. The lock is held.
 func (f *Files) look(e *file, now time.Time) {
 	value, empty, err := readNumber(e.Path)
-	if empty && !e.empty && e.read && e.value != 0 {
+	if empty && e.read && e.value != 0 {
 		// Somebody may be about to write it anew: no change before it has lasted.
-		e.empty = true
+		e.settles = now.Add(emptyDelay)
 		time.AfterFunc(emptyDelay, func() {
 			select {
-			case f.empty <- struct{}{}:
+			case f.settle <- struct{}{}:
 			default:
 			}
 		})
 		return
 	}
-	e.empty = false
+	f.learn(e, value, err, now)
+}
+
+// learn takes over what was read, and tells what of it is new. The lock is held.
+func (f *Files) learn(e *file, value int64, err error, now time.Time) {
+	e.settles = time.Time{}
 	r := FileResult{Name: e.Name, Value: value, Err: err}
 	if errors.Is(err, errTooGreat) {
 		r.Value = e.value
