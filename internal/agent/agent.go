@@ -3,9 +3,9 @@
 // schedules and decides nothing: what to do is decided by the pure machines of
 // vrrp and health, what to hold by internal/desired.
 //
-// The parts are the elector (VRRP machines and their sockets), the keeper
-// (addresses, routes and rules on the host), the balancer (health checks and the table of IPVS),
-// the herald (notify scripts) and the scribe (files); the journal ties them
+// The parts are the elector (VRRP machines and their sockets), the balancer (health
+// checks and the table of IPVS), the herald (notify scripts) and the scribe (files);
+// internal/keeper has the addresses, routes and rules, and the journal ties them all
 // together for people.
 package agent
 
@@ -230,7 +230,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	spawn(a.server.Serve)
 	spawn(a.reloadByClock)
 	spawn(a.raisePriority)
-	stopKeeping := alone(a.elector.keeper.run)
+	stopKeeping := alone(a.elector.keeper.Run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)
 	stopStoring := alone(a.store.Run)
@@ -251,7 +251,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	if !a.opts.KeepVIPs {
 		a.promotion.set(nil)
 		err = errors.Join(err, a.vmacs.stop())
-		a.elector.keeper.unquiet()
+		a.elector.keeper.Unquiet()
 	}
 	end()
 	stopWriting()
@@ -370,21 +370,20 @@ func (a *Agent) build(cfg *config.Config) (_ *resources, err error) {
 	a.herald = newHerald(a.notifier, notify.NewFIFOSet(a.runner.RunEnv, a.opts.Log), mail.NewQueue(a.opts.Log))
 	a.table, a.metrics = table, metrics.New(a)
 	a.openJournal(cfg, logging.NewSink(a.opts.Log), a.herald.sink, a.metrics.Sink)
-	l := &ledger{record: record, contents: left, trouble: a.recordTrouble}
+	l := host.NewLedger(record, left, a.recordTrouble)
 	arp, na := desired.AnnounceSpacing(cfg.Global)
 	a.announce = host.NewAnnouncer(a.opts.Log, arp, na)
 	settings := newSettings(host.NewSysctls(), l)
 	a.promotion = newPromotion(settings, func(err error) {
 		a.journal.Add(journal.Event{Kind: "setting", Level: journal.Error, Text: err.Error()})
 	})
-	a.vmacs = newVMACs(links, kept.addresses, settings, l, a.journal)
+	a.vmacs = newVMACs(links, kept.Addresses, settings, l, a.journal)
 	a.vmacs.report = func(r carriersReport) {
 		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, r) })
 	}
-	kept.addresses = carriedAddresses{kept.addresses, a.vmacs}
-	keeper := newKeeper(kept, l)
-	a.elector = newElector(hostWire{a.announce, poller}, keeper, record, l, holds, a.journal)
-	keeper.inherit(left)
+	kept.Addresses = carriedAddresses{kept.Addresses, a.vmacs}
+	a.elector = newElector(hostWire{a.announce, poller}, kept, record, l, holds, a.journal)
+	a.elector.keeper.Inherit(left)
 	a.elector.maintenance = a.overrides.get().Maintenance != nil
 	a.buildBalancer(cfg, table, left.Services, l)
 	a.watchers = newWatchers(a.runner.Run, a.elector, a.journal)
@@ -394,7 +393,7 @@ func (a *Agent) build(cfg *config.Config) (_ *resources, err error) {
 
 // buildBalancer makes what keeps the table, in which an earlier run may have left
 // services.
-func (a *Agent) buildBalancer(cfg *config.Config, table *ipvs.Client, left []ipvs.ServiceKey, l *ledger) {
+func (a *Agent) buildBalancer(cfg *config.Config, table *ipvs.Client, left []ipvs.ServiceKey, l *host.Ledger) {
 	a.balancer = newBalancer(a.journal)
 	a.balancer.overrides, a.balancer.usage = a.overrides.get(), table.UsageOf
 	a.balancer.active = len(left) > 0
@@ -405,7 +404,7 @@ func (a *Agent) buildBalancer(cfg *config.Config, table *ipvs.Client, left []ipv
 	a.balancer.reconciler = ipvs.NewReconciler(table,
 		ipvs.WithOwned(left),
 		ipvs.OnOwned(func(keys []ipvs.ServiceKey) error {
-			l.update(func(c *host.Contents) { c.Services = keys })
+			l.Update(func(c *host.Contents) { c.Services = keys })
 			return nil
 		}),
 		ipvs.OnError(a.ipvsTrouble),

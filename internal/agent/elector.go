@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/alarm"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/keeper"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -18,9 +19,9 @@ import (
 // Other goroutines reach it through its two queues only.
 type elector struct {
 	wire    wire
-	keeper  *keeper
+	keeper  *keeper.Keeper
 	record  *host.Record
-	ledger  *ledger
+	ledger  *host.Ledger
 	holds   *host.Holds
 	scribe  *scribe
 	journal *journal.Journal
@@ -110,9 +111,9 @@ const queueLength = 1024
 // where keepalived leaves it to the kernel: the kernel's default.
 const defaultHopLimit = 64
 
-func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *journal.Journal) *elector {
+func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, h *host.Holds, j *journal.Journal) *elector {
 	e := &elector{
-		wire: w, keeper: k, record: r, ledger: l, holds: h, journal: j,
+		wire: w, record: r, ledger: l, holds: h, journal: j,
 		mastership: func(string, bool) {},
 		taking:     func(string) {},
 		hurry:      func() {},
@@ -133,15 +134,7 @@ func newElector(w wire, k *keeper, r *host.Record, l *ledger, h *host.Holds, j *
 	}
 	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.receiveFn = e.receive
-	k.report = func(id string, serial uint64, err error) {
-		e.post(func(now time.Time) { e.served(now, id, serial, err) })
-	}
-	k.lost = func(id string, a host.Address) {
-		e.post(func(now time.Time) { e.addressLost(now, id, a) })
-	}
-	k.told = func(n keeperNotice) {
-		e.post(func(time.Time) { e.keeperTold(n) })
-	}
+	e.keeper = keeper.New(t, l, tenant{e})
 	return e
 }
 
@@ -256,7 +249,7 @@ func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 	}
 	record := host.InstanceRecord{State: o.To, Hold: in.router.Status().Hold}
 	e.scribe.write(func() {
-		e.ledger.update(func(c *host.Contents) {
+		e.ledger.Update(func(c *host.Contents) {
 			if c.Instances == nil {
 				c.Instances = map[string]host.InstanceRecord{}
 			}

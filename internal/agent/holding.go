@@ -9,14 +9,34 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/keeper"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
 // This file is what the elector tells the keeper, and hears from it.
 
+// tenant is the elector as the keeper's client: what it hears is a matter of the
+// loop.
+type tenant struct{ *elector }
+
+// Served implements keeper.Client.
+func (t tenant) Served(id string, serial uint64, err error) {
+	t.post(func(now time.Time) { t.served(now, id, serial, err) })
+}
+
+// AddressLost implements keeper.Client.
+func (t tenant) AddressLost(id string, a host.Address) {
+	t.post(func(now time.Time) { t.addressLost(now, id, a) })
+}
+
+// Told implements keeper.Client.
+func (t tenant) Told(n keeper.Notice) {
+	t.post(func(time.Time) { t.keeperTold(n) })
+}
+
 // hold has the keeper give the host what the instance should have now.
 func (e *elector) hold(in *instance) {
-	e.keeper.set(in.id, in.serial, in.wanted(e.vrfTable), in.every)
+	e.keeper.Set(in.id, in.serial, in.wanted(e.vrfTable), in.every)
 }
 
 // holdStatics has the keeper give the host what is there as long as the program
@@ -24,7 +44,7 @@ func (e *elector) hold(in *instance) {
 func (e *elector) holdStatics() {
 	e.routed = hasRoutes(e.conf)
 	s := desired.Statics(e.conf, e.vrfTable)
-	e.keeper.set(statics, 0, s, &s)
+	e.keeper.Set(keeper.Statics, 0, s, &s)
 }
 
 // vrfTable is the routing table of a VRF.
@@ -70,7 +90,7 @@ func (e *elector) hostLost(ev host.Event) {
 			return
 		}
 	}
-	e.keeper.inspect()
+	e.keeper.Inspect()
 }
 
 // hasRoutes is whether there is any route that a change of a link or of an
@@ -82,18 +102,18 @@ func hasRoutes(cfg *config.Config) bool {
 // dropStatics takes away what was there as long as the program ran.
 func (e *elector) dropStatics() {
 	e.do(context.Background(), func(time.Time) {
-		e.keeper.set(statics, 0, desired.Holding{}, &desired.Holding{})
+		e.keeper.Set(keeper.Statics, 0, desired.Holding{}, &desired.Holding{})
 	})
 }
 
 // keeperTold writes down what the keeper has to tell.
-func (e *elector) keeperTold(n keeperNotice) {
-	ev := journal.Event{Kind: "host", Level: journal.Error, Text: n.text}
-	if n.loss {
+func (e *elector) keeperTold(n keeper.Notice) {
+	ev := journal.Event{Kind: "host", Level: journal.Error, Text: n.Text}
+	if n.Loss {
 		ev.Kind, ev.Level = "lost", journal.Warning
 	}
-	if in := e.instances[n.owner]; in != nil {
-		ev.Area, ev.Subject, ev.Text = journal.VRRP, in.conf.Name, "("+in.conf.Name+") "+n.text
+	if in := e.instances[n.Owner]; in != nil {
+		ev.Area, ev.Subject, ev.Text = journal.VRRP, in.conf.Name, "("+in.conf.Name+") "+n.Text
 	}
 	e.journal.Add(ev)
 }
@@ -117,16 +137,16 @@ func (e *elector) sweep(cfg *config.Config, recorded host.Contents) {
 	for _, in := range cfg.Instances {
 		know(desired.All(in, e.vrfTable))
 	}
-	left := leftover(recorded)
+	left := keeper.Leftover(recorded)
 	left.Addresses = unknown(left.Addresses, known)
 	left.Routes = unknown(left.Routes, known)
 	left.Rules = unknown(left.Rules, known)
 	if !left.Empty() {
-		e.keeper.set("left over", 0, desired.Holding{}, &left)
+		e.keeper.Set("left over", 0, desired.Holding{}, &left)
 	}
 }
 
-func unknown[T placed](list []desired.Item[T], known map[host.Place]bool) []desired.Item[T] {
+func unknown[T interface{ Place() host.Place }](list []desired.Item[T], known map[host.Place]bool) []desired.Item[T] {
 	return slices.DeleteFunc(list, func(i desired.Item[T]) bool { return known[i.Thing.Place()] })
 }
 
@@ -158,6 +178,6 @@ func (e *elector) strip(link host.Link) {
 		}
 	}
 	if len(left.Addresses) > 0 {
-		e.keeper.set("renamed "+link.Name, 0, desired.Holding{}, &left)
+		e.keeper.Set("renamed "+link.Name, 0, desired.Holding{}, &left)
 	}
 }

@@ -13,7 +13,7 @@ func TestPromotionIsMadeAgainForALinkThatCameBackAndEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer record.Close()
-	l := &ledger{record: record, trouble: func(err error) { t.Error(err) }}
+	trouble := func(err error) { t.Error(err) }
 	const name = "net/ipv4/conf/eth0/promote_secondaries"
 	table := hosttest.NewSysctls(map[string]string{name: "0"})
 	value := func() string {
@@ -23,7 +23,7 @@ func TestPromotionIsMadeAgainForALinkThatCameBackAndEnds(t *testing.T) {
 		}
 		return have[name]
 	}
-	p := newPromotion(newSettings(table, l), func(err error) { t.Error(err) })
+	p := newPromotion(newSettings(table, host.NewLedger(record, host.Contents{}, trouble)), trouble)
 	p.event(host.LinkChanged{Link: host.Link{Name: "eth0", Index: 2}})
 	p.set([]string{"eth0"})
 	if value() != "1" {
@@ -41,7 +41,7 @@ func TestPromotionIsMadeAgainForALinkThatCameBackAndEnds(t *testing.T) {
 	if err != nil || len(left.Sysctls) != 1 {
 		t.Fatalf("the record has %+v (%v)", left.Sysctls, err)
 	}
-	newPromotion(newSettings(table, &ledger{record: record, contents: left, trouble: l.trouble}), p.trouble).set(nil)
+	newPromotion(newSettings(table, host.NewLedger(record, left, trouble)), trouble).set(nil)
 	if value() != "0" {
 		t.Fatal("not put back")
 	}

@@ -160,7 +160,7 @@ func (a *Agent) place(cfg *config.Config) desired.Placement {
 		// Those that are to go say nothing when they do.
 		names = slices.Compact(slices.Sorted(slices.Values(append(old, names...))))
 	}
-	a.elector.keeper.quiet(ctx, names, own)
+	a.elector.keeper.Quiet(ctx, names, own)
 	a.vmacs.provide(placed)
 	return placed
 }
@@ -173,5 +173,5 @@ func (a *Agent) hush(placed desired.Placement) {
 	ctx, cancel := context.WithTimeout(context.Background(), quietLimit)
 	defer cancel()
 	names, own := placed.VMACs()
-	a.elector.keeper.quiet(ctx, names, own)
+	a.elector.keeper.Quiet(ctx, names, own)
 }

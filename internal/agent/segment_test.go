@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/host/hosttest"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/keeper"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -55,9 +56,9 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 	}
 	holds := host.OpenHolds(t.TempDir())
 	n.journal = journal.New(1000, time.Now)
-	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
-	n.elector = newElector(n, newKeeper(tables{n.table, hosttest.NewRoutes(), hosttest.NewRules(), func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l), record, l, holds, n.journal)
-	stopKeeper := alone(n.elector.keeper.run)
+	l := host.NewLedger(record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) })
+	n.elector = newElector(n, tablesWith(n.table), record, l, holds, n.journal)
+	stopKeeper := alone(n.elector.keeper.Run)
 	stopScribe := alone(n.elector.scribe.run)
 	stopLoop := alone(n.elector.run)
 	n.stop = sync.OnceFunc(func() {
@@ -250,3 +251,11 @@ func (n *node) Announce(_ host.Link, addrs []netip.Addr, _ int) {
 
 func (n *node) Cancel(int, ...netip.Addr) {}
 func (n *node) Forget(int)                {}
+
+// tablesWith are a keeper's tables on which everything succeeds.
+func tablesWith(addresses host.AddressTable) keeper.Tables {
+	return keeper.Tables{
+		Addresses: addresses, Routes: hosttest.NewRoutes(), Rules: hosttest.NewRules(),
+		Firewall: func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil },
+	}
+}

@@ -14,7 +14,7 @@ import (
 // crash, from the record.
 type settings struct {
 	table  host.SysctlTable
-	ledger *ledger
+	ledger *host.Ledger
 
 	mu    sync.Mutex
 	wants map[string][]host.Sysctl
@@ -24,8 +24,8 @@ type settings struct {
 	saved     []host.SavedSysctl
 }
 
-func newSettings(table host.SysctlTable, l *ledger) *settings {
-	return &settings{table: table, ledger: l, wants: map[string][]host.Sysctl{}, saved: l.contents.Sysctls}
+func newSettings(table host.SysctlTable, l *host.Ledger) *settings {
+	return &settings{table: table, ledger: l, wants: map[string][]host.Sysctl{}, saved: l.Contents().Sysctls}
 }
 
 // want makes a list what one part of the agent wants, which replaces what it
@@ -92,5 +92,5 @@ func (s *settings) apply() error {
 
 func (s *settings) note(saved []host.SavedSysctl) {
 	s.saved = saved
-	s.ledger.update(func(c *host.Contents) { c.Sysctls = saved })
+	s.ledger.Update(func(c *host.Contents) { c.Sysctls = saved })
 }

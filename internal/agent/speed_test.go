@@ -70,10 +70,9 @@ func newSolo(t testing.TB, priority int, interval time.Duration) *solo {
 	}
 	holds := host.OpenHolds(t.TempDir())
 	b := &solo{Poller: p}
-	l := &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }}
-	keeper := newKeeper(tables{hosttest.NewAddresses("eth0"), hosttest.NewRoutes(), hosttest.NewRules(), func(func()) (host.FirewallTable, error) { return hosttest.NewFirewall(), nil }}, l)
-	b.elector = newElector(b, keeper, record, l, holds, journal.New(10, time.Now))
-	stopKeeper, stopScribe := alone(keeper.run), alone(b.elector.scribe.run)
+	l := host.NewLedger(record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) })
+	b.elector = newElector(b, tablesWith(hosttest.NewAddresses("eth0")), record, l, holds, journal.New(10, time.Now))
+	stopKeeper, stopScribe := alone(b.elector.keeper.Run), alone(b.elector.scribe.run)
 	t.Cleanup(func() {
 		stopScribe()
 		stopKeeper()

@@ -6,11 +6,12 @@ import (
 	"github.com/tandem-ha/tandem/config"
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
+	"github.com/tandem-ha/tandem/internal/keeper"
 )
 
 // openTables opens what the keeper puts things into, in the network namespace of
 // the calling thread.
-func (p *resources) openTables(cfg *config.Config) (tables, error) {
+func (p *resources) openTables(cfg *config.Config) (keeper.Tables, error) {
 	addresses, err1 := host.NewAddresses()
 	if err1 == nil {
 		p.closers = append(p.closers, addresses.Close)
@@ -38,5 +39,5 @@ func (p *resources) openTables(cfg *config.Config) (tables, error) {
 		p.closers = append(p.closers, w.Close, f.Close)
 		return f, nil
 	}
-	return tables{addresses, routes, rules, dial}, errors.Join(err1, err2, err3)
+	return keeper.Tables{Addresses: addresses, Routes: routes, Rules: rules, Firewall: dial}, errors.Join(err1, err2, err3)
 }

@@ -27,7 +27,7 @@ type vmacs struct {
 	table     host.LinkTable
 	addresses host.AddressTable
 	settings  *settings
-	ledger    *ledger
+	ledger    *host.Ledger
 	journal   *journal.Journal
 	// report is called after each pass.
 	report func(carriersReport)
@@ -58,14 +58,14 @@ type carriersReport struct {
 // remakeDelay is how long a link that goes may take to be gone.
 const remakeDelay = 5 * time.Millisecond
 
-func newVMACs(table host.LinkTable, addresses host.AddressTable, s *settings, l *ledger, j *journal.Journal) *vmacs {
+func newVMACs(table host.LinkTable, addresses host.AddressTable, s *settings, l *host.Ledger, j *journal.Journal) *vmacs {
 	return &vmacs{
 		table: table, addresses: addresses, settings: s, ledger: l, journal: j,
 		report: func(carriersReport) {},
 		wake:   make(chan struct{}, 1),
 		links:  map[string]host.Link{},
 		index:  map[string]int{},
-		made:   l.contents.Links,
+		made:   l.Contents().Links,
 	}
 }
 
@@ -229,7 +229,7 @@ func (v *vmacs) pass(have []host.LinkState, all bool) {
 	changes := v.changes(have, there, want, all)
 	if len(changes) > 0 {
 		v.note(want)
-		for _, err := range flatten(v.table.Apply(changes)) {
+		for _, err := range host.Failures(v.table.Apply(changes)) {
 			if e, ok := errors.AsType[*host.LinkError](err); ok && e.Change.Op == host.Add {
 				failed[e.Change.Link.Name] = e.Err
 				continue
@@ -301,7 +301,7 @@ func (v *vmacs) note(want []host.VirtualLink) {
 			v.made = append(v.made, w)
 		}
 	}
-	v.ledger.update(func(c *host.Contents) { c.Links = slices.Clone(v.made) })
+	v.ledger.Update(func(c *host.Contents) { c.Links = slices.Clone(v.made) })
 }
 
 // forget writes the record after a batch: what is on the host.
@@ -316,7 +316,7 @@ func (v *vmacs) forget(there map[string]host.LinkState, want []host.VirtualLink)
 		}
 		return !ok || replaced
 	})
-	v.ledger.update(func(c *host.Contents) { c.Links = slices.Clone(v.made) })
+	v.ledger.Update(func(c *host.Contents) { c.Links = slices.Clone(v.made) })
 }
 
 // address gives the links the addresses that they have whatever the state: the
@@ -408,7 +408,7 @@ func (c carriedAddresses) Apply(changes []host.AddressChange) error {
 	err := c.AddressTable.Apply(changes)
 	var rest []error
 	var again []host.AddressChange
-	for _, err := range flatten(err) {
+	for _, err := range host.Failures(err) {
 		e, ok := errors.AsType[*host.AddressError](err)
 		if ok && e.Change.Op == host.AddAddress && errors.Is(err, unix.ENODEV) && c.vmacs.makes(e.Change.Address.Interface) {
 			again = append(again, e.Change)
@@ -420,5 +420,5 @@ func (c carriedAddresses) Apply(changes []host.AddressChange) error {
 		return err
 	}
 	c.vmacs.remake()
-	return errors.Join(append(rest, flatten(c.AddressTable.Apply(again))...)...)
+	return errors.Join(append(rest, host.Failures(c.AddressTable.Apply(again))...)...)
 }

@@ -52,7 +52,7 @@ func (c *carried) begin() {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { _ = record.Close() })
-	l := &ledger{record: record, contents: left, trouble: func(err error) { c.t.Errorf("ledger: %v", err) }}
+	l := host.NewLedger(record, left, func(err error) { c.t.Errorf("ledger: %v", err) })
 	c.record = record
 	c.vmacs = newVMACs(c.links, c.addrs, newSettings(c.sysctls, l), l, journal.New(100, time.Now))
 	c.vmacs.report = func(r carriersReport) { c.last = r }

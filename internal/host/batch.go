@@ -118,3 +118,15 @@ func (b *batch[C]) answers(k codec[C], errs []error) []error {
 		}
 	}
 }
+
+// Failures takes apart what the Apply of a table returned: an error for each change
+// that was not carried out.
+func Failures(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}

@@ -1,4 +1,4 @@
-package agent
+package keeper
 
 import (
 	"context"
@@ -11,26 +11,18 @@ import (
 	"github.com/tandem-ha/tandem/internal/host"
 )
 
-// keeper puts on the host what comes with mastership, and what is there as long
-// as the program runs: addresses, routes, rules and rules of the packet filter.
-// It works apart from the loop that steps the routers, so that no batch delays an
-// advert. It is told what each owner, an instance or the statics, should have now
-// and works on the difference to what the host has; wishes that are overtaken
-// before they are served are never carried out.
-type keeper struct {
+// Keeper puts on the host what comes with mastership, and what is there as long
+// as the program runs. It works apart from the loop that steps the routers, so
+// that no batch delays an advert. It is told what each owner, an instance or the
+// statics, should have now and works on the difference to what the host has; wishes
+// that are overtaken before they are served are never carried out.
+type Keeper struct {
 	addresses *shelf[host.Address, host.AddressChange]
 	routes    *shelf[host.Route, host.RouteChange]
 	rules     *shelf[host.Rule, host.RuleChange]
 	filter    *filter
-	ledger    *ledger
-	// report is called, on the keeper's goroutine, after each wish that was
-	// served; err names the addresses that could not be had.
-	report func(owner string, serial uint64, err error)
-	// lost is called for an address of an instance that was found to be gone;
-	// the instance decides when it comes back.
-	lost func(owner string, a host.Address)
-	// told is called with what people should know of an owner's things.
-	told func(n keeperNotice)
+	ledger    *host.Ledger
+	client    Client
 
 	mu    sync.Mutex
 	queue []string
@@ -45,16 +37,30 @@ type keeper struct {
 	adopted map[string]*desired.Holding
 }
 
-// keeperNotice is what the keeper has to tell.
-type keeperNotice struct {
-	owner string
-	text  string
-	// loss is true where somebody took something away, else something failed.
-	loss bool
+// Client is who owns things, and hears what becomes of them. It is called on the
+// keeper's goroutine, and must not wait for the keeper.
+type Client interface {
+	// Served is called after each wish that was served; err names the addresses
+	// that could not be had.
+	Served(owner string, serial uint64, err error)
+	// AddressLost is called for an address of an instance that was found to be
+	// gone; the instance decides when it comes back.
+	AddressLost(owner string, a host.Address)
+	// Told is called with what people should know of an owner's things.
+	Told(n Notice)
 }
 
-// statics is the owner of what is there as long as the program runs.
-const statics = "static"
+// Notice is what a keeper has to tell people.
+type Notice struct {
+	// Owner is whose things it is about, empty where they are nobody's.
+	Owner string
+	Text  string
+	// Loss is true where somebody took something away, else something failed.
+	Loss bool
+}
+
+// Statics is the owner of what is there as long as the program runs.
+const Statics = "static"
 
 // wish is what an owner should have. Its serial tells the caller which of its
 // wishes a report answers.
@@ -66,37 +72,40 @@ type wish struct {
 	all *desired.Holding
 }
 
-// tables are what a keeper puts things into.
-type tables struct {
-	addresses host.AddressTable
-	routes    host.RouteTable
-	rules     host.RuleTable
-	// firewall opens the packet filter and has changed called for each change of
+// Tables are what a keeper puts things into.
+type Tables struct {
+	Addresses host.AddressTable
+	Routes    host.RouteTable
+	Rules     host.RuleTable
+	// Firewall opens the packet filter and has changed called for each change of
 	// our table there, our own included.
-	firewall func(changed func()) (host.FirewallTable, error)
+	Firewall func(changed func()) (host.FirewallTable, error)
 }
 
-func newKeeper(t tables, l *ledger) *keeper {
-	k := &keeper{
-		addresses: newShelf(t.addresses, host.DiffAddresses,
+// New returns a keeper that does nothing until Run, and notes in the ledger what it
+// puts on the host, before it does.
+func New(t Tables, l *host.Ledger, c Client) *Keeper {
+	k := &Keeper{
+		addresses: newShelf(t.Addresses, host.DiffAddresses,
 			func(c host.AddressChange) (host.Op, host.Address) { return c.Op, c.Address },
 			blamed(func(e *host.AddressError) host.AddressChange { return e.Change })),
-		routes: newShelf(t.routes, host.DiffRoutes,
+		routes: newShelf(t.Routes, host.DiffRoutes,
 			func(c host.RouteChange) (host.Op, host.Route) { return c.Op, c.Route },
 			blamed(func(e *host.RouteError) host.RouteChange { return e.Change })),
-		rules: newShelf(t.rules, host.DiffRules,
+		rules: newShelf(t.Rules, host.DiffRules,
 			func(c host.RuleChange) (host.Op, host.Rule) { return c.Op, c.Rule },
 			blamed(func(e *host.RuleError) host.RuleChange { return e.Change })),
 		ledger: l,
+		client: c,
 		wish:   map[string]wish{},
 		wake:   make(chan struct{}, 1),
 		now:    time.Now,
 
 		adopted: map[string]*desired.Holding{},
 	}
-	k.filter = newFilter(func() (host.FirewallTable, error) { return t.firewall(k.filterTold) })
+	k.filter = newFilter(func() (host.FirewallTable, error) { return t.Firewall(k.filterTold) })
 	// An address of an instance has to be announced when it comes back.
-	k.addresses.decides = func(owner string) bool { return owner != statics }
+	k.addresses.decides = func(owner string) bool { return owner != Statics }
 	return k
 }
 
@@ -111,8 +120,8 @@ func blamed[E error, C any](change func(E) C) func(error) (C, bool) {
 	}
 }
 
-// set makes want what the owner should have.
-func (k *keeper) set(owner string, serial uint64, want desired.Holding, all *desired.Holding) {
+// Set makes want what the owner should have.
+func (k *Keeper) Set(owner string, serial uint64, want desired.Holding, all *desired.Holding) {
 	k.mu.Lock()
 	if _, queued := k.wish[owner]; !queued {
 		k.queue = append(k.queue, owner)
@@ -122,9 +131,9 @@ func (k *keeper) set(owner string, serial uint64, want desired.Holding, all *des
 	k.kick()
 }
 
-// inspect looks whether all is still there, after something that may have taken
+// Inspect looks whether all is still there, after something that may have taken
 // things away.
-func (k *keeper) inspect() {
+func (k *Keeper) Inspect() {
 	k.mu.Lock()
 	k.look = true
 	k.mu.Unlock()
@@ -133,13 +142,13 @@ func (k *keeper) inspect() {
 
 // filterTold takes note that the kernel tells of a change of our table in the
 // packet filter.
-func (k *keeper) filterTold() {
+func (k *Keeper) filterTold() {
 	if k.filter.told() {
-		k.inspect()
+		k.Inspect()
 	}
 }
 
-func (k *keeper) kick() {
+func (k *Keeper) kick() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -153,9 +162,9 @@ type hush struct {
 	done  chan struct{}
 }
 
-// quiet makes links the VMACs that nothing but what VRRP and its addresses need
+// Quiet makes links the VMACs that nothing but what VRRP and its addresses need
 // leaves by, and waits until that holds or ctx is done: a VMAC is made after.
-func (k *keeper) quiet(ctx context.Context, links []string, own []host.MAC) {
+func (k *Keeper) Quiet(ctx context.Context, links []string, own []host.MAC) {
 	h := &hush{links, own, make(chan struct{})}
 	k.mu.Lock()
 	k.hush = h
@@ -167,14 +176,14 @@ func (k *keeper) quiet(ctx context.Context, links []string, own []host.MAC) {
 	}
 }
 
-// unquiet ends what quiet began, after run.
-func (k *keeper) unquiet() {
+// Unquiet ends what quiet began, after run.
+func (k *Keeper) Unquiet() {
 	k.hush = &hush{done: make(chan struct{})}
 	k.silence()
 }
 
 // silence carries out the last of these wishes.
-func (k *keeper) silence() {
+func (k *Keeper) silence() {
 	k.mu.Lock()
 	h := k.hush
 	k.hush = nil
@@ -186,7 +195,7 @@ func (k *keeper) silence() {
 	k.note(nil, nil, nil)
 	for _, f := range k.filter.close() {
 		if f.news {
-			k.told(keeperNotice{text: f.err.Error()})
+			k.client.Told(Notice{Text: f.err.Error()})
 		}
 	}
 	k.note(nil, nil, nil)
@@ -194,7 +203,7 @@ func (k *keeper) silence() {
 }
 
 // take empties the queue.
-func (k *keeper) take() (owners []string, wishes map[string]wish, look bool) {
+func (k *Keeper) take() (owners []string, wishes map[string]wish, look bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	owners, wishes, look = k.queue, k.wish, k.look
@@ -202,8 +211,8 @@ func (k *keeper) take() (owners []string, wishes map[string]wish, look bool) {
 	return owners, wishes, look
 }
 
-// run serves wishes until ctx is done, and then those that are still queued.
-func (k *keeper) run(ctx context.Context) {
+// Run serves wishes until ctx is done, and then those that are still queued.
+func (k *Keeper) Run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -212,7 +221,7 @@ func (k *keeper) run(ctx context.Context) {
 		select {
 		case <-k.wake:
 		case <-timer.C:
-			k.inspect()
+			k.Inspect()
 		case <-ctx.Done():
 			k.serveAll()
 			return
@@ -221,7 +230,7 @@ func (k *keeper) run(ctx context.Context) {
 }
 
 // wait is how long nothing has to be put back.
-func (k *keeper) wait() time.Duration {
+func (k *Keeper) wait() time.Duration {
 	wait := time.Hour
 	for _, at := range []time.Time{k.addresses.paced.next(), k.routes.paced.next(), k.rules.paced.next(), k.filter.paced.next()} {
 		if !at.IsZero() {
@@ -231,7 +240,7 @@ func (k *keeper) wait() time.Duration {
 	return wait
 }
 
-func (k *keeper) serveAll() {
+func (k *Keeper) serveAll() {
 	for {
 		k.silence()
 		owners, wishes, look := k.take()
@@ -246,20 +255,20 @@ func (k *keeper) serveAll() {
 		}
 		failed := k.serve(owners, wishes)
 		for _, owner := range owners {
-			k.report(owner, wishes[owner].serial, failed[owner])
+			k.client.Served(owner, wishes[owner].serial, failed[owner])
 		}
 	}
 }
 
 // serve makes the host hold what these owners should have, in one batch, and
 // says for which of them addresses could not be had.
-func (k *keeper) serve(owners []string, wishes map[string]wish) map[string]error {
+func (k *Keeper) serve(owners []string, wishes map[string]wish) map[string]error {
 	var batch batch
 	for _, owner := range owners {
 		if all := wishes[owner].all; k.adopted[owner] != all {
 			k.adopted[owner] = all
 			k.adopt(owner, *all, &batch)
-			if owner != statics {
+			if owner != Statics {
 				// A reload gives an instance anew what nobody tracks.
 				k.addresses.revive(owner)
 				k.routes.revive(owner)
@@ -278,24 +287,24 @@ func (k *keeper) serve(owners []string, wishes map[string]wish) map[string]error
 }
 
 // adopt finds out what of an owner's things is on the host already.
-func (k *keeper) adopt(owner string, all desired.Holding, b *batch) {
+func (k *Keeper) adopt(owner string, all desired.Holding, b *batch) {
 	if err := errors.Join(
 		k.addresses.adopt(things(all.Addresses), &b.addresses),
 		k.routes.adopt(things(all.Routes), &b.routes),
 		k.rules.adopt(things(all.Rules), &b.rules),
 	); err != nil {
-		k.told(keeperNotice{owner: owner, text: "look for what was left behind: " + err.Error()})
+		k.client.Told(Notice{Owner: owner, Text: "look for what was left behind: " + err.Error()})
 	}
 }
 
-// inherit takes over the account of an earlier process, before run.
-func (k *keeper) inherit(left host.Contents) {
-	k.adopt("", leftover(left), &batch{})
+// Inherit takes over the account of an earlier process, before run.
+func (k *Keeper) Inherit(left host.Contents) {
+	k.adopt("", Leftover(left), &batch{})
 	k.filter.inherit(left.Firewall)
 }
 
-// leftover is what an earlier process had on the host.
-func leftover(c host.Contents) desired.Holding {
+// Leftover is what an earlier process had on the host.
+func Leftover(c host.Contents) desired.Holding {
 	return desired.Holding{Addresses: items(c.Addresses), Routes: items(c.Routes), Rules: items(c.Rules)}
 }
 
@@ -317,7 +326,7 @@ type batch struct {
 // filter closes before an address comes, routes come after the addresses that
 // they need, rules after routes, and all goes in the reverse order. The record is
 // written before, so that whatever is on the host is in it.
-func (k *keeper) carryOut(b batch, owners []string) map[string]error {
+func (k *Keeper) carryOut(b batch, owners []string) map[string]error {
 	now := k.now()
 	addresses := k.addresses.plan(b.addresses, now)
 	if len(addresses.additions) > 0 {
@@ -353,7 +362,7 @@ func (k *keeper) carryOut(b batch, owners []string) map[string]error {
 
 // judge tells of what could not be done, and says which instances lack addresses:
 // without a route an instance goes on, as keepalived's does.
-func (k *keeper) judge(troubles, lacking []failure, owners []string) map[string]error {
+func (k *Keeper) judge(troubles, lacking []failure, owners []string) map[string]error {
 	failed := map[string]error{}
 	for _, f := range lacking {
 		switch {
@@ -361,7 +370,7 @@ func (k *keeper) judge(troubles, lacking []failure, owners []string) map[string]
 			for _, owner := range owners {
 				failed[owner] = errors.Join(failed[owner], f.err)
 			}
-		case f.owner == statics || f.owner == "":
+		case f.owner == Statics || f.owner == "":
 			troubles = append(troubles, f)
 		default:
 			failed[f.owner] = errors.Join(failed[f.owner], f.err)
@@ -369,7 +378,7 @@ func (k *keeper) judge(troubles, lacking []failure, owners []string) map[string]
 	}
 	for _, f := range troubles {
 		if f.news {
-			k.told(keeperNotice{owner: f.owner, text: f.err.Error()})
+			k.client.Told(Notice{Owner: f.owner, Text: f.err.Error()})
 		}
 	}
 	return failed
@@ -377,27 +386,27 @@ func (k *keeper) judge(troubles, lacking []failure, owners []string) map[string]
 
 // note saves what is there, and what is about to come. Serving goes before
 // bookkeeping: a record that cannot be written is reported and holds up nothing.
-func (k *keeper) note(addresses []host.AddressChange, routes []host.RouteChange, rules []host.RuleChange) {
+func (k *Keeper) note(addresses []host.AddressChange, routes []host.RouteChange, rules []host.RuleChange) {
 	a, r, u := k.addresses.account(addresses), k.routes.account(routes), k.rules.account(rules)
 	filter := k.filter.account()
-	k.ledger.update(func(c *host.Contents) { c.Addresses, c.Routes, c.Rules, c.Firewall = a, r, u, filter })
+	k.ledger.Update(func(c *host.Contents) { c.Addresses, c.Routes, c.Rules, c.Firewall = a, r, u, filter })
 }
 
 // mend puts back what somebody took away. An instance's addresses are its own
 // matter, since they have to be announced; it is told.
-func (k *keeper) mend() {
+func (k *Keeper) mend() {
 	now := k.now()
 	var b batch
 	for _, l := range mendShelf(k, k.addresses, &b.addresses, now) {
 		if l.ask {
-			k.lost(l.owner, l.thing)
+			k.client.AddressLost(l.owner, l.thing)
 		}
 	}
 	mendShelf(k, k.routes, &b.routes, now)
 	mendShelf(k, k.rules, &b.rules, now)
 	text, failed := k.filter.mend(now)
 	if text != "" {
-		k.told(keeperNotice{text: text, loss: true})
+		k.client.Told(Notice{Text: text, Loss: true})
 	}
 	k.judge(failed, nil, nil)
 	if len(b.addresses.list)+len(b.routes.list)+len(b.rules.list) > 0 {
@@ -407,14 +416,14 @@ func (k *keeper) mend() {
 
 // mendShelf finds what is missing on one shelf, tells of it and puts the places
 // that are to be served again into the batch.
-func mendShelf[T placed, C any](k *keeper, s *shelf[T, C], touched *places, now time.Time) []missing[T] {
+func mendShelf[T placed, C any](k *Keeper, s *shelf[T, C], touched *places, now time.Time) []missing[T] {
 	gone, err := s.missing(touched, now)
 	if err != nil {
-		k.told(keeperNotice{text: err.Error()})
+		k.client.Told(Notice{Text: err.Error()})
 	}
 	for _, l := range gone {
 		if l.text != "" {
-			k.told(keeperNotice{owner: l.owner, text: l.text, loss: true})
+			k.client.Told(Notice{Owner: l.owner, Text: l.text, Loss: true})
 		}
 	}
 	return gone
@@ -427,15 +436,4 @@ func things[T any](items []desired.Item[T]) []T {
 		out[i] = item.Thing
 	}
 	return out
-}
-
-// flatten takes apart what errors.Join put together.
-func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }

@@ -1,4 +1,4 @@
-package agent
+package keeper
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ import (
 
 // bench is a keeper whose tables write down in one list what is done to them.
 type bench struct {
-	*keeper
+	*Keeper
 	addresses *hosttest.Addresses
 	routes    *hosttest.Routes
 	rules     *hosttest.Rules
@@ -28,6 +28,7 @@ type bench struct {
 	done      []string
 	told      []string
 	lost      []string
+	served    error
 	clock     time.Time
 }
 
@@ -74,19 +75,20 @@ func newBench(t *testing.T) *bench {
 
 // start gives the bench a new keeper, as a new process would have one.
 func (b *bench) start(t *testing.T) {
-	b.keeper = newKeeper(tables{
+	b.Keeper = New(Tables{
 		notedAddresses{b.addresses, b}, b.routes, b.rules,
 		func(func()) (host.FirewallTable, error) { return notedFirewall{b.firewall, b}, nil },
-	}, &ledger{record: b.record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
-	b.keeper.report = func(string, uint64, error) {}
-	b.keeper.lost = func(owner string, a host.Address) { b.lost = append(b.lost, owner+" "+a.String()) }
-	b.keeper.told = func(n keeperNotice) { b.told = append(b.told, n.text) }
-	b.keeper.now = func() time.Time { return b.clock }
+	}, host.NewLedger(b.record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) }), client{
+		served: func(_ string, _ uint64, err error) { b.served = err },
+		lost:   func(owner string, a host.Address) { b.lost = append(b.lost, owner+" "+a.String()) },
+		told:   func(n Notice) { b.told = append(b.told, n.Text) },
+	})
+	b.now = func() time.Time { return b.clock }
 	left, err := b.record.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.keeper.inherit(left)
+	b.Inherit(left)
 	b.done, b.told = nil, nil
 }
 
@@ -98,7 +100,7 @@ func (b *bench) settle() []string {
 }
 
 func (b *bench) mended() []string {
-	b.inspect()
+	b.Inspect()
 	return b.settle()
 }
 
@@ -134,11 +136,11 @@ func did(t *testing.T, got []string, want ...string) {
 func TestWhatComesWithMastershipComesAndGoesInOrder(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	did(t, b.settle(), "deny 1", addAddress, addRoute, addRule)
-	b.set("a", 2, *all, all)
+	b.Set("a", 2, *all, all)
 	did(t, b.settle())
-	b.set("a", 3, desired.Holding{}, all)
+	b.Set("a", 3, desired.Holding{}, all)
 	remove := strings.NewReplacer("add", "remove").Replace
 	did(t, b.settle(), remove(addRule), remove(addRoute), remove(addAddress), "deny 0")
 	left, err := b.record.Load()
@@ -150,7 +152,7 @@ func TestWhatComesWithMastershipComesAndGoesInOrder(t *testing.T) {
 func TestTheRecordHasAllThatIsOnTheHost(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	left, err := b.record.Load()
 	if err != nil {
@@ -166,25 +168,25 @@ func TestTheRecordHasAllThatIsOnTheHost(t *testing.T) {
 func TestAfterACrashWhatIsWantedIsNotTouched(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	b.start(t)
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	did(t, b.settle())
 }
 
 func TestAfterACrashWhatIsNotWantedGoesAndStaysClosedUntilThen(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	b.start(t)
-	b.set("b", 1, desired.Holding{}, &desired.Holding{})
+	b.Set("b", 1, desired.Holding{}, &desired.Holding{})
 	did(t, b.settle())
 	if n := len(b.firewall.Rules().Deny); n != 1 {
 		t.Errorf("%d addresses are denied before anybody has decided about the one left", n)
 	}
-	b.set("a", 1, desired.Holding{}, all)
+	b.Set("a", 1, desired.Holding{}, all)
 	b.settle()
 	if len(b.addresses.All())+len(b.routes.All())+len(b.rules.All())+len(b.firewall.Rules().Deny) > 0 {
 		t.Errorf("left: %v %v %v %v", b.addresses.All(), b.routes.All(), b.rules.All(), b.firewall.Rules())
@@ -194,7 +196,7 @@ func TestAfterACrashWhatIsNotWantedGoesAndStaysClosedUntilThen(t *testing.T) {
 func TestWhatSomebodyTakesAwayIsPutBackAndLaterAtASlowerPace(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	for range lossLimit {
 		b.routes.Lose(theRoute)
@@ -225,8 +227,8 @@ func TestWhatSomebodyTakesAwayIsPutBackAndLaterAtASlowerPace(t *testing.T) {
 func TestAnAddressComesBackWhenItsInstanceSaysSo(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
-	b.set(statics, 0, *onEth0("10.5.0.1/24"), onEth0("10.5.0.1/24"))
+	b.Set("a", 1, *all, all)
+	b.Set(Statics, 0, *onEth0("10.5.0.1/24"), onEth0("10.5.0.1/24"))
 	b.settle()
 	b.addresses.Lose(theAddress)
 	b.addresses.Lose(onEth0("10.5.0.1/24").Addresses[0].Thing)
@@ -235,7 +237,7 @@ func TestAnAddressComesBackWhenItsInstanceSaysSo(t *testing.T) {
 	if !slices.Equal(b.lost, []string{"a 192.0.2.1/32 on eth0"}) {
 		t.Errorf("lost %q", b.lost)
 	}
-	b.set("a", 2, *all, all)
+	b.Set("a", 2, *all, all)
 	did(t, b.settle(), addAddress)
 }
 
@@ -243,19 +245,19 @@ func TestWhatIsNotTrackedStaysAwayUntilTheNextTime(t *testing.T) {
 	b := newBench(t)
 	all := whole()
 	all.Routes[0].NoTrack, all.Addresses[0].NoTrack = true, true
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	b.routes.Lose(theRoute)
 	b.addresses.Lose(theAddress)
 	did(t, b.mended())
-	b.set("a", 2, *all, all)
+	b.Set("a", 2, *all, all)
 	did(t, b.settle())
 	if len(b.lost) > 0 {
 		t.Errorf("lost %q", b.lost)
 	}
-	b.set("a", 3, desired.Holding{}, all)
+	b.Set("a", 3, desired.Holding{}, all)
 	b.settle()
-	b.set("a", 4, *all, all)
+	b.Set("a", 4, *all, all)
 	did(t, b.settle(), "deny 1", addAddress, addRoute, addRule)
 }
 
@@ -264,17 +266,16 @@ func TestARouteThatCannotBeHadIsToldOfOnceAndTriedAgain(t *testing.T) {
 	all := whole()
 	tries := 0
 	b.routes.Refuse(func(host.RouteChange) error { tries++; return unix.ENETUNREACH })
-	reported := errors.New("none")
-	b.report = func(_ string, _ uint64, err error) { reported = err }
-	b.set("a", 1, *all, all)
+	b.served = errors.New("none")
+	b.Set("a", 1, *all, all)
 	b.settle()
 	b.mended()
-	if reported != nil || tries != 2 || len(b.told) != 1 || !strings.Contains(b.told[0], "10.1.0.0/16") {
-		t.Errorf("reported %v, %d tries, told %q", reported, tries, b.told)
+	if b.served != nil || tries != 2 || len(b.told) != 1 || !strings.Contains(b.told[0], "10.1.0.0/16") {
+		t.Errorf("reported %v, %d tries, told %q", b.served, tries, b.told)
 	}
 	b.routes.Refuse(nil)
 	// An address that comes may be what the route has waited for.
-	b.set(statics, 0, *onEth0("10.5.0.1/24"), onEth0("10.5.0.1/24"))
+	b.Set(Statics, 0, *onEth0("10.5.0.1/24"), onEth0("10.5.0.1/24"))
 	b.settle()
 	if len(b.routes.All()) != 1 {
 		t.Errorf("routes %v", b.routes.All())
@@ -284,12 +285,12 @@ func TestARouteThatCannotBeHadIsToldOfOnceAndTriedAgain(t *testing.T) {
 func TestARouteThatGoesWithAnotherAddressIsPutBackWithoutAnAlarm(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	other := onEth0("192.0.2.2/32")
-	b.set("b", 1, *other, other)
+	b.Set("b", 1, *other, other)
 	b.settle()
 	b.routes.Lose(theRoute) // as the kernel would
-	b.set("b", 2, desired.Holding{}, other)
+	b.Set("b", 2, desired.Holding{}, other)
 	did(t, b.settle(), "remove 192.0.2.2/32 on eth0", addRoute)
 	if len(b.told) > 0 {
 		t.Errorf("told %q", b.told)
@@ -299,12 +300,12 @@ func TestARouteThatGoesWithAnotherAddressIsPutBackWithoutAnAlarm(t *testing.T) {
 func TestWhatTwoHoldGoesWithTheLast(t *testing.T) {
 	b := newBench(t)
 	one, two := whole(), whole()
-	b.set("a", 1, *one, one)
-	b.set("b", 1, *two, two)
+	b.Set("a", 1, *one, one)
+	b.Set("b", 1, *two, two)
 	did(t, b.settle(), "deny 1", addAddress, addRoute, addRule)
-	b.set("a", 2, desired.Holding{}, one)
+	b.Set("a", 2, desired.Holding{}, one)
 	did(t, b.settle())
-	b.set("b", 2, desired.Holding{}, two)
+	b.Set("b", 2, desired.Holding{}, two)
 	b.settle()
 	if len(b.routes.All())+len(b.rules.All())+len(b.addresses.All()) > 0 {
 		t.Errorf("left: %v %v %v", b.addresses.All(), b.routes.All(), b.rules.All())
@@ -315,7 +316,7 @@ func TestWithoutAPacketFilterAnInstanceGoesOn(t *testing.T) {
 	b := newBench(t)
 	b.filter.dial = func() (host.FirewallTable, error) { return nil, host.ErrNoFirewall }
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	did(t, b.settle(), addAddress, addRoute, addRule)
 	if len(b.told) != 1 || !strings.Contains(b.told[0], "nftables") {
 		t.Errorf("told %q", b.told)
@@ -325,7 +326,7 @@ func TestWithoutAPacketFilterAnInstanceGoesOn(t *testing.T) {
 func TestThePacketFilterIsPutBackWhenSomebodyElseChangesIt(t *testing.T) {
 	b := newBench(t)
 	all := whole()
-	b.set("a", 1, *all, all)
+	b.Set("a", 1, *all, all)
 	b.settle()
 	b.filterTold() // of the keeper's own change
 	did(t, b.mended())

@@ -1,4 +1,4 @@
-package agent
+package keeper
 
 import (
 	"cmp"
@@ -237,7 +237,7 @@ func (s *shelf[T, C]) apply(list []C) []failure {
 	bad := map[step]bool{}
 	all := false
 	var out []failure
-	for _, err := range flatten(s.table.Apply(list)) {
+	for _, err := range host.Failures(s.table.Apply(list)) {
 		c, ok := s.blame(err)
 		if !ok {
 			all = true

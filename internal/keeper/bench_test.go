@@ -1,4 +1,4 @@
-package agent
+package keeper
 
 import (
 	"fmt"
@@ -24,17 +24,17 @@ func BenchmarkKeeperTakesOver(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer record.Close()
-	k := newKeeper(tables{addresses: instantAddresses{}, routes: hosttest.NewRoutes(), rules: hosttest.NewRules()}, &ledger{record: record, trouble: func(err error) { b.Error(err) }})
-	k.report = func(string, uint64, error) {}
+	k := New(Tables{Addresses: instantAddresses{}, Routes: hosttest.NewRoutes(), Rules: hosttest.NewRules()}, host.NewLedger(record, host.Contents{}, func(err error) { b.Error(err) }),
+		client{served: func(string, uint64, error) {}})
 	var all desired.Holding
 	for i := range 2000 {
 		p := netip.MustParsePrefix(fmt.Sprintf("10.%d.%d.1/32", i/250, i%250))
 		all.Addresses = append(all.Addresses, desired.Item[host.Address]{Thing: host.Address{Prefix: p, Interface: "eth0"}})
 	}
 	for b.Loop() {
-		k.set("a", 1, all, &all)
+		k.Set("a", 1, all, &all)
 		k.serveAll()
-		k.set("a", 1, desired.Holding{}, &all)
+		k.Set("a", 1, desired.Holding{}, &all)
 		k.serveAll()
 	}
 }

@@ -1,4 +1,4 @@
-package agent
+package keeper
 
 import (
 	"errors"
@@ -20,9 +20,20 @@ type served struct {
 	err      error
 }
 
+// client is a keeper's client made of functions.
+type client struct {
+	served func(owner string, serial uint64, err error)
+	lost   func(owner string, a host.Address)
+	told   func(n Notice)
+}
+
+func (c client) Served(owner string, serial uint64, err error) { c.served(owner, serial, err) }
+func (c client) AddressLost(owner string, a host.Address)      { c.lost(owner, a) }
+func (c client) Told(n Notice)                                 { c.told(n) }
+
 // keeperOf is a keeper of a host with eth0, and what it reported; its queue is
 // served by serveAll.
-func keeperOf(t *testing.T) (*keeper, *hosttest.Addresses, *[]served) {
+func keeperOf(t *testing.T) (*Keeper, *hosttest.Addresses, *[]served) {
 	t.Helper()
 	record, err := host.OpenRecord(t.TempDir())
 	if err != nil {
@@ -31,12 +42,14 @@ func keeperOf(t *testing.T) (*keeper, *hosttest.Addresses, *[]served) {
 	t.Cleanup(func() { _ = record.Close() })
 	table := hosttest.NewAddresses("eth0")
 	var reports []served
-	k := newKeeper(tables{addresses: table, routes: hosttest.NewRoutes(), rules: hosttest.NewRules()}, &ledger{record: record, trouble: func(err error) { t.Errorf("ledger: %v", err) }})
-	k.report = func(instance string, serial uint64, err error) {
-		reports = append(reports, served{instance, serial, err})
-	}
-	k.lost = func(instance string, _ host.Address) { reports = append(reports, served{instance: "lost " + instance}) }
-	k.told = func(n keeperNotice) { t.Errorf("told %+v", n) }
+	ledger := host.NewLedger(record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) })
+	k := New(Tables{Addresses: table, Routes: hosttest.NewRoutes(), Rules: hosttest.NewRules()}, ledger, client{
+		served: func(instance string, serial uint64, err error) {
+			reports = append(reports, served{instance, serial, err})
+		},
+		lost: func(instance string, _ host.Address) { reports = append(reports, served{instance: "lost " + instance}) },
+		told: func(n Notice) { t.Errorf("told %+v", n) },
+	})
 	return k, table, &reports
 }
 
@@ -65,8 +78,8 @@ func have(table *hosttest.Addresses) []string {
 func TestOvertakenWishesAreNeverServed(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
-	k.set("a", 1, *all, all)
-	k.set("a", 2, first(all, 1), all)
+	k.Set("a", 1, *all, all)
+	k.Set("a", 2, first(all, 1), all)
 	k.serveAll()
 	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
 		t.Errorf("addresses %v", got)
@@ -82,15 +95,15 @@ func TestOvertakenWishesAreNeverServed(t *testing.T) {
 func TestAnAddressThatAnotherInstanceHasStays(t *testing.T) {
 	k, table, _ := keeperOf(t)
 	shared := onEth0("192.0.2.1/32")
-	k.set("a", 1, *shared, shared)
-	k.set("b", 1, *shared, shared)
+	k.Set("a", 1, *shared, shared)
+	k.Set("b", 1, *shared, shared)
 	k.serveAll()
-	k.set("a", 2, desired.Holding{}, shared)
+	k.Set("a", 2, desired.Holding{}, shared)
 	k.serveAll()
 	if got := have(table); len(got) != 1 {
 		t.Fatalf("addresses %v after one of two let go", got)
 	}
-	k.set("b", 2, desired.Holding{}, shared)
+	k.Set("b", 2, desired.Holding{}, shared)
 	k.serveAll()
 	if got := have(table); len(got) != 0 {
 		t.Fatalf("addresses %v after both let go", got)
@@ -106,7 +119,7 @@ func TestWhatIsThereAlreadyIsAdopted(t *testing.T) {
 		}
 	}
 	before := len(table.Batches())
-	k.set("a", 1, first(all, 1), all)
+	k.Set("a", 1, first(all, 1), all)
 	k.serveAll()
 	if got := have(table); !slices.Equal(got, []string{"192.0.2.1/32"}) {
 		t.Errorf("addresses %v", got)
@@ -124,8 +137,8 @@ func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	table.Refuse("192.0.2.2/32", unix.EPERM)
 	one, two := onEth0("192.0.2.1/32"), onEth0("192.0.2.2/32")
-	k.set("a", 1, *one, one)
-	k.set("b", 1, *two, two)
+	k.Set("a", 1, *one, one)
+	k.Set("b", 1, *two, two)
 	k.serveAll()
 	for _, r := range *reports {
 		if failed := errors.Is(r.err, unix.EPERM); failed != (r.instance == "b") {
@@ -140,22 +153,22 @@ func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
 func TestALossIsReportedOnceAndOnlyIfItIsOne(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
-	k.set("a", 1, *all, all)
+	k.Set("a", 1, *all, all)
 	k.serveAll()
 	*reports = nil
-	k.inspect()
+	k.Inspect()
 	k.serveAll()
 	if len(*reports) != 0 {
 		t.Fatalf("reports %+v of an address that is there", *reports)
 	}
 	table.Lose(all.Addresses[0].Thing)
-	k.inspect()
-	k.inspect()
+	k.Inspect()
+	k.Inspect()
 	k.serveAll()
 	if len(*reports) != 1 || (*reports)[0].instance != "lost a" {
 		t.Fatalf("reports %+v, want one loss", *reports)
 	}
-	k.set("a", 2, *all, all)
+	k.Set("a", 2, *all, all)
 	k.serveAll()
 	if got := have(table); len(got) != 2 {
 		t.Errorf("addresses %v after the loss was made good", got)
