@@ -25,6 +25,8 @@ type bfdDraft struct {
 	node *Node
 	// both is true while neither vrrp nor checker is named.
 	both bool
+	// counts is true for a session of the configuration.
+	counts bool
 }
 
 func fileBlock(d *decoder, n *Node) {
@@ -187,8 +189,8 @@ func bfdBlock(d *decoder, n *Node) {
 		d.fail("invalid-name", of(n.Words[1]), "", "the name of a bfd_instance has at most 31 bytes; the block does not count")
 		return
 	}
-	if d.bfds[name] != nil {
-		d.fail("duplicate", words(n, 0), "", "bfd_instance %s is there already at line %d; this one does not count", name, d.bfds[name].Pos.Line)
+	if old := d.bfds[name]; old != nil && old.counts {
+		d.fail("duplicate", words(n, 0), "", "bfd_instance %s is there already at line %d; this one does not count", name, old.Pos.Line)
 		return
 	}
 	b := &bfdDraft{node: n, both: true, BFDSession: &BFDSession{
@@ -198,32 +200,33 @@ func bfdBlock(d *decoder, n *Node) {
 	d.bfd = b
 	d.body(n, "bfd_instance")
 	d.bfd = nil
-	if !d.completeBFD(b) {
-		return
-	}
 	if d.bfds == nil {
 		d.bfds = map[string]*bfdDraft{}
 	}
+	// What tracks a session that does not count finds it down for ever.
 	d.bfds[name] = b
-	d.cfg.BFD = append(d.cfg.BFD, b.BFDSession)
+	if b.counts = d.completeBFD(b); b.counts {
+		d.cfg.BFD = append(d.cfg.BFD, b.BFDSession)
+	}
 }
 
-// completeBFD judges a session; false where it does not count.
+// completeBFD judges a session; false where it does not count: nothing is sent
+// for it, and it is never up.
 func (d *decoder) completeBFD(b *bfdDraft) bool {
 	if b.both {
 		b.VRRP, b.Checker = true, true
 	}
 	if !b.Neighbour.IsValid() {
-		d.fail("missing-neighbour", words(b.node, 0), "Add a line neighbor_ip IP.", "bfd_instance %s has no valid neighbor_ip; it does not count", b.Name)
+		d.fail("missing-neighbour", words(b.node, 0), "Add a line neighbor_ip IP.", "bfd_instance %s has no valid neighbor_ip; it is never up", b.Name)
 		return false
 	}
 	if b.Source.IsValid() && b.Source.Is6() != b.Neighbour.Is6() {
-		d.fail("address-family", words(b.node, 0), "", "source_ip %s of bfd_instance %s is not of the family of %s; the block does not count", b.Source, b.Name, b.Neighbour)
+		d.fail("address-family", words(b.node, 0), "", "source_ip %s of bfd_instance %s is not of the family of %s; it is never up", b.Source, b.Name, b.Neighbour)
 		return false
 	}
-	for name, other := range d.bfds {
+	for _, other := range d.cfg.BFD {
 		if other.Neighbour == b.Neighbour && other.Source == b.Source {
-			d.fail("duplicate", words(b.node, 0), "", "bfd_instance %s has the neighbour of %s; it does not count", b.Name, name)
+			d.fail("duplicate", words(b.node, 0), "", "bfd_instance %s has the neighbour of %s; it is never up", b.Name, other.Name)
 			return false
 		}
 	}

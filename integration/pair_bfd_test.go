@@ -350,28 +350,35 @@ func (p *pair) priorityIs(a *lab.Agent, want uint8) {
 	}
 }
 
-// TestPairWithoutBFD starts a node that tracks a session with the option that runs
-// none: nothing is sent to the neighbour, and the instance is in FAULT as
-// keepalived's is, which makes its peer the master.
+// TestPairWithoutBFD starts a node that tracks a session which cannot come up:
+// because of the option that runs none, or because its block lacks the neighbour.
+// Nothing is sent to the neighbour, and the instance is in FAULT as keepalived's
+// is, which makes its peer the master.
 func TestPairWithoutBFD(t *testing.T) {
 	for _, name := range []string{"tandem", "keepalived"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, "lb1", "lb2", "gateway")
-			h1, h2, gw := l.Host("lb1"), l.Host("lb2"), l.Host("gateway")
-			p := &pair{t: t, lab: l, mode: quick}
-			f := far{}
-			p.lb1 = agent(t, h1, name, f.bfdConf("b1", h1.IPv4(), gw.IPv4())+quick.conf(h1, h2, 150, "track_bfd {", "  b1", "}"), "-B")
-			p.lb2 = agent(t, h2, "tandem", quick.conf(h2, h1, 100))
-			end := agent(t, gw, "tandem", f.bfdConf("b1", gw.IPv4(), h1.IPv4()))
-			start(t, end, p.lb1, p.lb2)
-			p.holds(p.lb2, quick.masterDown(100)+slack)
-			p.steady(p.lb2)
-			all, err := sessions(end)
-			must(t, err)
-			if s := all["b1"]; s.State != "Down" || s.Received != 0 {
-				t.Errorf("the gateway's session: %+v", s)
-			}
-		})
+		for why, args := range map[string][]string{"option": {"-B"}, "neighbour": nil} {
+			t.Run(name+"-"+why, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t, "lb1", "lb2", "gateway")
+				h1, h2, gw := l.Host("lb1"), l.Host("lb2"), l.Host("gateway")
+				p := &pair{t: t, lab: l, mode: quick}
+				f := far{}
+				session := f.bfdConf("b1", h1.IPv4(), gw.IPv4())
+				if why == "neighbour" {
+					session = "bfd_instance b1 {\n  source_ip " + h1.IPv4().String() + "\n}\n"
+				}
+				p.lb1 = agent(t, h1, name, session+quick.conf(h1, h2, 150, "track_bfd {", "  b1", "}"), args...)
+				p.lb2 = agent(t, h2, "tandem", quick.conf(h2, h1, 100))
+				end := agent(t, gw, "tandem", f.bfdConf("b1", gw.IPv4(), h1.IPv4()))
+				start(t, end, p.lb1, p.lb2)
+				p.holds(p.lb2, quick.masterDown(100)+slack)
+				p.steady(p.lb2)
+				all, err := sessions(end)
+				must(t, err)
+				if s := all["b1"]; s.State != "Down" || s.Received != 0 {
+					t.Errorf("the gateway's session: %+v", s)
+				}
+			})
+		}
 	}
 }
