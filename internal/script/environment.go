@@ -36,7 +36,9 @@ func (Environment) Interface(name string) bool {
 		return false
 	}
 	defer unix.Close(fd)
-	return unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) == nil
+	// The kernel takes "eth0:1" for eth0, and an alternative name for the name.
+	return unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) == nil &&
+		unix.IoctlIfreq(fd, unix.SIOCGIFNAME, request) == nil && request.Name() == name
 }
 
 // Script says what keeps cmd from being run, or nil. The error wraps a *Fault;

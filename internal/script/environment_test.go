@@ -17,7 +17,7 @@ func TestEnvironmentInterface(t *testing.T) {
 	if !e.Interface("lo") {
 		t.Error("there is no lo")
 	}
-	for _, name := range []string{"absent0", "", "a-name-that-is-too-long"} {
+	for _, name := range []string{"absent0", "lo:1", "", "a-name-that-is-too-long"} {
 		if e.Interface(name) {
 			t.Errorf("there is %q", name)
 		}
