@@ -17,6 +17,16 @@ func (d *decoder) advise() {
 	}
 }
 
+// Advice is true of a notice on what keepalived takes in silence and what runs as
+// it is written. Those who check a file want it, and a log at each start does not.
+func (d Diagnostic) Advice() bool {
+	switch d.Code {
+	case "auth-clear", "nopreempt-weight", "vip-subnet", "equal-masters":
+		return true
+	}
+	return false
+}
+
 // advisePassword speaks of passwords, which protect from mistakes and from
 // nobody else.
 func (d *decoder) advisePassword(i *instanceDraft) {

@@ -285,15 +285,17 @@ func (a *Agent) load() (*config.Config, []config.Diagnostic) {
 	return cfg, diagnostics
 }
 
-// log writes what there is to say about a configuration.
+// log writes what there is to say about a configuration, advice in detail alone.
 func (a *Agent) log(diagnostics []config.Diagnostic) {
 	for _, d := range diagnostics {
 		line := fmt.Sprintf("(%s: Line %d) %s", d.Pos.File, d.Pos.Line, d.Message)
-		switch d.Severity {
-		case config.Fatal, config.Error:
+		switch {
+		case d.Severity == config.Fatal, d.Severity == config.Error:
 			a.opts.Log.Error(line)
-		case config.Warning:
+		case d.Severity == config.Warning:
 			a.opts.Log.Warn(line)
+		case d.Advice():
+			a.opts.Log.Debug(line)
 		default:
 			a.opts.Log.Info(line)
 		}

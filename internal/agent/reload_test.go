@@ -89,6 +89,21 @@ func TestReloadClockFollowsItsFile(t *testing.T) {
 	step("it is gone", "", time.Time{})
 }
 
+// TestAdviceIsLoggedInDetailAlone starts with a file in which there is advice to
+// give, and something that does nothing.
+func TestAdviceIsLoggedInDetailAlone(t *testing.T) {
+	_, found := config.Parse("f", []byte("global_defs {\nno_such_word\n}\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 1\n"+
+		"virtual_ipaddress {\n192.0.2.1\n}\nauthentication {\nauth_type PASS\nauth_pass abc\n}\n}\n"), config.Options{})
+	for level, want := range map[hclog.Level]int{hclog.Info: 1, hclog.Debug: 2} {
+		var log strings.Builder
+		a := New(Options{Log: hclog.New(&hclog.LoggerOptions{Output: &log, Level: level})})
+		a.log(found)
+		if got := strings.Count(log.String(), "\n"); got != want || !strings.Contains(log.String(), "no_such_word") {
+			t.Errorf("at %s %d lines, want %d:\n%s", level, got, want, log.String())
+		}
+	}
+}
+
 func TestMarkReading(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "reading")
 	a := New(Options{Log: hclog.NewNullLogger(), ReloadFile: path})
