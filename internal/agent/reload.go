@@ -124,13 +124,16 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	a.schedule(cfg)
 	a.watchers.apply(cfg, scripts)
 	var changes []string
-	placed := a.place(cfg)
-	arp, na := desired.AnnounceSpacing(cfg.Global)
-	a.announce.SetSpacing(arp, na, desired.AnnounceGroups(cfg, placed.Parents())...)
-	a.promotion.set(desired.Promoted(placed.Config))
-	a.elector.do(context.WithoutCancel(ctx), func(now time.Time) {
-		a.elector.made = placed.Parents()
-		changes = a.elector.apply(now, placed.Config)
+	var placed desired.Placement
+	a.elector.keeper.Relink(func() {
+		placed = a.place(cfg)
+		arp, na := desired.AnnounceSpacing(cfg.Global)
+		a.announce.SetSpacing(arp, na, desired.AnnounceGroups(cfg, placed.Parents())...)
+		a.promotion.set(desired.Promoted(placed.Config))
+		a.elector.do(context.WithoutCancel(ctx), func(now time.Time) {
+			a.elector.made = placed.Parents()
+			changes = a.elector.apply(now, placed.Config)
+		})
 	})
 	a.vmacs.settle()
 	a.hush(placed)

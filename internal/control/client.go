@@ -166,8 +166,30 @@ func (c *Client) Events(ctx context.Context, q EventQuery) ([]journal.Event, err
 	return out.Events, err
 }
 
-// do sends one request and decodes the answer into out.
+// attempts is how often a question is asked where the connection ends before it
+// is answered: on a busy machine we may have been too slow to ask it in a crowd.
+const attempts = 10
+
+// do sends one request and decodes the answer into out. What only asks is asked
+// again where the connection ends.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	for i := 1; ; i++ {
+		err := c.try(ctx, method, path, in, out)
+		if _, ended := errors.AsType[*endedError](err); !ended || method != http.MethodGet || i == attempts {
+			return err
+		}
+	}
+}
+
+// endedError is a connection that the agent has ended without an answer.
+type endedError struct{ socket string }
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("the agent at %s ended the connection: it is stopping, or has died", e.socket)
+}
+
+// try sends one request once.
+func (c *Client) try(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -223,8 +245,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("no permission to use %s: be root, or in the socket's group: %w", c.socket, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("the agent at %s did not answer in time: %w", c.socket, ctx.Err())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Errorf("the agent at %s ended the connection: it is stopping, or has died", c.socket)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return &endedError{c.socket}
 	}
 	return fmt.Errorf("ask the agent at %s: %w", c.socket, err)
 }

@@ -152,7 +152,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 
 	m := MoveRequest{Kind: vrrp.Failover, Instances: []string{"VI_1"}, Force: true}
-	r, err := c.Move(ctx, m, time.Second)
+	r, err := c.Move(ctx, m, time.Minute)
 	if err != nil || len(r.Outcomes) != 1 || !r.Outcomes[0].Done {
 		t.Errorf("move: %+v, %v", r, err)
 	}
@@ -179,18 +179,20 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestMoveTimeout(t *testing.T) {
+	t.Parallel()
 	a := &fakeAgent{move: func(ctx context.Context, _ MoveRequest) (MoveResponse, error) {
 		<-ctx.Done()
 		return MoveResponse{Outcomes: []MoveOutcome{{Instance: "VI_1", Text: "timed out"}}}, nil
 	}}
 	// The read limit passes while the agent works; that must not cut it short.
-	path := serve(t, a, func(s *Server) { s.readLimit = 20 * time.Millisecond })
+	const limit, longer = 2 * time.Second, 3 * time.Second
+	path := serve(t, a, func(s *Server) { s.readLimit = limit })
 	start := time.Now()
-	r, err := NewClient(path).Move(context.Background(), MoveRequest{Kind: vrrp.Switchover}, 300*time.Millisecond)
+	r, err := NewClient(path).Move(context.Background(), MoveRequest{Kind: vrrp.Switchover}, longer)
 	if err != nil || len(r.Outcomes) != 1 || r.Outcomes[0].Text != "timed out" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if d := time.Since(start); d < 300*time.Millisecond {
+	if d := time.Since(start); d < longer {
 		t.Errorf("the agent's time ended after %v", d)
 	}
 }
@@ -199,7 +201,7 @@ func TestMoveRefused(t *testing.T) {
 	a := &fakeAgent{move: func(context.Context, MoveRequest) (MoveResponse, error) {
 		return MoveResponse{}, errors.New("there is no instance VI_9")
 	}}
-	_, err := NewClient(serve(t, a)).Move(context.Background(), MoveRequest{Kind: vrrp.Resume}, time.Second)
+	_, err := NewClient(serve(t, a)).Move(context.Background(), MoveRequest{Kind: vrrp.Resume}, time.Minute)
 	refused, ok := errors.AsType[*RefusedError](err)
 	if !ok || refused.Status != http.StatusConflict || refused.Text != "there is no instance VI_9" {
 		t.Errorf("%#v", err)
@@ -209,7 +211,7 @@ func TestMoveRefused(t *testing.T) {
 func TestPanicIsAnswered(t *testing.T) {
 	a := &fakeAgent{move: func(context.Context, MoveRequest) (MoveResponse, error) { panic("broken") }}
 	path := serve(t, a)
-	_, err := NewClient(path).Move(context.Background(), MoveRequest{Kind: vrrp.Resume}, time.Second)
+	_, err := NewClient(path).Move(context.Background(), MoveRequest{Kind: vrrp.Resume}, time.Minute)
 	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Status != http.StatusInternalServerError {
 		t.Errorf("%#v", err)
 	}
@@ -284,13 +286,15 @@ func TestSlowClientIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte("GET /v1/st")); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		t.Fatal(err)
+	// On a busy machine it is cut before this is written, or before it is read.
+	_, err = c.Write([]byte("GET /v1/st"))
+	if err == nil {
+		_, err = io.Copy(io.Discard, c)
 	}
-	if _, err := io.Copy(io.Discard, c); err != nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the server did not end the connection: %v", err)
 	}
 }
@@ -319,7 +323,7 @@ func TestServerEndsMovesUnderWay(t *testing.T) {
 	for _, c := range []chan error{served, moved} {
 		select {
 		case <-c:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("it does not end")
 		}
 	}

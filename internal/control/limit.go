@@ -3,7 +3,10 @@ package control
 import (
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // stage is what a connection is at.
@@ -30,9 +33,71 @@ type clientConn struct {
 	places *boundedListener
 	once   sync.Once
 
-	// Guarded by places.mu.
-	stage stage
-	since time.Time
+	// Guarded by places.mu. since is when the stage began, which for waiting is
+	// the first call; reads and writes are how many are under way.
+	stage         stage
+	since         time.Time
+	reads, writes int
+}
+
+// Read implements net.Conn.
+func (c *clientConn) Read(b []byte) (int, error) {
+	c.under(&c.reads)
+	defer c.over(&c.reads)
+	return c.Conn.Read(b)
+}
+
+// Write implements net.Conn.
+func (c *clientConn) Write(b []byte) (int, error) {
+	c.under(&c.writes)
+	defer c.over(&c.writes)
+	return c.Conn.Write(b)
+}
+
+// under notes that a call is under way.
+func (c *clientConn) under(calls *int) {
+	c.places.mu.Lock()
+	if *calls++; c.since.IsZero() {
+		c.since = time.Now()
+	}
+	c.places.mu.Unlock()
+}
+
+// over notes that a call has ended.
+func (c *clientConn) over(calls *int) {
+	c.places.mu.Lock()
+	*calls--
+	c.places.mu.Unlock()
+}
+
+// stuck is whether it is the client that is waited for, and has been for its
+// time: on a busy machine it may be us who have not come to read what is there.
+// The caller holds places.mu.
+func (c *clientConn) stuck(now time.Time) bool {
+	events := int16(0)
+	switch {
+	case c.stage != waiting && c.stage != answering, c.since.IsZero(), now.Sub(c.since) < patience:
+		return false
+	case c.writes > 0:
+		events = unix.POLLOUT
+	case c.stage == waiting && c.reads > 0:
+		events = unix.POLLIN
+	default:
+		return false
+	}
+	raw, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	socket, err := raw.SyscallConn()
+	if err != nil {
+		return true
+	}
+	ready := 0
+	_ = socket.Control(func(fd uintptr) {
+		ready, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 0)
+	})
+	return ready == 0
 }
 
 // Close gives the place back.
@@ -47,7 +112,9 @@ func (c *clientConn) at(s stage) {
 		return
 	}
 	c.places.mu.Lock()
-	c.stage, c.since = s, time.Now()
+	if c.stage, c.since = s, time.Now(); s == waiting {
+		c.since = time.Time{}
+	}
 	c.places.mu.Unlock()
 	if s == waiting || s == answering {
 		c.places.changed()
@@ -93,7 +160,7 @@ func (b *boundedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &clientConn{Conn: c, places: b, since: time.Now()}
+	out := &clientConn{Conn: c, places: b}
 	b.mu.Lock()
 	b.conns[out] = struct{}{}
 	b.mu.Unlock()
@@ -114,13 +181,14 @@ func (b *boundedListener) room() bool {
 		return true
 	}
 	var oldest *clientConn
+	now := time.Now()
 	for c := range b.conns {
-		if (c.stage == waiting || c.stage == answering) && (oldest == nil || c.since.Before(oldest.since)) {
+		if (oldest == nil || c.since.Before(oldest.since)) && c.stuck(now) {
 			oldest = c
 		}
 	}
 	b.mu.Unlock()
-	if oldest == nil || time.Since(oldest.since) < patience {
+	if oldest == nil {
 		return false
 	}
 	// The error of a connection that is given up is nobody's concern.

@@ -24,6 +24,8 @@ const retryPace = 5 * time.Second
 // remote is what is wanted of the TCP listener.
 type remote struct {
 	wake chan struct{}
+	// retry is how long to wait before one that cannot be opened is tried again.
+	retry time.Duration
 
 	mu  sync.Mutex
 	api config.API
@@ -64,7 +66,7 @@ func (s *Server) serveTCP(ctx context.Context, handler http.Handler) {
 			if err == nil {
 				stop, open = end, api.Listen
 			} else {
-				retry = time.After(retryPace)
+				retry = time.After(s.tcp.retry)
 			}
 			s.tellTrouble(api.Listen, &trouble, err)
 		}

@@ -57,7 +57,7 @@ func (a *authority) make(name string, key *ecdsa.PrivateKey) (*x509.Certificate,
 	must(err)
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: a.cert == nil,
+		IPAddresses: []net.IP{net.IPv4(127, 83, 17, 5)}, BasicConstraintsValid: true, IsCA: a.cert == nil,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
 	parent, signer := template, key
@@ -107,18 +107,19 @@ func TestListenerWithCertificates(t *testing.T) {
 		Certificate: filepath.Join(dir, "cert"), Key: filepath.Join(dir, "key"), ClientCA: filepath.Join(dir, "ca"),
 		Read: []string{"viewer"}, Command: []string{"admin"},
 	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	// An address of its own: nobody else takes the port while it is free.
+	taken, err := net.Listen("tcp", "127.83.17.5:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	api.Listen = netip.MustParseAddrPort(taken.Addr().String())
 	a := richAgent()
 	var server *Server
-	serve(t, a, func(s *Server) { server = s })
+	serve(t, a, func(s *Server) { server, s.tcp.retry = s, 20*time.Millisecond })
 	told := len(a.Journal().Events(0))
 	waitFor := func(text string) {
 		t.Helper()
-		for deadline := time.Now().Add(4 * retryPace); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			for _, e := range a.Journal().Events(uint64(told)) {
 				if e.Kind == "api-listener" && strings.Contains(e.Text, text) {
 					return
@@ -159,7 +160,7 @@ func TestListenerWithCertificates(t *testing.T) {
 	} {
 		client := NewRemoteClient(at, c.conf)
 		_, readErr := client.Status(ctx)
-		_, commandErr := client.Move(ctx, MoveRequest{Kind: vrrp.Switchover}, time.Second)
+		_, commandErr := client.Move(ctx, MoveRequest{Kind: vrrp.Switchover}, time.Minute)
 		if c.failsAltogether {
 			if readErr == nil || commandErr == nil {
 				t.Errorf("%s: got in", c.who)
@@ -186,7 +187,7 @@ func TestListenerWithCertificates(t *testing.T) {
 	}
 	api.Listen = netip.AddrPort{}
 	configure()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		c, err := net.Dial("tcp", at)
 		if err != nil {
 			break
@@ -249,7 +250,7 @@ func TestPeerCredentials(t *testing.T) {
 	if path := os.Getenv(askAs); path != "" {
 		c := NewClient(path)
 		_, read := c.Status(context.Background())
-		_, command := c.Move(context.Background(), MoveRequest{Kind: vrrp.Switchover}, time.Second)
+		_, command := c.Move(context.Background(), MoveRequest{Kind: vrrp.Switchover}, time.Minute)
 		fmt.Printf("read %d command %d\n", statusIn(read), statusIn(command))
 		return
 	}

@@ -76,7 +76,7 @@ func Listen(path string, agent Agent) (*Server, error) {
 	s := &Server{path: path, file: info, agent: agent, readLimit: readLimit, socket: newBoundedListener(l, maxConnections)}
 	s.status.make = func() ([]byte, error) { return json.Marshal(agent.Status().whole()) }
 	s.policy.Store(&policy{own: uint32(os.Geteuid())})
-	s.tcp.wake = make(chan struct{}, 1)
+	s.tcp.wake, s.tcp.retry = make(chan struct{}, 1), retryPace
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/desired"
@@ -23,6 +24,12 @@ type Keeper struct {
 	filter    *filter
 	ledger    *host.Ledger
 	client    Client
+
+	// mending is held while what is missing is looked for, and while links are
+	// replaced, with which addresses go that nobody has taken away; missed says
+	// that a look was left out for it.
+	mending sync.Mutex
+	missed  atomic.Bool
 
 	mu    sync.Mutex
 	queue []string
@@ -155,6 +162,17 @@ func (k *Keeper) kick() {
 	}
 }
 
+// Relink has links replaced, and what becomes of them told to the instances, before
+// it is looked what is missing on them.
+func (k *Keeper) Relink(replace func()) {
+	k.mending.Lock()
+	replace()
+	k.mending.Unlock()
+	if k.missed.Swap(false) {
+		k.Inspect()
+	}
+}
+
 // hush is the wish that VMACs stay quiet.
 type hush struct {
 	links []string
@@ -247,15 +265,15 @@ func (k *Keeper) serveAll() {
 		if len(owners) == 0 && !look {
 			return
 		}
+		if len(owners) > 0 {
+			failed := k.serve(owners, wishes)
+			for _, owner := range owners {
+				k.client.Served(owner, wishes[owner].serial, failed[owner])
+			}
+		}
+		// After the wishes: nobody misses what he no longer wants.
 		if look {
-			k.mend()
-		}
-		if len(owners) == 0 {
-			continue
-		}
-		failed := k.serve(owners, wishes)
-		for _, owner := range owners {
-			k.client.Served(owner, wishes[owner].serial, failed[owner])
+			k.inspected()
 		}
 	}
 }
@@ -390,6 +408,21 @@ func (k *Keeper) note(addresses []host.AddressChange, routes []host.RouteChange,
 	a, r, u := k.addresses.account(addresses), k.routes.account(routes), k.rules.account(rules)
 	filter := k.filter.account()
 	k.ledger.Update(func(c *host.Contents) { c.Addresses, c.Routes, c.Rules, c.Firewall = a, r, u, filter })
+}
+
+// inspected looks for what is missing, or leaves that for later while links are
+// being replaced.
+func (k *Keeper) inspected() {
+	if !k.mending.TryLock() {
+		k.missed.Store(true)
+		// It may have ended in between.
+		if !k.mending.TryLock() {
+			return
+		}
+		k.missed.Store(false)
+	}
+	defer k.mending.Unlock()
+	k.mend()
 }
 
 // mend puts back what somebody took away. An instance's addresses are its own

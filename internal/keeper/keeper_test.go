@@ -150,6 +150,42 @@ func TestOnlyTheInstanceWhoseAddressFailsIsToldSo(t *testing.T) {
 	}
 }
 
+// A link that is replaced takes its addresses along, which is no loss: who had them
+// is told of its new link first.
+func TestNothingIsMissedWhileLinksAreReplaced(t *testing.T) {
+	k, table, reports := keeperOf(t)
+	before, after := onEth0("192.0.2.1/32"), onEth0("192.0.2.2/32")
+	k.Set("a", 1, *before, before)
+	k.serveAll()
+	*reports = nil
+	k.Relink(func() {
+		table.Lose(before.Addresses[0].Thing)
+		k.Inspect()
+		k.serveAll()
+		if len(*reports) != 0 {
+			t.Errorf("reports %+v while the link is replaced", *reports)
+		}
+		k.Set("a", 2, *after, after)
+	})
+	k.serveAll()
+	if len(*reports) != 1 || (*reports)[0].serial != 2 {
+		t.Errorf("reports %+v, want the answer to the last wish alone", *reports)
+	}
+	if got := have(table); !slices.Equal(got, []string{"192.0.2.2/32"}) {
+		t.Errorf("addresses %v", got)
+	}
+	*reports = nil
+	k.Relink(func() {
+		table.Lose(after.Addresses[0].Thing)
+		k.Inspect()
+		k.serveAll()
+	})
+	k.serveAll()
+	if len(*reports) != 1 || (*reports)[0].instance != "lost a" {
+		t.Errorf("reports %+v, want the loss that was found meanwhile", *reports)
+	}
+}
+
 func TestALossIsReportedOnceAndOnlyIfItIsOne(t *testing.T) {
 	k, table, reports := keeperOf(t)
 	all := onEth0("192.0.2.1/32", "192.0.2.2/32")
