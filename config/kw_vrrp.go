@@ -100,7 +100,7 @@ func instanceAddresses() []Keyword {
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
 		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", does(instanceOldChecksum)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
-		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", without("the socket is bound to the source address alone, in no VRF"), reads(instanceVRF)),
+		row("vrf", "IFNAME", "none", "2.2.5", "Sends unicast adverts in that VRF.", does(instanceVRF)),
 	}
 }
 

@@ -82,7 +82,8 @@ func TestPairConditionLost(t *testing.T) {
 }
 
 // TestPairFlapping has a tracked script fail and recover until the node is damped: it
-// leaves the address to a keepalived peer of lower priority, and takes it back by order.
+// leaves the address to a keepalived peer of lower priority, also after a restart, and
+// takes it back by order.
 func TestPairFlapping(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, quick, "tandem", "keepalived")
@@ -102,6 +103,13 @@ func TestPairFlapping(t *testing.T) {
 		}
 	}
 	isIn(t, p.lb1, "VI_1", "BACKUP (damped)", slack)
+	until := instance(t, p.lb1, "VI_1").DampedUntil
+	must(t, p.lb1.Stop(slack))
+	start(t, p.lb1)
+	isIn(t, p.lb1, "VI_1", "BACKUP (damped)", slack)
+	if again := instance(t, p.lb1, "VI_1").DampedUntil; again.Sub(until).Abs() > time.Second {
+		t.Errorf("damped until %v, and after a restart until %v", until, again)
+	}
 	p.settle(p.lb2)
 	p.steady(p.lb2)
 	if _, err := p.lb1.Ask("resume", "VI_1"); err != nil {

@@ -42,6 +42,17 @@ func (r *Router) countFlap(cause Cause) {
 	}
 }
 
+// restoreDamping goes on with what an earlier process began. A clock that was set
+// meanwhile makes it no longer than one that begins now.
+func (r *Router) restoreDamping(until time.Time) {
+	left := min(until.Sub(r.now), r.cfg.Damping.Hold)
+	if r.cfg.Damping.Flaps <= 0 || left <= 0 {
+		return
+	}
+	r.flaps.until = r.now.Add(left)
+	r.emit(Noticed{Kind: NoticeDamped, Detail: fmt.Sprintf("damped since before the start: backup for %v, unless no other master is heard", left.Round(time.Second))})
+}
+
 // endDamping lets the router take part again as configured.
 func (r *Router) endDamping(why string) {
 	if r.flaps.until.IsZero() {

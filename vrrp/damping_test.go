@@ -87,6 +87,21 @@ func TestFlapDampingEnds(t *testing.T) {
 		step{"12s", Shutdown{}, "BACKUP>INIT shutdown; stopped"}, step{"0s", nil, "never"}))
 }
 
+// What an earlier process began goes on, at most for as long as what begins now.
+func TestFlapDampingSurvivesARestart(t *testing.T) {
+	at := func(left time.Duration) Start { return Start{DampedUntil: epoch.Add(left)} }
+	play(t, with(damped), []step{{"0s", up, ""},
+		{"0s", at(time.Minute), "flap-damping; INIT>BACKUP start"},
+		{"3s", from(low, 50), ""},
+		{"0s", nil, "6.99609375s"},
+		{"6s", from(low, 50), ""},
+		{"9.99609375s", fire, "advert 100; acquire 10,11"},
+	})
+	play(t, with(damped), []step{{"0s", up, ""}, {"0s", at(time.Hour), "flap-damping; INIT>BACKUP start"}, {"300s", fire, "flap-damping-ended; advert 100; acquire 10,11"}})
+	play(t, with(damped), []step{{"0s", up, ""}, {"0s", at(-time.Second), "INIT>BACKUP start"}})
+	play(t, plain(), []step{{"0s", up, ""}, {"0s", at(time.Minute), "INIT>BACKUP start"}})
+}
+
 // A sync group follows its damped member.
 func TestFlapDampingInAGroup(t *testing.T) {
 	g := pair(func(a, _ *Config) { a.Damping = Damping{Flaps: 1, Window: time.Minute, Hold: time.Minute} })

@@ -20,6 +20,9 @@ type Start struct {
 	LastAdvert time.Time `json:"last_advert,omitzero"`
 	// Hold restores a hold that outlived a restart (see Command).
 	Hold bool `json:"hold,omitempty"`
+	// DampedUntil restores the end of standing back that outlived a restart, zero
+	// for none (see Damping).
+	DampedUntil time.Time `json:"damped_until,omitzero"`
 }
 
 // Advert is a packet that Parse accepted, with what the IP layer said of it.

@@ -20,6 +20,7 @@ func (r *Router) start(in Start) {
 	if r.hold {
 		r.emit(Noticed{Kind: NoticeHold, Detail: "held since before the start: backup until no peer is left or a resume"})
 	}
+	r.restoreDamping(in.DampedUntil)
 	switch {
 	case r.faulty():
 		r.enterFault(r.faultCause())

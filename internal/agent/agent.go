@@ -336,8 +336,8 @@ func (a *Agent) build(cfg *config.Config) (_ *resources, err error) {
 		a.opts.Log.Warn("the record of the last run cannot be read, going on without it", "error", err)
 	}
 	p.left = left
-	holds := host.OpenHolds(a.opts.StateDir)
-	if err := holds.Damaged(); err != nil {
+	orders := host.OpenKept(a.opts.StateDir)
+	if err := orders.Damaged(); err != nil {
 		a.opts.Log.Warn("what was held is not known, going on without it", "error", err)
 	}
 	if a.overrides, err = openOverrides(a.opts.StateDir); err != nil {
@@ -384,7 +384,7 @@ func (a *Agent) build(cfg *config.Config) (_ *resources, err error) {
 		a.elector.post(func(now time.Time) { a.elector.carriersMade(now, r) })
 	}
 	kept.Addresses = carriedAddresses{kept.Addresses, a.vmacs}
-	a.elector = newElector(hostWire{a.announce, poller}, kept, record, l, holds, a.journal)
+	a.elector = newElector(hostWire{a.announce, poller}, kept, record, l, orders, a.journal)
 	a.elector.keeper.Inherit(left)
 	a.elector.maintenance = a.overrides.get().Maintenance != nil
 	a.buildBalancer(cfg, table, left.Services, l)

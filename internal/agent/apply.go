@@ -73,6 +73,8 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 		held:    map[netip.Addr]bool{},
 		stopped: make(chan struct{}),
 		end:     journal.Stop,
+
+		dampedUntil: e.kept.Damped.At(id),
 	}
 	in.priority = uint8(conf.Priority)
 	in.configure(cfg, conf, e.vrfTable)

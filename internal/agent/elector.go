@@ -22,7 +22,7 @@ type elector struct {
 	keeper  *keeper.Keeper
 	record  *host.Record
 	ledger  *host.Ledger
-	holds   *host.Holds
+	kept    host.Kept
 	scribe  *scribe
 	journal *journal.Journal
 	// mastership is told, on the loop, when an instance became master or ceased
@@ -111,9 +111,9 @@ const queueLength = 1024
 // where keepalived leaves it to the kernel: the kernel's default.
 const defaultHopLimit = 64
 
-func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, h *host.Holds, j *journal.Journal) *elector {
+func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, kept host.Kept, j *journal.Journal) *elector {
 	e := &elector{
-		wire: w, record: r, ledger: l, holds: h, journal: j,
+		wire: w, record: r, ledger: l, kept: kept, journal: j,
 		mastership: func(string, bool) {},
 		taking:     func(string) {},
 		hurry:      func() {},
@@ -211,8 +211,10 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 		}
 	case vrrp.StateChanged:
 		e.moved(in, o)
+		e.keepDamping(in)
 	case vrrp.Noticed:
 		e.noticed(now, in, o)
+		e.keepDamping(in)
 	case vrrp.Dropped:
 		e.unused = true
 		in.dropped(o.Reason)
@@ -255,26 +257,6 @@ func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 			}
 			c.Instances[in.id] = record
 		})
-	})
-}
-
-// noticed keeps the operator's holds where they outlive a boot.
-func (e *elector) noticed(now time.Time, in *instance, o vrrp.Noticed) {
-	var save func() error
-	switch o.Kind {
-	case vrrp.NoticeHold:
-		save = func() error { return e.holds.Add(in.id, now) }
-	case vrrp.NoticeHoldEnded:
-		save = func() error { return e.holds.Remove(in.id) }
-	default:
-		return
-	}
-	name := in.conf.Name
-	e.scribe.write(func() {
-		if err := save(); err != nil {
-			e.journal.Add(journal.Event{Area: journal.VRRP, Kind: "hold-not-saved", Level: journal.Warning, Subject: name,
-				Text: "(" + name + ") the hold would not outlive a restart: " + err.Error()})
-		}
 	})
 }
 

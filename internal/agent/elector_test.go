@@ -108,7 +108,7 @@ func TestASwitchoverMovesTheVIPAndHolds(t *testing.T) {
 		expect(t, worse, vrrp.Master)
 		time.Sleep(10 * settled)
 		expect(t, better, vrrp.Backup)
-		if !better.state().Hold || !better.elector.holds.Has(instanceID(conf("VI_1", 150))) {
+		if !better.state().Hold || !better.elector.kept.Holds.Has(instanceID(conf("VI_1", 150))) {
 			t.Fatal("the node does not hold")
 		}
 		if o := order(t, better, control.MoveRequest{Kind: vrrp.Resume}); !o.Done {
@@ -117,7 +117,7 @@ func TestASwitchoverMovesTheVIPAndHolds(t *testing.T) {
 		time.Sleep(settled)
 		expect(t, better, vrrp.Master)
 		expect(t, worse, vrrp.Backup)
-		if better.elector.holds.Has(instanceID(conf("VI_1", 150))) {
+		if better.elector.kept.Holds.Has(instanceID(conf("VI_1", 150))) {
 			t.Fatal("the hold outlives its end")
 		}
 	})

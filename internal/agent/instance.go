@@ -62,6 +62,9 @@ type instance struct {
 	// end is the word for the router's end: a stop, or a removal by a reload.
 	end string
 
+	// dampedUntil is what is kept of the end of damping.
+	dampedUntil time.Time
+
 	counters control.Counters
 	// margin is the least time that was left of Active_Down_Timer when an advert
 	// came, since the instance last changed its state; watched is whether one did.
@@ -90,6 +93,9 @@ func instanceID(in *config.Instance) string {
 		id += fmt.Sprintf("/unicast/%s", k.Source)
 	} else if k.Group.IsValid() {
 		id += "/" + k.Group.String()
+	}
+	if k.VRF != "" {
+		id += "/vrf/" + k.VRF
 	}
 	return id
 }

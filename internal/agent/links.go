@@ -122,7 +122,8 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 	}
 	if !in.started && !waiting && !e.linksPending(in) && !in.waiting() {
 		in.started = true
-		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.holds.Has(in.id)})
+		e.feed(now, in, vrrp.Start{LastAdvert: e.record.LastAdvert(in.id, now), Hold: e.kept.Holds.Has(in.id), DampedUntil: in.dampedUntil})
+		e.keepDamping(in)
 	}
 }
 
@@ -136,6 +137,9 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 	key := host.AdvertKey{Interface: in.conf.Interface, IPv6: in.conf.IPv6, AH: in.auth.AH()}
 	if link != nil && in.conf.Interface != "" {
 		key.Index = link.Index
+	}
+	if vrf := e.vrfOf(in.conf); vrf != nil {
+		key.VRF, key.VRFIndex = vrf.Name, vrf.Index
 	}
 	if !in.conf.Unicast() {
 		key.Group = in.conf.Group
@@ -159,7 +163,8 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 }
 
 // linkOf is the link of an instance, or nil. A unicast instance may name none:
-// then it is wherever its source address is, and its socket is bound to no link.
+// then it is wherever its source address is, in its VRF where it names one, and its
+// socket is bound to no link.
 func (e *elector) linkOf(conf *config.Instance) *host.Link {
 	if l, ok := e.links[conf.Interface]; ok {
 		return &l
@@ -167,10 +172,28 @@ func (e *elector) linkOf(conf *config.Instance) *host.Link {
 	if conf.Interface != "" {
 		return nil
 	}
+	vrf := e.vrfOf(conf)
+	if vrf == nil && conf.VRF != "" {
+		return nil
+	}
 	for _, l := range e.links {
+		if vrf != nil && l.Index != vrf.Index && l.Master != vrf.Index {
+			continue
+		}
 		if slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == conf.Source }) {
 			return &l
 		}
+	}
+	return nil
+}
+
+// vrfOf is the VRF that an instance without an interface sends in, or nil.
+func (e *elector) vrfOf(conf *config.Instance) *host.Link {
+	if conf.Interface != "" || conf.VRF == "" {
+		return nil
+	}
+	if l, ok := e.links[conf.VRF]; ok {
+		return &l
 	}
 	return nil
 }

@@ -54,10 +54,10 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds := host.OpenHolds(t.TempDir())
+	kept := host.OpenKept(t.TempDir())
 	n.journal = journal.New(1000, time.Now)
 	l := host.NewLedger(record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) })
-	n.elector = newElector(n, tablesWith(n.table), record, l, holds, n.journal)
+	n.elector = newElector(n, tablesWith(n.table), record, l, kept, n.journal)
 	stopKeeper := alone(n.elector.keeper.Run)
 	stopScribe := alone(n.elector.scribe.run)
 	stopLoop := alone(n.elector.run)

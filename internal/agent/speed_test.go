@@ -72,10 +72,10 @@ func newSolo(t testing.TB, priority int, interval time.Duration) *solo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds := host.OpenHolds(t.TempDir())
+	kept := host.OpenKept(t.TempDir())
 	b := &solo{Poller: p}
 	l := host.NewLedger(record, host.Contents{}, func(err error) { t.Errorf("ledger: %v", err) })
-	b.elector = newElector(b, tablesWith(hosttest.NewAddresses("eth0")), record, l, holds, journal.New(10, time.Now))
+	b.elector = newElector(b, tablesWith(hosttest.NewAddresses("eth0")), record, l, kept, journal.New(10, time.Now))
 	stopKeeper, stopScribe := alone(b.elector.keeper.Run), alone(b.elector.scribe.run)
 	t.Cleanup(func() {
 		stopScribe()

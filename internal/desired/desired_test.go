@@ -145,6 +145,18 @@ func TestARouterIsWhatItIsAndNotItsName(t *testing.T) {
 			t.Errorf("another %s is the same router", what)
 		}
 	}
+	unicast := func(iface, vrf string) *config.Instance {
+		in := instance()
+		in.Interface, in.VRF, in.Source = iface, vrf, ip("192.0.2.1")
+		in.Peers = []config.UnicastPeer{{Addr: ip("192.0.2.2")}}
+		return in
+	}
+	if KeyOf(unicast("", "red")) == KeyOf(unicast("", "blue")) {
+		t.Error("another VRF is the same router")
+	}
+	if KeyOf(unicast("eth0", "red")) != KeyOf(unicast("eth0", "")) {
+		t.Error("a VRF counts beside an interface")
+	}
 }
 
 func services() *config.Config {

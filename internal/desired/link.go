@@ -13,6 +13,9 @@ import (
 // with which source address. A nil link is one that does not exist. ours says
 // which addresses are virtual and never a source.
 func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool) vrrp.LinkState {
+	if link == nil && in.Interface == "" && in.VRF != "" {
+		return vrrp.LinkState{Cause: fmt.Sprintf("source address %s is on no interface of VRF %s", in.Source, in.VRF)}
+	}
 	if link == nil && in.Interface == "" {
 		return vrrp.LinkState{Cause: fmt.Sprintf("source address %s is on no interface", in.Source)}
 	}

@@ -98,6 +98,9 @@ type RouterKey struct {
 	Group     netip.Addr
 	Unicast   bool
 	Source    netip.Addr
+	// VRF is that of a router without an interface: a source address can be in
+	// each of several.
+	VRF string
 	// VMAC and IPVLAN say whether the router has such a link of its own.
 	VMAC, IPVLAN bool
 }
@@ -114,6 +117,9 @@ func KeyOf(in *config.Instance) RouterKey {
 	}
 	if k.Unicast {
 		k.Source = in.Source
+		if in.Interface == "" {
+			k.VRF = in.VRF
+		}
 	} else {
 		k.Group = in.Group
 	}

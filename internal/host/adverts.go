@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -36,7 +37,11 @@ type AdvertKey struct {
 	// adverts that may use any.
 	Interface string
 	Index     int
-	IPv6      bool
+	// VRF and VRFIndex, of a unicast socket that is bound to no link, bind it to
+	// that VRF: it sends by its routes, and hears what comes in on its links.
+	VRF      string
+	VRFIndex int
+	IPv6     bool
 	// Group is the multicast group; the zero Addr makes the socket a unicast one.
 	Group netip.Addr
 	// From, where it is set, has the socket hear nothing but frames from this
@@ -62,9 +67,9 @@ func (k AdvertKey) protocol() byte {
 
 // String names the socket for people: "eth0 224.0.0.18", "eth0 unicast IPv6".
 func (k AdvertKey) String() string {
-	name := k.Interface
-	if name == "" {
-		name = "any interface"
+	name := cmp.Or(k.Interface, "any interface")
+	if k.VRF != "" {
+		name += " in " + k.VRF
 	}
 	switch {
 	case k.Group.IsValid():
@@ -81,6 +86,10 @@ func (k AdvertKey) check() error {
 		return errors.New("the authentication header is for IPv4 alone")
 	case k.Index < 0 || (k.Index == 0) != (k.Interface == ""):
 		return errors.New("interface name and index do not go together")
+	case k.VRFIndex < 0 || (k.VRFIndex == 0) != (k.VRF == ""):
+		return errors.New("name and index of the VRF do not go together")
+	case k.VRF != "" && k.Interface != "":
+		return errors.New("a socket is bound to a link or to a VRF")
 	case !k.Group.IsValid():
 		return nil
 	case !k.Group.IsMulticast() || k.Group.Is6() != k.IPv6:
@@ -178,8 +187,8 @@ func openAdverts(key AdvertKey) (fd int, err error) {
 
 // advertOptions sets what must be there before the socket is bound.
 func advertOptions(fd int, key AdvertKey) error {
-	if key.Interface != "" {
-		if err := unix.BindToDevice(fd, key.Interface); err != nil {
+	if device := cmp.Or(key.Interface, key.VRF); device != "" {
+		if err := unix.BindToDevice(fd, device); err != nil {
 			return fmt.Errorf("bind to device: %w", err)
 		}
 	}

@@ -188,6 +188,7 @@ func (t *linkTable) updateLink(m message) error {
 		Up:        attrs.RawFlags&running == running,
 		Multicast: attrs.RawFlags&unix.IFF_MULTICAST != 0,
 		NoARP:     attrs.RawFlags&unix.IFF_NOARP != 0,
+		Master:    attrs.MasterIndex,
 	}
 	if vrf, ok := l.(*netlink.Vrf); ok {
 		e.link.VRFTable = vrf.Table
@@ -344,5 +345,6 @@ func emitAddresses(was, is Link, emit func(Event)) {
 func (l Link) equal(o Link) bool {
 	return l.Name == o.Name && l.Index == o.Index && l.MTU == o.MTU && bytes.Equal(l.MAC, o.MAC) &&
 		l.Up == o.Up && l.Multicast == o.Multicast && l.NoARP == o.NoARP &&
+		l.Master == o.Master && l.VRFTable == o.VRFTable &&
 		slices.Equal(l.Addresses, o.Addresses) && slices.Equal(l.Secondary, o.Secondary)
 }

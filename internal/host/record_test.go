@@ -323,7 +323,7 @@ func BenchmarkStamps(b *testing.B) {
 
 func TestHolds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	open := func() *Holds { return OpenHolds(dir) }
+	open := func() *Moments { return OpenKept(dir).Holds }
 	since := time.Date(2026, 11, 23, 6, 0, 0, 5, time.UTC)
 	h := open()
 	for _, name := range []string{"VI_1", "VI 2"} {
@@ -344,21 +344,33 @@ func TestHolds(t *testing.T) {
 	if diff := cmp.Diff(map[string]time.Time{"VI_1": since}, h.All()); diff != "" || !h.Has("VI_1") || h.Has("VI 2") {
 		t.Errorf("holds (-want +got):\n%s", diff)
 	}
-	if h.Damaged() != nil {
-		t.Error(h.Damaged())
+	if err := OpenKept(dir).Damaged(); err != nil {
+		t.Error(err)
 	}
 
-	if err := os.WriteFile(filepath.Join(dir, holdsFile), []byte(`{"VI_1":`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "holds"), []byte(`{"VI_1":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h = open()
-	if len(h.All()) != 0 || h.Damaged() == nil {
-		t.Errorf("damaged holds: %v, %v", h.All(), h.Damaged())
+	if err := OpenKept(dir).Damaged(); len(h.All()) != 0 || err == nil {
+		t.Errorf("damaged holds: %v, %v", h.All(), err)
 	}
 	if err := h.Add("VI_3", since); err != nil {
 		t.Fatal(err)
 	}
-	if h = open(); !h.Has("VI_3") || h.Damaged() != nil {
-		t.Errorf("after the damage: %v, %v", h.All(), h.Damaged())
+	if h = open(); !h.Has("VI_3") || h.damaged != nil {
+		t.Errorf("after the damage: %v, %v", h.All(), h.damaged)
+	}
+	until := OpenKept(dir).Damped
+	if until.Has("VI_3") {
+		t.Error("a hold damps")
+	}
+	for i := range 2 {
+		if err := until.Set("VI_3", since.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at := OpenKept(dir).Damped.At("VI_3"); !at.Equal(since.Add(time.Hour)) {
+		t.Errorf("damped until %v", at)
 	}
 }

@@ -39,6 +39,8 @@ type Link struct {
 	Up, Multicast, NoARP bool
 	// VRFTable is the routing table of a VRF, 0 for other links.
 	VRFTable uint32
+	// Master is the index of the bridge, bond or VRF that the link is in, 0 for none.
+	Master int
 	// Shared says that others send from the hardware address too: the link is a VMAC.
 	Shared bool
 	// Addresses are the addresses on the link, ours included, tentative ones left out.

@@ -96,6 +96,8 @@ type file struct {
 	// places are the paths whose change may be one of the file: its own, and,
 	// where that is a symbolic link, what it leads to.
 	places []string
+	// silent is whether the kernel tells nothing of changes where the file is.
+	silent bool
 	value  int64
 	read   bool
 	// settles is when its number is 0 if there is still nothing in it; zero where
@@ -105,7 +107,8 @@ type file struct {
 	err     string
 }
 
-// pollDelay is the time between two looks at files whose folder cannot be watched.
+// pollDelay is the time between two looks at files whose folder cannot be watched, or
+// where the kernel tells nothing of changes.
 const pollDelay = time.Second
 
 // emptyDelay is how long a file has to be empty before its number is 0: who writes
@@ -204,6 +207,7 @@ func (f *Files) watch() {
 		if real, err := filepath.EvalSymlinks(e.Path); err == nil && real != e.places[0] {
 			e.places = append(e.places, real)
 		}
+		e.silent = slices.ContainsFunc(e.places, silent)
 		for _, p := range e.places {
 			needed[filepath.Dir(p)] = true
 		}
@@ -249,13 +253,14 @@ func (c FileConfig) begins(ch change) bool {
 	return !ok || stat.Nlink == 1
 }
 
-// poll looks at the files of folders that cannot be watched, and tries to.
+// poll looks at the files of folders that cannot be watched, and tries to, and at
+// those of which the kernel does not tell.
 func (f *Files) poll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var unseen []*file
 	for _, e := range f.files {
-		if f.notify == nil || !f.notify.has(filepath.Dir(e.Path)) {
+		if f.notify == nil || e.silent || !f.notify.has(filepath.Dir(e.Path)) {
 			unseen = append(unseen, e)
 		}
 	}

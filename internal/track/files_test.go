@@ -2,7 +2,9 @@ package track
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,6 +143,31 @@ func TestFilesInFoldersThatComeAndGo(t *testing.T) {
 	expect("folder made again", 9)
 	write(t, path, "8")
 	expect("and watched again", 8)
+}
+
+// TestFilesOfTheKernel follows a file that changes without being written: the same
+// number is in another one.
+func TestFilesOfTheKernel(t *testing.T) {
+	child := exec.Command("sleep", "60")
+	check(t, child.Start())
+	end := func() { _ = child.Process.Kill(); _ = child.Wait() }
+	t.Cleanup(end)
+	folder := fmt.Sprintf("/proc/%d/", child.Process.Pid)
+	other := fmt.Sprintf("%stask/%d/oom_score_adj", folder, child.Process.Pid)
+	write(t, other, "500")
+	link := filepath.Join(t.TempDir(), "link")
+	check(t, os.Symlink(folder+"oom_score_adj", link))
+	for _, path := range []string{folder + "oom_score_adj", link} {
+		write(t, other, "600")
+		_, expect := follow(t, FileConfig{Name: "f", Path: path})
+		expect("at the start", 600)
+		write(t, other, "700")
+		expect("changed", 700)
+	}
+	_, expect := follow(t, FileConfig{Name: "f", Path: folder + "oom_score_adj"})
+	expect("at the start", 700)
+	end()
+	expect("gone", 0)
 }
 
 func TestFilesThatAreNoneOfUse(t *testing.T) {
