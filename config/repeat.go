@@ -40,8 +40,8 @@ func (l *loader) fragment(f *fragment) {
 		}
 		for i, line := range lines {
 			// A further line of a definition may itself be a condition or a
-			// repetition; its references have been put in.
-			if i > 0 && (isRepetition(line.trim().text) || strings.HasPrefix(line.trim().text, "@")) {
+			// repetition, whose references are put in now.
+			if i > 0 && readsLate(line.text) {
 				l.fragment(line)
 				continue
 			}

@@ -117,8 +117,17 @@ func (e *expansion) reference(s string, at int, from *origin) (int, error) {
 	}
 	e.changed = true
 	within := &origin{def: def, within: from}
+	late := 0 // the end of a line whose references are put in when it is read
 	for i := 0; i < len(def.value); {
-		n, err := e.reference(def.value[i:], at, within)
+		if i > 0 && def.value[i-1] == '\n' {
+			if line, _, _ := strings.Cut(def.value[i:], "\n"); readsLate(line) {
+				late = i + len(line)
+			}
+		}
+		n, err := 0, error(nil)
+		if i >= late {
+			n, err = e.reference(def.value[i:], at, within)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -133,6 +142,13 @@ func (e *expansion) reference(s string, at int, from *origin) (int, error) {
 		i++
 	}
 	return length, nil
+}
+
+// readsLate is true for a line of a definition that decides by itself whether,
+// how often and with which values what it refers to is put in.
+func readsLate(line string) bool {
+	line = strings.TrimLeft(line, " \t")
+	return isRepetition(line) || strings.HasPrefix(line, "@")
 }
 
 // byte adds one byte.
