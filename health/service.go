@@ -206,11 +206,14 @@ func isCheckOutput(o Output) bool {
 // serves, the others are out of the pool, or in it with weight 0 where they are
 // inhibited rather than removed.
 func (s *Service) wanted() Pool {
-	sorry := s.cfg.Sorry != nil && !s.quorum
+	c := s.cfg.Sorry
+	sorry := c != nil && !s.quorum
 	pool := make(Pool, 0, len(s.servers)+1)
 	for _, srv := range s.servers {
 		m := Member{Addr: srv.cfg.Addr, Port: srv.cfg.Port, Weight: srv.weight}
 		switch {
+		case sorry && m.Addr == c.Addr && m.Port == c.Port:
+			continue // It serves as the sorry server, whatever it is as a real one.
 		case srv.up && !sorry:
 		case srv.cfg.InhibitOnFailure:
 			m.Weight, m.Inhibited = 0, true
@@ -219,7 +222,7 @@ func (s *Service) wanted() Pool {
 		}
 		pool = append(pool, m)
 	}
-	if c := s.cfg.Sorry; c != nil && (sorry || c.Inhibit) {
+	if c != nil && (sorry || c.Inhibit) {
 		m := Member{Addr: c.Addr, Port: c.Port, Sorry: true}
 		if sorry {
 			m.Weight = 1

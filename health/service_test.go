@@ -123,6 +123,27 @@ func TestQuorumLossWithoutSorryServer(t *testing.T) {
 	wantPool(t, s, "1=1 2=1")
 }
 
+// A sorry server that is one of the real servers too, which are inhibited: while it
+// serves it has the sorry server's weight, and not the 0 of a real one.
+func TestSorryServerAmongTheRealOnes(t *testing.T) {
+	cfg := withSorry(service(inhibited(server(1, 7, check(noRetry))), inhibited(server(2, 5, check(noRetry)))), true)
+	cfg.Sorry.Addr = cfg.Servers[0].Addr
+	s := newSim(t, cfg)
+	s.answer = func(at time.Duration, _ StartCheck) Result {
+		if at >= 3*sec && at < 9*sec {
+			return Result{Err: errDown}
+		}
+		return Result{}
+	}
+	s.until(5 * sec)
+	wantPool(t, s, "2=0 sorry=1")
+	if st := s.service.Status(); st.Servers[0].InPool || !st.Servers[2].InPool {
+		t.Errorf("status %+v", st)
+	}
+	s.until(11 * sec)
+	wantPool(t, s, "1=7 2=5 sorry=0")
+}
+
 // Section 3: while the sorry server serves, changes of real servers do not
 // touch the pool.
 func TestNoPoolChangeWhileSorryServes(t *testing.T) {
