@@ -30,6 +30,7 @@ const (
 type decoder struct {
 	*reporter
 	table   table
+	shell   map[string]bool
 	options Options
 	cfg     *Config
 	global  globalDraft
@@ -46,6 +47,8 @@ type decoder struct {
 	unordered  int
 	routeNames *routeNames
 	services   []*serviceDraft
+	// sketch is the tree of the service that is read by itself.
+	sketch sketch
 	// used is the first command that may be run, if any.
 	used *span
 	// dormant counts the statements around that are not honoured: what is in
@@ -90,7 +93,7 @@ func (d *decoder) root(t *Tree) {
 // balance reports blocks without an end.
 func (d *decoder) balance(nodes []*Node) {
 	for _, n := range nodes {
-		if n.HasBlock && len(n.Tail) == 0 && n.settled == nil {
+		if n.HasBlock && len(n.Tail) == 0 && n.settled == nil && n.passage == nil {
 			d.fail("missing-brace", of(n.brace()), "Close the block by a '}'.", "this block is never closed")
 		}
 		d.balance(n.Body)

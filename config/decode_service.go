@@ -39,13 +39,14 @@ type serviceDraft struct {
 	family      int
 	persistence bool
 	alert       *bool
-	said        map[string]*Node
 }
 
-// at is where the keyword name is in the service, else the block's head.
+// at is where the keyword name is last in the service, else the block's head.
 func (s *serviceDraft) at(name string) span {
-	if n := s.said[name]; n != nil {
-		return words(n, 0)
+	for _, n := range slices.Backward(s.node.Body) {
+		if n.name() == name {
+			return words(n, 0)
+		}
 	}
 	return words(s.node, 0)
 }
@@ -65,26 +66,28 @@ type serverDraft struct {
 }
 
 func virtualServerBlock(d *decoder, n *Node) {
-	if n.settled != nil {
+	switch {
+	case n.settled != nil:
 		d.services = append(d.services, &serviceDraft{VirtualServer: n.settled.moved(n.Words[0].Line), node: n})
-		return
-	}
-	s := &serviceDraft{
-		VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset},
-		node:          n, weight: 1, said: map[string]*Node{},
-	}
-	if !d.serviceHead(s, n) {
-		return
-	}
-	for _, c := range n.Body {
-		if len(c.Words) > 0 {
-			s.said[c.name()] = c
+	case n.passage != nil:
+		d.passage(n)
+	default:
+		if s := d.service(n); s != nil {
+			d.services = append(d.services, s)
 		}
+	}
+}
+
+// service reads a virtual_server, nil where it has no address.
+func (d *decoder) service(n *Node) *serviceDraft {
+	s := &serviceDraft{VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset}, node: n, weight: 1}
+	if !d.serviceHead(s, n) {
+		return nil
 	}
 	d.vs = s
 	d.body(n, "virtual_server")
 	d.vs = nil
-	d.services = append(d.services, s)
+	return s
 }
 
 // serviceHead reads what follows virtual_server.

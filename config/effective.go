@@ -59,8 +59,8 @@ func (o Origin) String() string {
 // LoadEffective reads the configuration file path as Load does and keeps where
 // its values came from.
 func LoadEffective(path string, o Options) *Effective {
-	l, err := readAll(path, o, memory{})
-	if err != nil {
+	l := newLoader(o)
+	if err := l.readAll(path); err != nil {
 		cfg, ds := missing(path, err)
 		return &Effective{Config: cfg, Diagnostics: ds, tree: &Tree{}, table: keywordTable(), scopes: map[any]*scope{}, globals: &scope{path: "global_defs"}}
 	}

@@ -44,6 +44,10 @@ type loader struct {
 	ids map[string]bool
 	// memory is what is known of blocks that need not be read again.
 	memory memory
+	// passages leaves out the bodies of services that stand for themselves.
+	passages bool
+	// heads reads the first lines of blocks whose bodies are left out.
+	heads lexer
 	// random gives the numbers of ${_RANDOM} once random_seed has been read.
 	random *rand.Rand
 	// used is how much of the limits has been used.
@@ -65,20 +69,32 @@ func (l *loader) file(src *source) {
 }
 
 // skip adds the block that begins in line n of the source, counted from 0, where it
-// is known, and returns how many lines it has; else 0.
+// is known or can be left as text, and returns how many lines it has; else 0.
 func (l *loader) skip(src *source, n int) int {
 	if l.full || len(l.grown.stack) > 0 {
 		return 0
 	}
-	s := l.memory.at(src, n)
-	if s == nil {
+	if s := l.memory.at(src, n); s != nil {
+		l.head(src, n, s.tokens).settled = s
+		return s.lines
+	}
+	if !l.passages {
 		return 0
 	}
-	head := &lexer{src: src, shell: l.shell}
-	head.lineWithEnd(n)
-	l.used.tokens += s.tokens
-	l.grown.settled(head.tokens, s)
-	return s.lines
+	p, ok := passageAt(src, n)
+	if !ok || p.tokens > l.limits.tokens-l.used.tokens {
+		return 0
+	}
+	l.head(src, n, p.tokens).passage = &p
+	return p.lines
+}
+
+// head adds a block of so many tokens whose body is left out.
+func (l *loader) head(src *source, n, tokens int) *Node {
+	l.used.tokens += tokens
+	l.heads = lexer{src: src, shell: l.shell, lean: true, tokens: l.heads.tokens[:0]}
+	l.heads.lineWithEnd(n)
+	return l.grown.head(l.heads.tokens)
 }
 
 // line adds one line to the tree.

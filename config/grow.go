@@ -9,7 +9,21 @@ type growing struct {
 	// last is the statement that an open brace may still follow.
 	last  *Node
 	arena []Token
+	// nodes is the piece that nodes are taken from, of which used are.
 	nodes []Node
+	used  int
+}
+
+// A piece of memory is as large as all before it, within these bounds.
+const (
+	leastPiece = 128
+	mostPiece  = 4096
+)
+
+// again forgets the tree, whose memory is then another's.
+func (g *growing) again() {
+	g.root.Nodes, g.stack, g.last = g.root.Nodes[:0], g.stack[:0], nil
+	g.arena, g.used = g.arena[:0], 0
 }
 
 // line adds the words and braces of one line.
@@ -40,8 +54,8 @@ func (g *growing) line(words []Token) {
 	}
 }
 
-// settled adds a block that is known by the tokens of its first line.
-func (g *growing) settled(line []Token, s *settled) {
+// head adds a block of which only the tokens of its first line are read.
+func (g *growing) head(line []Token) *Node {
 	words := line[:0]
 	for _, t := range line {
 		if t.Kind == TokenOpen {
@@ -53,8 +67,9 @@ func (g *growing) settled(line []Token, s *settled) {
 	}
 	n := g.node()
 	n.Words = g.keep(words)
-	n.HasBlock, n.settled, g.last = true, s, nil
+	n.HasBlock, g.last = true, nil
 	g.add(n)
+	return n
 }
 
 // close ends the innermost block.
@@ -73,9 +88,8 @@ func (g *growing) close(brace []Token) {
 
 // keep copies tokens to where they last.
 func (g *growing) keep(tokens []Token) []Token {
-	const piece = 256
 	if len(g.arena)+len(tokens) > cap(g.arena) {
-		g.arena = make([]Token, 0, max(piece, len(tokens)))
+		g.arena = make([]Token, 0, max(min(2*cap(g.arena), mostPiece), leastPiece, len(tokens)))
 	}
 	start := len(g.arena)
 	g.arena = append(g.arena, tokens...)
@@ -84,12 +98,12 @@ func (g *growing) keep(tokens []Token) []Token {
 
 // node is a new node.
 func (g *growing) node() *Node {
-	const piece = 128
-	if len(g.nodes) == 0 {
-		g.nodes = make([]Node, piece)
+	if g.used == len(g.nodes) {
+		g.nodes, g.used = make([]Node, max(min(2*len(g.nodes), mostPiece), leastPiece)), 0
 	}
-	n := &g.nodes[0]
-	g.nodes = g.nodes[1:]
+	n := &g.nodes[g.used]
+	g.used++
+	*n = Node{Body: n.Body[:0]}
 	return n
 }
 

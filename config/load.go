@@ -33,7 +33,7 @@ func DefaultID() string {
 // left when all that cannot be used is left out. A file that is not there gives
 // a Fatal diagnostic with the code "no-file".
 func Load(path string, o Options) (*Config, []Diagnostic) {
-	l, err := readAll(path, o, memory{})
+	l, err := readServices(path, o, memory{})
 	if err != nil {
 		return missing(path, err)
 	}
@@ -42,29 +42,34 @@ func Load(path string, o Options) (*Config, []Diagnostic) {
 
 // rereading reads the files of path for another id.
 func rereading(path string) func(Options) (*loader, error) {
-	return func(o Options) (*loader, error) { return readAll(path, o, memory{}) }
+	return func(o Options) (*loader, error) { return readServices(path, o, memory{}) }
 }
 
-// readAll reads the files that path is a pattern for; what m knows of is not taken
-// apart again.
-func readAll(path string, o Options, m memory) (*loader, error) {
+// readServices reads the files that path is a pattern for, and leaves as text the
+// services that stand for themselves; what m knows of is not read at all.
+func readServices(path string, o Options, m memory) (*loader, error) {
+	l := newLoader(o)
+	l.memory, l.passages = m, true
+	return l, l.readAll(path)
+}
+
+// readAll reads the files that path is a pattern for.
+func (l *loader) readAll(path string) error {
 	names := globFiles(path)
 	if len(names) == 0 {
-		return nil, os.ErrNotExist
+		return os.ErrNotExist
 	}
-	l := newLoader(o)
-	l.memory = m
 	for _, name := range names {
 		text, err := readRegular(name)
 		if err != nil {
 			if len(names) == 1 {
-				return nil, err
+				return err
 			}
 			continue
 		}
 		l.file(newSource(name, string(text), nil))
 	}
-	return l, nil
+	return nil
 }
 
 // readRegular reads a file that is no folder.
@@ -89,6 +94,7 @@ func missing(path string, err error) (*Config, []Diagnostic) {
 func Parse(name string, src []byte, o Options) (*Config, []Diagnostic) {
 	read := func(o Options) (*loader, error) {
 		l := newLoader(o)
+		l.passages = true
 		l.file(newSource(name, string(src), nil))
 		return l, nil
 	}
@@ -116,7 +122,7 @@ func (l *loader) decode(again func(Options) (*loader, error)) *decoder {
 // decodeTree is decode without regard to the peers.
 func (l *loader) decodeTree(t *Tree) *decoder {
 	d := &decoder{
-		reporter: &l.reporter, table: keywordTable(), options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},
+		reporter: &l.reporter, table: keywordTable(), shell: l.shell, options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},
 		global: newGlobalDraft(), sets: map[string]*serverSet{},
 	}
 	d.root(t)

@@ -21,10 +21,10 @@ type Reader struct {
 func (r *Reader) Load(path string, o Options) (*Config, []Diagnostic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l, err := readAll(path, o, r.last.of(o))
+	l, err := readServices(path, o, r.last.of(o))
 	if err == nil && l.memory.globals != globals(l.tree()) {
 		// What services inherit is no longer what it was.
-		l, err = readAll(path, o, memory{})
+		l, err = readServices(path, o, memory{})
 	}
 	if err != nil {
 		return missing(path, err)
@@ -118,11 +118,10 @@ func (d *decoder) remember(ds []Diagnostic, globals string) memory {
 	}
 	for _, s := range d.services {
 		known := s.node.settled
-		if known != nil {
-			known = &settled{text: known.text, line: s.Pos.Line, lines: known.lines, tokens: known.tokens, service: s.VirtualServer}
-		} else if known = settle(s); known == nil {
+		if known == nil {
 			continue
 		}
+		known = &settled{text: known.text, line: s.Pos.Line, lines: known.lines, tokens: known.tokens, service: s.VirtualServer}
 		at := place{s.Pos.File, known.text[:strings.IndexByte(known.text, '\n')]}
 		i, _ := slices.BinarySearch(faults[s.Pos.File], known.line)
 		said := i < len(faults[s.Pos.File]) && faults[s.Pos.File][i] < known.line+known.lines
@@ -131,60 +130,6 @@ func (d *decoder) remember(ds []Diagnostic, globals string) memory {
 		}
 	}
 	return m
-}
-
-// settle is the block of a service as it can be known again, nil where other
-// things than its own lines decide what it means.
-func settle(s *serviceDraft) *settled {
-	if s.set != "" || s.FWMark != 0 || !selfContained(s.VirtualServer) || len(s.node.Tail) == 0 {
-		return nil
-	}
-	first, last := s.node.Words[0], s.node.Tail[0]
-	src := first.src
-	if first.via != nil || last.via != nil || last.src != src || last.Line >= len(src.lines) {
-		return nil
-	}
-	text := src.text[src.lines[first.Line-1]:src.lines[last.Line]]
-	before := strings.TrimLeft(text[:first.Column-1], " \t")
-	after := strings.TrimLeft(src.line(last.Line)[last.Column:], " \t\r")
-	if before != "" || after != "" && after[0] != '#' && after[0] != '!' || governed(text) {
-		return nil
-	}
-	return &settled{text: text, line: first.Line, lines: last.Line - first.Line + 1, tokens: s.node.tokens(), service: s.VirtualServer}
-}
-
-// governed is true where definitions, conditions or other files may have a say in
-// what a text means, or where it has a say in what follows it.
-func governed(text string) bool {
-	return strings.ContainsAny(text, "$@~") || strings.Contains(text, "include") || strings.Contains(text, "random_seed")
-}
-
-// selfContained is true where a service asks for nothing outside its own block: for no
-// instance, no tracker, and no script, which the host is asked about each time.
-func selfContained(v *VirtualServer) bool {
-	if v.FollowInstance != "" || v.QuorumUp != nil || v.QuorumDown != nil {
-		return false
-	}
-	for _, r := range v.RealServers {
-		if r.NotifyUp != nil || r.NotifyDown != nil || len(r.Dormant) > 0 {
-			return false
-		}
-		for _, c := range r.Checks {
-			if c.Misc != nil || c.File != nil || c.BFD != nil {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// tokens counts the words and braces of the node.
-func (n *Node) tokens() int {
-	count := len(n.Words) + len(n.Tokens) + len(n.Tail)
-	for _, c := range n.Body {
-		count += c.tokens()
-	}
-	return count
 }
 
 // moved is the service as it is where its block begins in another line.

@@ -76,14 +76,28 @@ virtual_server 192.0.2.6 80 {
 }
 `
 
-// loadBoth loads the text by the reader and anew, and fails where that differs.
+// loadWhole loads a file and takes every block apart where it stands.
+func loadWhole(path string, o Options) (*Config, []Diagnostic) {
+	l := newLoader(o)
+	if err := l.readAll(path); err != nil {
+		return missing(path, err)
+	}
+	read := func(o Options) (*loader, error) {
+		other := newLoader(o)
+		return other, other.readAll(path)
+	}
+	return l.decode(read).cfg, l.sorted()
+}
+
+// loadBoth loads the text by the reader and anew, with no block left as text, and
+// fails where that differs.
 func loadBoth(t *testing.T, r *Reader, path, text string, o Options) *Config {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, gotDiagnostics := r.Load(path, o)
-	want, wantDiagnostics := Load(path, o)
+	want, wantDiagnostics := loadWhole(path, o)
 	whole := cmp.Exporter(func(reflect.Type) bool { return true })
 	if !reflect.DeepEqual(want, got) {
 		t.Fatalf("the configuration differs from one read anew:\n%s\nof\n%s", cmp.Diff(want, got, whole), text)

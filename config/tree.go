@@ -21,8 +21,10 @@ type Node struct {
 	// Tail is the close brace, empty where it is missing.
 	Tail []Token
 
-	// settled is what the block is known to mean, whose body is then left out.
+	// settled is what the block is known to mean, and passage what it is read from
+	// when its turn comes; the body is left out then.
 	settled *settled
+	passage *passage
 }
 
 // ParseTree parses text, which is the content of the file name. It knows no
