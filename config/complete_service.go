@@ -123,24 +123,20 @@ func (d *decoder) completeScheduling(s *serviceDraft) {
 
 // completeServers resolves the real servers and drops those named twice.
 func (d *decoder) completeServers(s *serviceDraft) {
-	type endpoint struct {
-		addr netip.Addr
-		port uint16
-	}
-	seen := map[endpoint]bool{}
+	s.RealServers = make([]*RealServer, 0, len(s.servers))
+	clear(d.servers)
 	for _, r := range s.servers {
 		if r.Forwarding.Method == "" {
 			r.Forwarding = s.forwarding
 		}
 		d.completePort(s, r)
-		key := endpoint{r.Addr, r.Port}
-		if seen[key] {
-			d.warn("duplicate", words(r.node, 0), "Remove one of the two.", "real_server %s of virtual_server %s is there already; this one does not count", netip.AddrPortFrom(r.Addr, r.Port), s.title())
+		r.Block = netip.AddrPortFrom(r.Addr, r.Port)
+		if d.servers[r.Block] {
+			d.warn("duplicate", words(r.node, 0), "Remove one of the two.", "real_server %s of virtual_server %s is there already; this one does not count", r.Block, s.title())
 			continue
 		}
-		seen[key] = true
+		d.servers[r.Block] = true
 		d.completeServer(s, r)
-		r.Block = netip.AddrPortFrom(r.Addr, r.Port)
 		s.RealServers = append(s.RealServers, r.RealServer)
 	}
 	if s.Sorry != nil {

@@ -47,8 +47,10 @@ type decoder struct {
 	unordered  int
 	routeNames *routeNames
 	services   []*serviceDraft
-	// sketch is the tree of the service that is read by itself.
-	sketch sketch
+	// sketch is what a service that is read by itself is read into.
+	sketch *sketch
+	// servers are those of the service that is being completed.
+	servers map[netip.AddrPort]bool
 	// used is the first command that may be run, if any.
 	used *span
 	// dormant counts the statements around that are not honoured: what is in

@@ -35,6 +35,8 @@ type serviceDraft struct {
 	// set is the name of a virtual_server_group.
 	set     string
 	servers []*serverDraft
+	// room is where its real servers are, all in one piece.
+	room []RealServer
 	// family is 4 or 6, 0 while it is not known (a mark).
 	family      int
 	persistence bool
@@ -73,17 +75,25 @@ func virtualServerBlock(d *decoder, n *Node) {
 		d.passage(n)
 	default:
 		if s := d.service(n); s != nil {
-			d.services = append(d.services, s)
+			d.keep(s)
 		}
 	}
 }
 
+// keep keeps a service until all has been read.
+func (d *decoder) keep(s *serviceDraft) {
+	d.services = append(d.services, s)
+	d.sketch = new(sketch)
+}
+
 // service reads a virtual_server, nil where it has no address.
 func (d *decoder) service(n *Node) *serviceDraft {
-	s := &serviceDraft{VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset}, node: n, weight: 1}
+	s := &d.sketch.service
+	*s = serviceDraft{VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset}, node: n, weight: 1, servers: s.servers[:0]}
 	if !d.serviceHead(s, n) {
 		return nil
 	}
+	s.room = make([]RealServer, 0, n.count("real_server"))
 	d.vs = s
 	d.body(n, "virtual_server")
 	d.vs = nil
@@ -376,7 +386,9 @@ func realServerBlock(d *decoder, n *Node) {
 		d.fail("address-family", of(n.Words[1]), "Only lvs_method TUN, named above, can mix families.", "%s is not of the family of its virtual_server; it does not count", a)
 		return
 	}
-	r := &serverDraft{node: n, RealServer: &RealServer{Pos: n.Words[0].pos(), Addr: a, Port: port, Forwarding: d.vs.forwarding}}
+	d.vs.room = append(d.vs.room, RealServer{Pos: n.Words[0].pos(), Addr: a, Port: port, Forwarding: d.vs.forwarding})
+	r := d.sketch.server()
+	r.node, r.RealServer = n, &d.vs.room[len(d.vs.room)-1]
 	d.rs = r
 	d.body(n, serverB)
 	d.rs = nil

@@ -127,16 +127,37 @@ func commands(text string) bool {
 	return (text[0] == 'i' || text[0] == 'r') && (strings.HasPrefix(text, "include") || strings.HasPrefix(text, "random_seed"))
 }
 
-// sketch makes the tree of a passage, in the memory of the one before.
+// sketch is what a service is read into: the tree of its passage, and the drafts. The
+// next one takes its place.
 type sketch struct {
-	lexer lexer
-	tree  growing
+	lexer   lexer
+	tree    growing
+	service serviceDraft
+	// servers is the piece that the drafts of real servers are taken from, of which
+	// used are.
+	servers []serverDraft
+	used    int
 }
+
+// server is an empty draft.
+func (s *sketch) server() *serverDraft {
+	if s.used == len(s.servers) {
+		s.servers, s.used = make([]serverDraft, max(min(2*len(s.servers), mostPiece), leastDrafts)), 0
+	}
+	r := &s.servers[s.used]
+	s.used++
+	*r = serverDraft{checks: r.checks[:0], dormant: r.dormant[:0]}
+	return r
+}
+
+// leastDrafts is how many drafts of real servers are made at once at the least.
+const leastDrafts = 4
 
 // read is the block of the passage. It lasts until the next is read.
 func (s *sketch) read(p *passage, shell map[string]bool) *Node {
 	s.lexer = lexer{src: p.src, shell: shell, lean: true, tokens: s.lexer.tokens[:0]}
 	s.tree.again()
+	s.used = 0
 	for n := p.first; n < p.first+p.lines; n++ {
 		s.lexer.lineWithEnd(n)
 		s.tree.line(s.lexer.tokens)
@@ -152,8 +173,7 @@ func (d *decoder) passage(n *Node) {
 	switch {
 	case s == nil:
 	case s.dependent():
-		d.services = append(d.services, s)
-		d.sketch = sketch{}
+		d.keep(s)
 	case d.completeService(s):
 		s.IPv6 = s.family == 6
 		s.finish()

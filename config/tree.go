@@ -60,6 +60,17 @@ func (n *Node) name() string {
 	return n.Words[0].Value
 }
 
+// count is how many statements of its block are of that keyword.
+func (n *Node) count(keyword string) int {
+	count := 0
+	for _, c := range n.Body {
+		if c.name() == keyword {
+			count++
+		}
+	}
+	return count
+}
+
 // stray is true for a close brace that closes nothing.
 func (n *Node) stray() bool {
 	return len(n.Words) == 0 && len(n.Tokens) > 0 && n.Tokens[0].Kind == TokenClose
