@@ -110,8 +110,9 @@ func WithResults(f func(service, kind string, r Result)) Option {
 }
 
 // NewScheduler returns a scheduler without services. The handler receives every
-// output but StartCheck and CancelCheck, in order, from the goroutine of Run. It
-// must not block: while it does, no check starts.
+// output but StartCheck and CancelCheck from the goroutine of Run: of what comes at
+// once the pools first, so that what is done waits for nothing that is told, and
+// each of the two in order. It must not block: while it does, no check starts.
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
 		handler: handler, results: func(string, string, Result) {}, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
@@ -234,9 +235,17 @@ func (s *Scheduler) Run(ctx context.Context) {
 	s.launch.close()
 }
 
+// deliver gives the events to the handler: what is to be done before what is told.
 func (s *Scheduler) deliver(events []event) bool {
 	for _, e := range events {
-		s.handler(e.service, e.out)
+		if _, is := e.out.(PoolChanged); is {
+			s.handler(e.service, e.out)
+		}
+	}
+	for _, e := range events {
+		if _, is := e.out.(PoolChanged); !is {
+			s.handler(e.service, e.out)
+		}
 	}
 	return len(events) > 0
 }

@@ -385,8 +385,9 @@ func earliest(first time.Time, others ...time.Time) time.Time {
 }
 
 // Stop ends Run and removes from the kernel all that is ours, or with keep
-// nothing. It reads the kernel's table anew, so it removes also what was left
-// undone. A kernel without IPVS has nothing to remove. Run need not be running.
+// nothing. It asks the kernel for nothing before, so it removes also what was left
+// undone, in as little time as there may be. A kernel without IPVS has nothing to
+// remove. Run need not be running.
 func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
 	r.mu.Lock()
 	if !r.stopped {
@@ -412,13 +413,14 @@ func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
 	for k := range g.names {
 		r.owned[k] = true
 	}
-	if err := r.load(ctx); err != nil {
+	changes := make([]Change, 0, len(r.owned))
+	for _, k := range slices.SortedFunc(maps.Keys(r.owned), ServiceKey.Compare) {
+		changes = append(changes, Change{Op: DeleteService, Service: Service{ServiceKey: k}})
+	}
+	if err := r.conn.Apply(ctx, changes); err != nil {
 		if errors.Is(err, ErrNoKernelSupport) {
 			return nil
 		}
-		return err
-	}
-	if _, err := r.apply(ctx, nil, nil); err != nil {
 		return err
 	}
 	if len(r.owned) > 0 {

@@ -498,13 +498,21 @@ func TestReconcilerStopsWithoutRun(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 
+	ours := ipvs.WithOwned([]ipvs.ServiceKey{web.ServiceKey, dns.ServiceKey})
 	kernel.Fail(ipvs.ErrNoKernelSupport)
-	if err := ipvs.NewReconciler(kernel).Stop(t.Context(), false); err != nil {
+	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context(), false); err != nil {
 		t.Errorf("nothing to remove without IPVS: %v", err)
 	}
 	kernel.Fail(unix.EPERM)
-	if err := ipvs.NewReconciler(kernel).Stop(t.Context(), false); !errors.Is(err, unix.EPERM) {
+	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context(), false); !errors.Is(err, unix.EPERM) {
 		t.Errorf("Stop: %v", err)
+	}
+	before := kernel.Calls()
+	if err := ipvs.NewReconciler(kernel).Stop(t.Context(), false); err != nil {
+		t.Errorf("nothing is ours: %v", err)
+	}
+	if after := kernel.Calls(); after.Table != before.Table || after.Entries != before.Entries {
+		t.Errorf("to stop the kernel was asked: %+v, then %+v", before, after)
 	}
 }
 

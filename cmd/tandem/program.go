@@ -46,10 +46,18 @@ type runOptions struct {
 	settings
 	// reader has read the configuration.
 	reader *config.Reader
+	// read is what reader has read, where that counts.
+	read *read
 	// settled is to be called when the start is over.
 	settled func()
 	log     hclog.Logger
 	levels  *logging.Levels
+}
+
+// read is a configuration with what there is to say about it.
+type read struct {
+	config      *config.Config
+	diagnostics []config.Diagnostic
 }
 
 // configError is a configuration that the agent cannot run.
@@ -79,6 +87,9 @@ type program struct {
 	environment    config.Environment
 	// reader reads the configuration that is run, several times.
 	reader config.Reader
+	// read is what the file said when it was last read, in the namespace that this
+	// process runs in.
+	read *read
 	// settled ends what counts only while the program starts.
 	settled func()
 	// terminal says whether a stream is one that a person sits at.

@@ -30,6 +30,7 @@ func (p *program) start(s settings, args []string) int {
 	p.settled = gc.Defer()
 	s.take(p.configuredProcess(s))
 	if s.namespace != "" {
+		p.read = nil
 		if err := daemon.EnterNamespace(s.namespace); err != nil {
 			fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
 			return exitFatal
@@ -61,7 +62,8 @@ func (p *program) start(s settings, args []string) int {
 // namespace among others. It has to be known before anything else is done: what is
 // wrong with the file is said later, by who runs it.
 func (p *program) configuredProcess(s settings) config.Process {
-	c, _ := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	c, ds := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
+	p.read = &read{c, ds}
 	return c.Process
 }
 
@@ -180,7 +182,8 @@ func (p *program) supervise(s settings, log hclog.Logger, levels *logging.Levels
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	notifier := daemon.NewNotifier(p.getenv)
-	a := p.newAgent(runOptions{settings: s, reader: &p.reader, settled: p.settled, log: log, levels: levels})
+	a := p.newAgent(runOptions{settings: s, reader: &p.reader, read: p.read, settled: p.settled, log: log, levels: levels})
+	p.read = nil
 	w := newWatchman(a, log, notifier, dumper{folder: dump.Folder(p.getenv), umask: s.fixedUmask()})
 	stop := w.start(s.ignoreSigint, cancel)
 	defer stop()

@@ -16,10 +16,15 @@ type realAgent struct {
 
 // newAgent makes the agent that o describes.
 func newAgent(o runOptions) agent {
+	var known *runtime.Read
+	if o.read != nil {
+		known = &runtime.Read{Config: o.read.config, Diagnostics: o.read.diagnostics}
+	}
 	return realAgent{runtime.New(runtime.Options{
 		ConfigFile: o.configFile,
 		ConfigID:   configID(o.configID),
 		Reader:     o.reader,
+		Read:       known,
 		Settled:    o.settled,
 		RunDir:     o.runDir,
 		StateDir:   o.stateDir,

@@ -42,6 +42,9 @@ const (
 	offerLimit = 5 * time.Second
 	// drainLimit bounds the wait for notify scripts at the end.
 	drainLimit = 2 * time.Second
+	// clearLimit bounds taking the table of IPVS away at the end. What is left of it
+	// forwards on, so that it is far above what thousands of services take.
+	clearLimit = 30 * time.Second
 	// journalSize is how many events are kept for tandem events.
 	journalSize = 4096
 	// ipvsTimeout bounds each wait for the kernel's answer.
@@ -57,6 +60,9 @@ type Options struct {
 	ConfigFile, ConfigID string
 	// Reader is what has read the file before, nil for nothing.
 	Reader *config.Reader
+	// Read is what the file says, where it has just been read by Reader in this
+	// namespace; nil has it read.
+	Read *Read
 	// Settled, where it is not nil, is called once when the first configuration
 	// has been carried out as far as it can be.
 	Settled func()
@@ -78,6 +84,12 @@ type Options struct {
 	Log                hclog.Logger
 	// Levels is how much Log writes.
 	Levels *logging.Levels
+}
+
+// Read is a configuration with what there is to say about it.
+type Read struct {
+	Config      *config.Config
+	Diagnostics []config.Diagnostic
 }
 
 // ConfigError says that a configuration cannot run, and why.
@@ -177,7 +189,7 @@ func (a *Agent) Well(ctx context.Context) bool {
 // most five seconds, and puts everything back. ready is called once, when the
 // configuration is in force. A configuration that cannot run is a *ConfigError.
 func (a *Agent) Run(ctx context.Context, ready func()) error {
-	cfg, diagnostics := a.load()
+	cfg, diagnostics := a.first()
 	a.log(diagnostics)
 	if !config.Runnable(diagnostics) {
 		return &ConfigError{Diagnostics: diagnostics}
@@ -272,9 +284,25 @@ func (a *Agent) settled(ctx context.Context) error {
 	return nil
 }
 
+// first is the configuration to begin with.
+func (a *Agent) first() (*config.Config, []config.Diagnostic) {
+	if r := a.opts.Read; r != nil {
+		a.halve(r.Config)
+		a.opts.Read = nil
+		return r.Config, r.Diagnostics
+	}
+	return a.load()
+}
+
 // load reads the configuration, leaving out the half that is not to be run.
 func (a *Agent) load() (*config.Config, []config.Diagnostic) {
 	cfg, diagnostics := a.reader.Load(a.opts.ConfigFile, config.Options{ID: a.opts.ConfigID, Environment: script.Environment{}})
+	a.halve(cfg)
+	return cfg, diagnostics
+}
+
+// halve leaves out of a configuration the half that is not to be run.
+func (a *Agent) halve(cfg *config.Config) {
 	if !a.opts.VRRP {
 		cfg.Instances, cfg.SyncGroups, cfg.Scripts = nil, nil, nil
 		cfg.StaticAddresses, cfg.StaticRoutes, cfg.StaticRules = nil, nil, nil
@@ -282,7 +310,6 @@ func (a *Agent) load() (*config.Config, []config.Diagnostic) {
 	if !a.opts.Checkers {
 		cfg.VirtualServers = nil
 	}
-	return cfg, diagnostics
 }
 
 // log writes what there is to say about a configuration, advice in detail alone.
@@ -467,9 +494,11 @@ func (a *Agent) stop(stopChecking func()) error {
 	}
 	a.elector.dropStatics()
 	stopChecking()
+	clearing, cancel := context.WithTimeout(context.Background(), clearLimit)
+	defer cancel()
+	err := a.balancer.end(clearing, a.opts.KeepIPVS)
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	err := a.balancer.end(limit, a.opts.KeepIPVS)
 	if drained := a.notifier.Drain(limit); drained != nil {
 		a.opts.Log.Warn("notify scripts are still running at the end")
 	}
