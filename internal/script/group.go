@@ -22,6 +22,8 @@ const firstLook = 5 * time.Millisecond
 // group is the process group of one running script.
 type group struct {
 	id int
+	// grace is how long it has between SIGTERM and SIGKILL.
+	grace time.Duration
 
 	mu   sync.Mutex
 	gone bool
@@ -45,7 +47,7 @@ func (g *group) endWith(ctx context.Context, gone <-chan struct{}) {
 	if !g.signal(unix.SIGTERM) {
 		return
 	}
-	t := time.NewTimer(grace)
+	t := time.NewTimer(g.grace)
 	defer t.Stop()
 	select {
 	case <-gone:
@@ -74,7 +76,7 @@ func (g *group) signal(sig unix.Signal) bool {
 // grace, then kills it.
 func (g *group) endRest() {
 	for pause := firstLook; g.alive(); pause *= 2 {
-		left := time.Until(g.ended.Add(grace))
+		left := time.Until(g.ended.Add(g.grace))
 		if left <= 0 {
 			_ = unix.Kill(-g.id, unix.SIGKILL)
 			return

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +33,9 @@ type Runner struct {
 	// Child is called with what starts a script, on the thread that starts it,
 	// to give the script other scheduling than ours; nil calls it directly.
 	Child func(start func() error) error
+
+	// grace takes the place of keepalived's where it is not 0.
+	grace time.Duration
 
 	mu     sync.Mutex
 	groups map[int][]uint32
@@ -121,7 +126,7 @@ func (r *Runner) RunEnv(ctx context.Context, s health.Script, env []string) (sta
 		return -1, fmt.Errorf("run script %s: %w", s.Args[0], err)
 	}
 	defer r.running.Delete(p.Pid)
-	return wait(ctx, p)
+	return wait(ctx, &group{id: p.Pid, grace: cmp.Or(r.grace, grace)}, p)
 }
 
 // start executes args, through /bin/sh where the kernel knows no way to.
@@ -214,9 +219,8 @@ func environment(ours, extra []string) []string {
 	return append(env, extra...)
 }
 
-// wait waits for p to end, and ends it and its group when ctx is done first.
-func wait(ctx context.Context, p *os.Process) (int, error) {
-	g := &group{id: p.Pid}
+// wait waits for p to end, and ends it and its group g when ctx is done first.
+func wait(ctx context.Context, g *group, p *os.Process) (int, error) {
 	gone := make(chan struct{})
 	var watcher sync.WaitGroup
 	watcher.Go(func() { g.endWith(ctx, gone) })

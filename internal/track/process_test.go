@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +101,9 @@ func program(t *testing.T, name string) string {
 	b, err := os.ReadFile(sleep)
 	check(t, err)
 	path := filepath.Join(t.TempDir(), name)
+	// A process that is forked meanwhile would have it open, and so busy.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	check(t, os.WriteFile(path, b, 0o700))
 	return path
 }
