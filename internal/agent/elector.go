@@ -266,9 +266,13 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 	if !ok {
 		return
 	}
+	text := "Syncing instances to " + o.To.String() + " state"
+	if o.To == vrrp.Init {
+		text = "Stopped"
+	}
 	e.journal.Add(journal.Event{
 		Area: journal.VRRP, Kind: "group-state", Level: journal.Notice, Subject: g.Name(), Cause: o.Cause.Detail,
-		Text: "VRRP_Group(" + g.Name() + ") Syncing instances to " + o.To.String() + " state",
+		Text: "VRRP_Group(" + g.Name() + ") " + text,
 		Data: change(journal.Group, g.Name(), journal.Stop, o),
 	})
 }

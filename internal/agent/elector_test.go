@@ -205,6 +205,31 @@ func TestAStopOffersBeforeItEnds(t *testing.T) {
 	})
 }
 
+// keepalived's words while a group runs; of its end keepalived says nothing.
+func TestWhatAGroupsStatesAreCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, &segment{}, "192.0.2.1")
+		n.do(func(now time.Time) {
+			n.elector.apply(now, &config.Config{
+				Instances:  []*config.Instance{conf("VI_1", 150)},
+				SyncGroups: []*config.SyncGroup{{Name: "G", Members: []string{"VI_1"}}},
+			})
+		})
+		time.Sleep(settled)
+		n.elector.stop(offerLimit, nil)
+		var told []string
+		for _, e := range n.journal.Events(0) {
+			if e.Kind == "group-state" {
+				told = append(told, strings.TrimPrefix(e.Text, "VRRP_Group(G) "))
+			}
+		}
+		want := []string{"Syncing instances to BACKUP state", "Syncing instances to MASTER state", "Stopped"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
+}
+
 func TestASecondSignalEndsAnOfferAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		better, worse := pair(t)
