@@ -72,9 +72,10 @@ func (w *watchers) apply(cfg *config.Config, scripts []track.ScriptConfig) {
 	w.files.Apply(files)
 	w.processes.Apply(desired.Processes(cfg))
 	w.linkbeat.Apply(desired.PolledLinks(cfg))
-	for _, name := range desired.Sessions(cfg) {
+	for _, b := range cfg.BFD {
 		// A session is down until it is up, and checks are told so, as keepalived's are.
-		if s := w.sessionSources.get(name); !known(s) {
+		// Of one whose block has no valid neighbour they never hear.
+		if s := w.sessionSources.get(b.Name); !known(s) {
 			s.Set(0)
 		}
 	}

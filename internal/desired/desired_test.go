@@ -250,18 +250,6 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// A check may follow a session that the configuration gives no valid neighbour.
-func TestSessions(t *testing.T) {
-	cfg := services()
-	cfg.BFD = []*config.BFDSession{{Name: "up"}, {Name: "both"}}
-	cfg.VirtualServers[0].RealServers[0].Checks = []*config.Check{
-		{Kind: "BFD_CHECK", BFD: &config.BFDCheck{Session: "never"}}, {Kind: "TCP_CHECK"}, {Kind: "BFD_CHECK", BFD: &config.BFDCheck{Session: "both"}},
-	}
-	if got, want := Sessions(cfg), []string{"both", "never", "up"}; !slices.Equal(got, want) {
-		t.Errorf("sessions %v, want %v", got, want)
-	}
-}
-
 func TestServicesMadeAgain(t *testing.T) {
 	cfg := services()
 	var m ServiceMaker

@@ -96,26 +96,6 @@ func Peerings(cfg *config.Config) []bfd.Peering {
 	return out
 }
 
-// Sessions names the BFD sessions, also those that a check follows and that the
-// configuration names without a valid neighbour: they are never up.
-func Sessions(cfg *config.Config) []string {
-	var out []string
-	for _, b := range cfg.BFD {
-		out = append(out, b.Name)
-	}
-	for _, vs := range cfg.VirtualServers {
-		for _, rs := range vs.RealServers {
-			for _, c := range rs.Checks {
-				if c.BFD != nil {
-					out = append(out, c.BFD.Session)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // PolledLinks gives the interfaces whose link is polled: those that are named, and
 // with linkbeat_use_polling every one that an instance depends on.
 func PolledLinks(cfg *config.Config) []track.BeatConfig {
