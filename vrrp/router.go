@@ -344,6 +344,9 @@ func (r *Router) noticeOnce(n Noticed) {
 	r.emit(n)
 }
 
+// State is that of Status.
+func (r *Router) State() State { return r.state }
+
 // Status is the router's state at the last Step.
 func (r *Router) Status() Status {
 	s := Status{

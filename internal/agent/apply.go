@@ -47,6 +47,7 @@ func (e *elector) apply(now time.Time, cfg *config.Config) []string {
 		list = append(list, in)
 	}
 	e.index = newIndex(list)
+	e.attuned = false
 	e.gather = gatherTime(cfg.Instances)
 	e.time.configure(cfg.Instances)
 	e.regroup(now, cfg, list)

@@ -47,8 +47,12 @@ type elector struct {
 	observed  observed
 	sockets   map[host.AdvertKey]*socket
 	watches   map[string]*watch
-	foreign   map[foreignKey]uint64
-	alarms    alarm.Board
+	// attuned is false when the watches may have to listen or to cease listening.
+	attuned bool
+	// holding are the instances whose wish for addresses is to be given to the keeper.
+	holding []*instance
+	foreign map[foreignKey]uint64
+	alarms  alarm.Board
 	// routed is whether there are any routes to be kept.
 	routed bool
 	// made are the links that are made for instances, with what they are made upon;
@@ -76,7 +80,7 @@ type elector struct {
 	breathe time.Time
 	// attended are the sockets that are read from time to time, the others
 	// being armed, and gather is how long one is left alone after it had packets.
-	attended []*socket
+	attended []*ear
 	gather   time.Duration
 	// unsent are the sockets with adverts in their queues.
 	unsent []*socket
@@ -151,7 +155,11 @@ func (e *elector) post(call func(now time.Time)) {
 // where the loop has ended or ctx is done first.
 func (e *elector) do(ctx context.Context, call func(now time.Time)) bool {
 	made := make(chan struct{})
-	e.post(func(now time.Time) { call(now); close(made) })
+	e.post(func(now time.Time) {
+		call(now)
+		e.hand()
+		close(made)
+	})
 	select {
 	case <-made:
 		return true
@@ -190,7 +198,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 			in.held[a] = true
 		}
 		in.serial = o.Serial
-		if in.router.Status().State != vrrp.Master {
+		if in.router.State() != vrrp.Master {
 			e.taking(in.conf.Name)
 		}
 		e.hold(in)
@@ -233,6 +241,7 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 // moved follows a router from state to state.
 func (e *elector) moved(in *instance, o vrrp.StateChanged) {
 	in.watched, in.margin = false, 0
+	e.attuned = e.attuned && (o.From == vrrp.Master) == (o.To == vrrp.Master)
 	switch {
 	case o.To == vrrp.Master:
 		in.counters.BecameMaster++

@@ -34,9 +34,22 @@ func (t tenant) Told(n keeper.Notice) {
 	t.post(func(time.Time) { t.keeperTold(n) })
 }
 
-// hold has the keeper give the host what the instance should have now.
+// hold has the keeper give the host what the instance should have, at the end of
+// the loop's turn: what many instances want then goes in one batch, and an instance
+// that lets go of one address after the other is asked once.
 func (e *elector) hold(in *instance) {
-	e.keeper.Set(in.id, in.serial, in.wanted(e.vrfTable), in.every)
+	if !slices.Contains(e.holding, in) {
+		e.holding = append(e.holding, in)
+	}
+}
+
+// hand gives the keeper the wishes of this turn.
+func (e *elector) hand() {
+	for i, in := range e.holding {
+		e.keeper.Set(in.id, in.serial, in.wanted(e.vrfTable), in.every)
+		e.holding[i] = nil
+	}
+	e.holding = e.holding[:0]
 }
 
 // holdStatics has the keeper give the host what is there as long as the program

@@ -12,11 +12,19 @@ import (
 type index struct {
 	byName map[string]*instance
 	byAddr map[netip.Addr][]*instance
-	byLink map[string][]*instance
+	// byPlace finds those that may have an address on a link.
+	byPlace map[place][]*instance
+	byLink  map[string][]*instance
 	// byTrack finds those that track something other than a link.
 	byTrack map[trackKey][]*instance
 	// carriers are the links that may carry a virtual address.
 	carriers map[string]bool
+}
+
+// place is an address on a link.
+type place struct {
+	link string
+	addr netip.Addr
 }
 
 // trackKey names something that is tracked.
@@ -29,6 +37,7 @@ func newIndex(instances []*instance) index {
 	x := index{
 		byName:   map[string]*instance{},
 		byAddr:   map[netip.Addr][]*instance{},
+		byPlace:  map[place][]*instance{},
 		byLink:   map[string][]*instance{},
 		byTrack:  map[trackKey][]*instance{},
 		carriers: map[string]bool{},
@@ -37,6 +46,8 @@ func newIndex(instances []*instance) index {
 		x.byName[in.conf.Name] = in
 		for _, a := range in.all {
 			x.byAddr[a.Prefix.Addr()] = append(x.byAddr[a.Prefix.Addr()], in)
+			at := place{a.Interface, a.Prefix.Addr()}
+			x.byPlace[at] = append(x.byPlace[at], in)
 			x.carriers[a.Interface] = true
 		}
 		for _, name := range desired.Links(in.conf, in.trackers) {

@@ -53,9 +53,11 @@ type instance struct {
 	serial uint64
 
 	// What follows from conf, worked out once: every address that the instance
-	// may have, all that may come with it, and what decides about its priority
-	// and faults.
+	// may have, the link of each, those links, all that may come with it, and what
+	// decides about its priority and faults.
 	all      []host.Address
+	on       map[netip.Addr]string
+	carriers []string
 	every    *desired.Holding
 	trackers desired.Trackers
 
@@ -111,6 +113,14 @@ func (in *instance) configure(cfg *config.Config, conf *config.Instance, vrf des
 	every := desired.All(conf, vrf)
 	in.every = &every
 	in.all = desired.Addresses(conf, func(netip.Addr) bool { return true })
+	in.on = map[netip.Addr]string{}
+	in.carriers = nil
+	for _, a := range in.all {
+		in.on[a.Prefix.Addr()] = a.Interface
+		if !slices.Contains(in.carriers, a.Interface) {
+			in.carriers = append(in.carriers, a.Interface)
+		}
+	}
 	in.trackers = desired.TrackersOf(cfg, conf)
 	if conf.PeersFrom == nil || len(in.peers) == 0 {
 		in.peers = desired.Router(cfg.Global, conf).Peers
@@ -120,13 +130,9 @@ func (in *instance) configure(cfg *config.Config, conf *config.Instance, vrf des
 // byLink sorts addresses by the interface that they live on. One that is no
 // virtual address is the source of the adverts, on the instance's own interface.
 func (in *instance) byLink(addrs []netip.Addr) map[string][]netip.Addr {
-	on := map[netip.Addr]string{}
-	for _, a := range in.all {
-		on[a.Prefix.Addr()] = a.Interface
-	}
 	out := map[string][]netip.Addr{}
 	for _, a := range addrs {
-		name, virtual := on[a]
+		name, virtual := in.on[a]
 		if !virtual {
 			name = in.conf.Interface
 		}

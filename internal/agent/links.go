@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,14 +24,7 @@ type socket struct {
 	// failed counts one that could not be sent.
 	queued []*instance
 	failed func(i int, err error)
-	// nextRead is when it may be read again, while it is attended.
-	nextRead time.Time
-}
-
-// watch is the watch for a peer's announcements on one link.
-type watch struct {
-	link   host.Link
-	closer io.Closer
+	ear    ear
 }
 
 // hostEvent follows the host's links and addresses.
@@ -204,6 +196,11 @@ func (e *elector) join(in *instance, key host.AdvertKey) *socket {
 	if s == nil {
 		s = &socket{key: key, users: map[uint8]*instance{}}
 		s.failed = func(i int, _ error) { s.queued[i].counters.SendErrors++ }
+		s.ear = ear{
+			read: func() int { return e.read(s) },
+			arm:  func() { e.arm(s) },
+			rest: func() time.Duration { return e.gather },
+		}
 		e.sockets[key] = s
 	}
 	s.users[uint8(in.conf.VRID)] = in
@@ -213,7 +210,7 @@ func (e *elector) join(in *instance, key host.AdvertKey) *socket {
 // open opens a socket; one that cannot be opened is tried again with the next
 // change of a link.
 func (e *elector) open(s *socket) {
-	conn, err := e.wire.OpenAdverts(s.key, func() { e.attend(s) })
+	conn, err := e.wire.OpenAdverts(s.key, func() { e.attend(&s.ear) })
 	if err != nil {
 		if s.err == nil {
 			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Error, Subject: s.key.Interface, Text: err.Error()})
@@ -228,9 +225,9 @@ func (e *elector) open(s *socket) {
 // arm waits for packets. Where that cannot be done the socket is read from time
 // to time.
 func (e *elector) arm(s *socket) {
-	if s.conn.Arm() != nil {
-		e.attend(s)
-		s.nextRead = time.Now().Add(e.gather)
+	if s.conn != nil && s.conn.Arm() != nil {
+		e.attend(&s.ear)
+		s.ear.nextRead = time.Now().Add(e.gather)
 	}
 }
 
@@ -256,47 +253,4 @@ func (e *elector) leave(in *instance, s *socket) *socket {
 		s.conn = nil
 	}
 	return nil
-}
-
-// watchLinks keeps a watch for a peer's announcements on every link that may
-// carry one of our addresses. It stands before it is needed: a peer announces
-// within a millisecond of its first advert.
-func (e *elector) watchLinks() {
-	needed := e.index.carriers
-	for name, w := range e.watches {
-		link, ok := e.links[name]
-		if !needed[name] || !ok || link.Index != w.link.Index || string(link.MAC) != string(w.link.MAC) {
-			delete(e.watches, name)
-			go w.closer.Close()
-		}
-	}
-	for name := range needed {
-		link, ok := e.links[name]
-		if !ok || e.watches[name] != nil {
-			continue
-		}
-		// Of what is made, only a VMAC carries virtual addresses.
-		_, link.Shared = e.made[name]
-		closer, err := e.wire.WatchPeers(link, func(a host.Announced) {
-			e.post(func(now time.Time) { e.peerAnnounced(now, link.Name, a.Addr) })
-		})
-		if err != nil {
-			e.journal.Add(journal.Event{Kind: "socket", Level: journal.Warning, Subject: name,
-				Text: fmt.Sprintf("a peer's announcements on %s cannot be seen, addresses go by the timers alone: %v", name, err)})
-			continue
-		}
-		e.watches[name] = &watch{link: link, closer: closer}
-	}
-}
-
-func (e *elector) peerAnnounced(now time.Time, iface string, addr netip.Addr) {
-	for _, in := range e.index.byAddr[addr] {
-		if _, ok := in.find(iface, addr); ok {
-			// It means something only after the peer's advert, which was sent
-			// before it and may be in the socket still.
-			e.readAll(in.socket)
-			e.readAll(in.own)
-			e.feed(now, in, vrrp.PeerAnnounced{Addr: addr})
-		}
-	}
 }

@@ -36,9 +36,7 @@ func (e *elector) run(ctx context.Context) {
 	e.life = life
 	defer context.AfterFunc(ctx, e.wire.Wake)()
 	for ctx.Err() == nil {
-		e.fire(time.Now())
-		e.hear()
-		e.flush()
+		e.turn(time.Now())
 		if err := e.wire.Wait(e.next()); err != nil {
 			// Nothing would be heard any more, and nobody would wake the loop.
 			e.journal.Add(journal.Event{Kind: "part-ended", Level: journal.Error, Text: "the loop of VRRP has ended: " + err.Error()})
@@ -49,6 +47,16 @@ func (e *elector) run(ctx context.Context) {
 			call(time.Now())
 		}
 	}
+	e.hand()
+	e.flush()
+}
+
+// turn does what is due now.
+func (e *elector) turn(now time.Time) {
+	e.fire(now)
+	e.hear()
+	e.hand()
+	e.attune()
 	e.flush()
 }
 
@@ -96,36 +104,52 @@ func (e *elector) next() time.Time {
 			next = e.breathe
 		}
 	}
-	for _, s := range e.attended {
-		if next.IsZero() || s.nextRead.Before(next) {
-			next = s.nextRead
+	for _, h := range e.attended {
+		if next.IsZero() || h.nextRead.Before(next) {
+			next = h.nextRead
 		}
 	}
 	return next
 }
 
-// attend begins to read a socket.
-func (e *elector) attend(s *socket) {
-	if s.conn != nil && !slices.Contains(e.attended, s) {
-		s.nextRead = time.Now()
-		e.attended = append(e.attended, s)
+// ear is what the loop reads, a VRRP socket or a watch: armed, or attended and read
+// from time to time.
+type ear struct {
+	// read takes in what is there, one inbox of it at most, and says how much that
+	// was; rest is called with it where that was not nothing, arm where it was.
+	read func() int
+	arm  func()
+	// rest is how long it is left alone after a read that emptied it.
+	rest     func() time.Duration
+	nextRead time.Time
+}
+
+// attend begins to read an ear.
+func (e *elector) attend(h *ear) {
+	if !slices.Contains(e.attended, h) {
+		h.nextRead = time.Now()
+		e.attended = append(e.attended, h)
 	}
 }
 
-// hear reads the sockets that have something, each at most once, so that no
-// timer waits for more than one read of each. A socket that is empty is armed.
+// hear reads the ears that have something, each at most once, so that no timer
+// waits for more than one read of each. One that is empty is armed.
 func (e *elector) hear() {
 	for i := 0; i < len(e.attended); i++ {
-		s := e.attended[i]
-		if s.nextRead.After(time.Now()) {
+		h := e.attended[i]
+		now := time.Now()
+		if h.nextRead.After(now) {
 			continue
 		}
-		if e.read(s) == 0 {
+		switch n := h.read(); {
+		case n == 0:
 			e.attended = slices.Delete(e.attended, i, i+1)
 			i--
-			if s.conn != nil {
-				e.arm(s)
-			}
+			h.arm()
+		case n < host.InboxSize:
+			h.nextRead = now.Add(h.rest())
+		default:
+			h.nextRead = now
 		}
 	}
 }
@@ -137,12 +161,7 @@ func (e *elector) read(s *socket) int {
 		return 0
 	}
 	e.now, e.reading = time.Now(), s
-	n := s.conn.Receive(e.inbox, e.receiveFn)
-	s.nextRead = e.now
-	if n < host.InboxSize {
-		s.nextRead = e.now.Add(e.gather)
-	}
-	return n
+	return s.conn.Receive(e.inbox, e.receiveFn)
 }
 
 // catchUp reads all that the sockets have now.

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"io"
 	"net/netip"
 	"slices"
 	"sync"
@@ -42,7 +41,7 @@ type node struct {
 	armed     bool
 	received  []host.Received
 	queued    []func()
-	watcher   func(host.Announced)
+	watch     *nodeWatch
 	announced []netip.Addr
 }
 
@@ -223,11 +222,11 @@ func (n *node) Arm() error {
 func (n *node) Close() error { return nil }
 func (n *node) Lost() uint64 { return 0 }
 
-func (n *node) WatchPeers(_ host.Link, handler func(host.Announced)) (io.Closer, error) {
+func (n *node) WatchPeers(_ host.Link, ready func()) (announcementConn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.watcher = handler
-	return n, nil
+	n.watch = &nodeWatch{node: n, ready: ready}
+	return n.watch, nil
 }
 
 func (n *node) Announce(_ host.Link, addrs []netip.Addr, _ int) {
@@ -235,18 +234,61 @@ func (n *node) Announce(_ host.Link, addrs []netip.Addr, _ int) {
 	n.announced = append(n.announced, addrs...)
 	n.mu.Unlock()
 	for _, o := range n.others() {
-		o.mu.Lock()
-		watcher := o.watcher
-		if o.cut {
-			watcher = nil
-		}
-		o.mu.Unlock()
-		for _, a := range addrs {
-			if watcher != nil {
-				watcher(host.Announced{Interface: 2, Addr: a, MAC: []byte{2, 0, 0, 0, 0, 9}})
-			}
+		o.hear(addrs)
+	}
+}
+
+// nodeWatch is a node's watch for announcements; the node's lock guards it.
+type nodeWatch struct {
+	*node
+	ready         func()
+	armed, listen bool
+	heard         []netip.Addr
+}
+
+// hear puts announcements into the node's watch.
+func (n *node) hear(addrs []netip.Addr) {
+	n.mu.Lock()
+	var report func()
+	if w := n.watch; w != nil && w.listen && !n.cut {
+		w.heard = append(w.heard, addrs...)
+		if w.armed {
+			report, w.armed = w.ready, false
 		}
 	}
+	n.mu.Unlock()
+	if report != nil {
+		n.events <- report
+	}
+}
+
+func (w *nodeWatch) Listen(on bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listen = on
+	return nil
+}
+
+func (w *nodeWatch) Receive(_ *host.Inbox, handler func(host.Announced)) int {
+	w.mu.Lock()
+	taken := w.heard
+	w.heard = nil
+	w.mu.Unlock()
+	for _, a := range taken {
+		handler(host.Announced{Interface: 2, Addr: a, MAC: host.MAC{2, 0, 0, 0, 0, 9}})
+	}
+	return min(len(taken), host.InboxSize)
+}
+
+func (w *nodeWatch) Arm() error {
+	w.mu.Lock()
+	full := len(w.heard) > 0
+	w.armed = !full
+	w.mu.Unlock()
+	if full {
+		w.events <- w.ready
+	}
+	return nil
 }
 
 func (n *node) Cancel(int, ...netip.Addr) {}

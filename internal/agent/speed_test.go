@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -30,8 +29,8 @@ type solo struct {
 }
 
 func (b *solo) OpenAdverts(host.AdvertKey, func()) (advertConn, error) { return b, nil }
-func (b *solo) WatchPeers(host.Link, func(host.Announced)) (io.Closer, error) {
-	return io.NopCloser(nil), nil
+func (b *solo) WatchPeers(host.Link, func()) (announcementConn, error) {
+	return deafConn{b}, nil
 }
 func (b *solo) Announce(host.Link, []netip.Addr, int) {}
 func (b *solo) Cancel(int, ...netip.Addr)             {}
@@ -60,6 +59,12 @@ func (b *solo) Receive(_ *host.Inbox, handler func(host.Received)) int {
 	handler(b.packet)
 	return 1
 }
+
+// deafConn hears no announcements.
+type deafConn struct{ *solo }
+
+func (deafConn) Listen(bool) error                             { return nil }
+func (deafConn) Receive(*host.Inbox, func(host.Announced)) int { return 0 }
 
 // newSolo makes an elector with one instance; it is not running.
 func newSolo(t testing.TB, priority int, interval time.Duration) *solo {
@@ -102,6 +107,7 @@ func (b *solo) master(t testing.TB) {
 	for _, in := range b.elector.instances {
 		at := b.elector.agenda.first().at
 		b.elector.step(at, in.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+		b.elector.hand()
 		deadline := time.After(10 * time.Second)
 		for in.router.Status().State != vrrp.Master {
 			select {
@@ -119,9 +125,7 @@ func (b *solo) sends(t testing.TB) func() {
 	b.master(t)
 	return func() {
 		b.elector.breathe = time.Time{}
-		b.elector.fire(b.elector.agenda.first().at)
-		b.elector.hear()
-		b.elector.flush()
+		b.elector.turn(b.elector.agenda.first().at)
 	}
 }
 
@@ -138,11 +142,9 @@ func (b *solo) hears(t testing.TB) func() {
 	for _, s = range b.elector.sockets {
 	}
 	return func() {
-		b.elector.fire(time.Now())
-		b.elector.attend(s)
-		b.elector.hear()
+		b.elector.attend(&s.ear)
+		b.elector.turn(time.Now())
 		b.elector.attended = b.elector.attended[:0]
-		b.elector.flush()
 	}
 }
 

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"io"
 	"net/netip"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 // the watch for a peer's announcements. hostWire is the real one.
 type wire interface {
 	OpenAdverts(key host.AdvertKey, ready func()) (advertConn, error)
-	WatchPeers(link host.Link, handler func(host.Announced)) (io.Closer, error)
+	WatchPeers(link host.Link, ready func()) (announcementConn, error)
 	Announce(link host.Link, addrs []netip.Addr, rounds int)
 	Cancel(index int, addrs ...netip.Addr)
 	Forget(index int)
@@ -31,6 +30,14 @@ type advertConn interface {
 	Close() error
 }
 
+// announcementConn is an open watch for announcements: see host.PeerWatch.
+type announcementConn interface {
+	Listen(on bool) error
+	Receive(in *host.Inbox, handler func(host.Announced)) int
+	Arm() error
+	Close() error
+}
+
 // hostWire is this host's network.
 type hostWire struct {
 	*host.Announcer
@@ -41,6 +48,6 @@ func (w hostWire) OpenAdverts(key host.AdvertKey, ready func()) (advertConn, err
 	return host.OpenAdverts(key, w.Poller, ready)
 }
 
-func (hostWire) WatchPeers(link host.Link, handler func(host.Announced)) (io.Closer, error) {
-	return host.WatchPeers(link, handler)
+func (w hostWire) WatchPeers(link host.Link, ready func()) (announcementConn, error) {
+	return host.WatchPeers(link, w.Poller, ready)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -113,14 +112,8 @@ type AdvertStats struct {
 // AdvertConn is a raw socket for adverts. Its methods may be called by several
 // goroutines, of which one receives and one sends.
 type AdvertConn struct {
-	key    AdvertKey
-	poller *Poller
-	token  int32
-
-	// mu guards fd against being closed while it is used.
-	mu     sync.RWMutex
-	fd     int
-	closed bool
+	key AdvertKey
+	gathered
 
 	received, sent, readErrors, sendErrors, foreign atomic.Uint64
 
@@ -138,9 +131,9 @@ func OpenAdverts(key AdvertKey, p *Poller, ready func()) (*AdvertConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("adverts on %s: %w", key, err)
 	}
-	c := &AdvertConn{key: key, poller: p, fd: fd}
-	if c.token, err = p.add(fd, ready); err != nil {
-		return nil, errors.Join(fmt.Errorf("adverts on %s: %w", key, err), unix.Close(fd))
+	c := &AdvertConn{key: key}
+	if err := c.gather(fd, p, ready); err != nil {
+		return nil, fmt.Errorf("adverts on %s: %w", key, err)
 	}
 	return c, nil
 }
@@ -164,25 +157,14 @@ func openAdverts(key AdvertKey) (fd int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	// The runtime's poller would be woken by every packet, so it lets go of the
-	// socket, which lives on in a copy of the descriptor.
-	defer func() { err = errors.Join(err, pc.Close()) }()
 	conn, ok := pc.(*net.IPConn)
 	if !ok {
-		return -1, fmt.Errorf("unexpected connection type %T", pc)
+		return -1, errors.Join(fmt.Errorf("unexpected connection type %T", pc), pc.Close())
 	}
 	if err := key.join(conn); err != nil {
-		return -1, err
+		return -1, errors.Join(err, conn.Close())
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	cerr := raw.Control(func(from uintptr) { fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
-	if err := errors.Join(cerr, err); err != nil {
-		return -1, fmt.Errorf("copy the descriptor: %w", err)
-	}
-	return fd, nil
+	return detach(conn)
 }
 
 // advertOptions sets what must be there before the socket is bound.
@@ -281,29 +263,6 @@ func (c *AdvertConn) Stats() AdvertStats {
 		Received: c.received.Load(), Sent: c.sent.Load(), Foreign: c.foreign.Load(),
 		ReadErrors: c.readErrors.Load(), SendErrors: c.sendErrors.Load(),
 	}
-}
-
-// Arm has the poller's Wait call ready once, as soon as there is something to
-// receive.
-func (c *AdvertConn) Arm() error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	return c.poller.arm(c.fd, c.token)
-}
-
-// Close closes the socket.
-func (c *AdvertConn) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	c.closed = true
-	c.poller.remove(c.fd, c.token)
-	return unix.Close(c.fd)
 }
 
 // appendHeader4 appends an IPv4 header; the kernel fills in the checksum, and the

@@ -8,9 +8,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +65,13 @@ func openListening(t testing.TB, key AdvertKey, handler func(Received)) (*Advert
 	if err := c.Arm(); err != nil {
 		return nil, err
 	}
+	waitIn(t, p, c)
+	return c, nil
+}
+
+// waitIn has a goroutine wait in a poller until stop, or the test ends, and closes
+// a socket of it then. Once stop has returned nothing more is handed on.
+func waitIn(t testing.TB, p *Poller, c io.Closer) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -70,7 +79,7 @@ func openListening(t testing.TB, key AdvertKey, handler func(Received)) (*Advert
 		for ctx.Err() == nil && p.Wait(time.Time{}) == nil {
 		}
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = c.Close()
 		cancel()
 		p.Wake()
@@ -79,7 +88,8 @@ func openListening(t testing.TB, key AdvertKey, handler func(Received)) (*Advert
 			t.Error(err)
 		}
 	})
-	return c, nil
+	t.Cleanup(stop)
+	return stop
 }
 
 // receive waits for one packet.

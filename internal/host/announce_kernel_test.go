@@ -5,6 +5,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -159,20 +160,39 @@ func (n *testNS) peers(link string) (seen func() []Announced, stop func()) {
 	n.t.Helper()
 	var mu sync.Mutex
 	var all []Announced
-	var w *PeerWatch
-	n.do(func() (err error) {
-		w, err = WatchPeers(n.link(link), func(a Announced) {
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, a)
-		})
-		return err
+	_, stop = n.watch(link, func(a Announced) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, a)
 	})
 	return func() []Announced {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Clone(all)
-	}, func() { _ = w.Close() }
+	}, stop
+}
+
+// watch opens a watch that listens, and has a goroutine receive from it until stop,
+// or the test ends.
+func (n *testNS) watch(link string, handler func(Announced)) (w *PeerWatch, stop func()) {
+	n.t.Helper()
+	p, err := NewPoller()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	in := NewInbox()
+	n.do(func() (err error) {
+		w, err = WatchPeers(n.link(link), p, func() {
+			for w.Receive(in, handler) > 0 {
+			}
+			_ = w.Arm()
+		})
+		return err
+	})
+	if err := errors.Join(w.Listen(true), w.Arm()); err != nil {
+		n.t.Fatal(err)
+	}
+	return w, waitIn(n.t, p, w)
 }
 
 func TestKernelPeerWatch(t *testing.T) {
@@ -192,7 +212,7 @@ func TestKernelPeerWatch(t *testing.T) {
 	waitFor(t, "two announcements", func() bool { return len(seen()) >= 2 })
 	got := seen()
 	slices.SortFunc(got, func(x, y Announced) int { return x.Addr.Compare(y.Addr) })
-	index, mac := b.link("w0").Index, a.link("v0").MAC
+	index, mac := b.link("w0").Index, MAC(a.link("v0").MAC)
 	want := []Announced{{index, netip.MustParseAddr("192.0.2.10"), mac}, {index, netip.MustParseAddr("2001:db8::10"), mac}}
 	if diff := cmp.Diff(want, got, compareNetip); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
@@ -229,11 +249,75 @@ func (n *testNS) knock(addr string) {
 	waitFor(n.t, "the answer of "+addr, func() bool { return strings.Contains(n.run("ip", "neigh", "show", addr), "lladdr") })
 }
 
+// A watch that does not listen hears nothing, not even later what was said
+// meanwhile; one that does hears bursts whole.
+func TestKernelPeerWatchListens(t *testing.T) {
+	a, b := pair(t, "v0", "w0")
+	var mu sync.Mutex
+	heard := map[netip.Addr]int{}
+	times := func(list ...netip.Addr) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, addr := range list {
+			n += heard[addr]
+		}
+		return n
+	}
+	w, _ := b.watch("w0", func(x Announced) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[x.Addr]++
+	})
+	theirs, link := a.announcer(0, 0), a.link("v0")
+	listen := func(on bool) {
+		t.Helper()
+		if err := w.Listen(on); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What comes last is seen on another socket, so that all has been sent.
+	in := b.frames("w0")
+	last := func(addr string) {
+		t.Helper()
+		theirs.Announce(link, addrs(addr), 1)
+		want := netip.MustParseAddr(addr)
+		frame(t, in, func(f []byte) bool {
+			got, _, ok := parseGratuitous(f)
+			return isAnnouncement(f) && ok && got == want
+		})
+	}
+	unheard := addrs("192.0.2.10", "2001:db8::10", "192.0.2.20", "2001:db8::20")
+	listen(false)
+	theirs.Announce(link, unheard[:2], 1)
+	last("192.0.2.11")
+	listen(true)
+	var burst []netip.Addr
+	for i := range 2 * InboxSize {
+		burst = append(burst, netip.AddrFrom4([4]byte{10, 1, 0, byte(i + 1)}))
+	}
+	theirs.Announce(link, burst, 2)
+	waitFor(t, "the burst", func() bool { return times(burst...) == 2*len(burst) })
+	listen(false)
+	theirs.Announce(link, unheard[2:], 1)
+	last("192.0.2.12")
+	listen(true)
+	last("192.0.2.13")
+	waitFor(t, "what was said after", func() bool { return times(addrs("192.0.2.13")...) > 0 })
+	if n := times(unheard...); n > 0 {
+		t.Errorf("heard %d announcements that nobody listened to", n)
+	}
+}
+
 func TestKernelPeerWatchRefuses(t *testing.T) {
 	a, _ := pair(t, "v0", "w0")
+	p, err := NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
 	for _, l := range []Link{{Name: "v0", Index: a.link("v0").Index}, {Name: "nosuch", Index: 999, MAC: testMAC}} {
 		if err := a.try(func() error {
-			w, err := WatchPeers(l, func(Announced) {})
+			w, err := WatchPeers(l, p, func() {})
 			if err == nil {
 				_ = w.Close()
 			}
@@ -248,12 +332,7 @@ func BenchmarkKernelAnnounce(b *testing.B) {
 	n, m := pair(b, "v0", "w0")
 	a := n.announcer(0, 0)
 	var heard atomic.Int64
-	var w *PeerWatch
-	m.do(func() (err error) {
-		w, err = WatchPeers(m.link("w0"), func(Announced) { heard.Add(1) })
-		return err
-	})
-	defer w.Close()
+	_, _ = m.watch("w0", func(Announced) { heard.Add(1) })
 	link := n.link("v0")
 	var list []netip.Addr
 	for i := range 200 {

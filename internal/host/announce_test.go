@@ -22,7 +22,7 @@ import (
 
 var (
 	testMAC  = []byte{0x0e, 0xdb, 0xed, 0x74, 0x9a, 0xc1}
-	otherMAC = []byte{0x0e, 0xdb, 0xed, 0x74, 0x9a, 0xc2}
+	otherMAC = MAC{0x0e, 0xdb, 0xed, 0x74, 0x9a, 0xc2}
 	ethernet = Link{Name: "v0", Index: 3, MAC: testMAC}
 )
 
@@ -86,7 +86,7 @@ func TestAnnouncementFrames(t *testing.T) {
 // The kernel's filters, run in x/net's machine, over what other nodes send.
 func TestPeerFilters(t *testing.T) {
 	arp := func(edit func(b []byte)) []byte {
-		b, err := announcement(netip.MustParseAddr("192.0.2.10"), otherMAC, false)
+		b, err := announcement(netip.MustParseAddr("192.0.2.10"), otherMAC[:], false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestPeerFilters(t *testing.T) {
 		return b
 	}
 	na := func(edit func(b []byte)) []byte {
-		b, err := announcement(netip.MustParseAddr("2001:db8::10"), otherMAC, true)
+		b, err := announcement(netip.MustParseAddr("2001:db8::10"), otherMAC[:], true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,10 +131,10 @@ func TestPeerFilters(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			filter, read := arpFilter(testMAC), parseGratuitous
+			filter, read := arpFilter(MAC(testMAC)), parseGratuitous
 			want := netip.MustParseAddr("192.0.2.10")
 			if tt.frame[12] == 0x86 {
-				filter, read = advertisementFilter(testMAC), parseAdvertisement
+				filter, read = advertisementFilter(MAC(testMAC)), parseAdvertisement
 				want = netip.MustParseAddr("2001:db8::10")
 			}
 			vm, err := bpf.NewVM(filter)
@@ -152,7 +152,7 @@ func TestPeerFilters(t *testing.T) {
 				return
 			}
 			addr, mac, ok := read(tt.frame)
-			if !ok || addr != want || !bytes.Equal(mac, otherMAC) {
+			if !ok || addr != want || mac != otherMAC {
 				t.Errorf("read %s at %x, %v", addr, mac, ok)
 			}
 		})
@@ -161,18 +161,18 @@ func TestPeerFilters(t *testing.T) {
 
 func FuzzParsePeerFrames(f *testing.F) {
 	for _, a := range addrs("192.0.2.10", "2001:db8::10") {
-		b, err := announcement(a, otherMAC, false)
+		b, err := announcement(a, otherMAC[:], false)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, mac, ok := parseGratuitous(b); ok && len(mac) != 6 {
-			t.Errorf("hardware address of %d bytes", len(mac))
+		if addr, _, ok := parseGratuitous(b); ok != addr.Is4() {
+			t.Errorf("read %s, %v", addr, ok)
 		}
-		if _, mac, ok := parseAdvertisement(b); ok && len(mac) != 6 {
-			t.Errorf("hardware address of %d bytes", len(mac))
+		if addr, _, ok := parseAdvertisement(b); ok != addr.Is6() {
+			t.Errorf("read %s, %v", addr, ok)
 		}
 	})
 }
@@ -217,6 +217,8 @@ type fakeWire struct {
 	opened []int
 	// fail says what happens to a frame; nil lets all pass.
 	fail func(index int, addr netip.Addr) error
+	// most, above 0, is how many frames a call takes; calls counts them.
+	most, calls int
 }
 
 type sentFrame struct {
@@ -237,24 +239,31 @@ func (w *fakeWire) open(index int) (frameSocket, error) {
 	return &fakeSocket{w, index}, nil
 }
 
-func (s *fakeSocket) send(frame []byte) error {
+func (s *fakeSocket) send(list []*pending) (sent int, err error) {
 	s.wire.mu.Lock()
 	defer s.wire.mu.Unlock()
-	read := parseGratuitous
-	if frame[12] == 0x86 {
-		read = parseAdvertisement
-	}
-	addr, _, ok := read(frame)
-	if !ok {
-		return errors.New("no announcement")
-	}
-	if s.wire.fail != nil {
-		if err := s.wire.fail(s.index, addr); err != nil {
-			return err
+	s.wire.calls++
+	for _, p := range list {
+		if s.wire.most > 0 && sent == s.wire.most {
+			return sent, nil
 		}
+		read := parseGratuitous
+		if p.frame[12] == 0x86 {
+			read = parseAdvertisement
+		}
+		addr, _, ok := read(p.frame)
+		if !ok {
+			return sent, errors.New("no announcement")
+		}
+		if s.wire.fail != nil {
+			if err := s.wire.fail(s.index, addr); err != nil {
+				return sent, err
+			}
+		}
+		s.wire.sent = append(s.wire.sent, sentFrame{s.index, addr, time.Now()})
+		sent++
 	}
-	s.wire.sent = append(s.wire.sent, sentFrame{s.index, addr, time.Now()})
-	return nil
+	return sent, nil
 }
 
 func (s *fakeSocket) close() error { return nil }
@@ -464,6 +473,60 @@ func TestAnnouncerRetries(t *testing.T) {
 		if diff := cmp.Diff([]string{"192.0.2.2", "192.0.2.2"}, w.addrs()); diff != "" {
 			t.Errorf("beside a bad frame (-want +got):\n%s", diff)
 		}
+	})
+}
+
+// Frames go out together, at most a burst, and where the kernel takes a part of
+// them, or refuses one in the middle, order and rounds are kept.
+func TestAnnouncerBursts(t *testing.T) {
+	runAnnouncer(t, hclog.NewNullLogger(), 0, 0, func(a *Announcer, w *fakeWire) {
+		var list []netip.Addr
+		var want []string
+		for i := range 2*burst + 6 {
+			list = append(list, netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}))
+		}
+		for range 3 {
+			for _, addr := range list {
+				want = append(want, addr.String())
+			}
+		}
+		again := func(what string) {
+			t.Helper()
+			w.mu.Lock()
+			w.sent, w.calls = nil, 0
+			w.mu.Unlock()
+			a.Announce(ethernet, list, 3)
+			pause(time.Second)
+			if diff := cmp.Diff(want, w.addrs()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+		}
+		again("sent")
+		if most := (len(want) + burst - 1) / burst; w.calls != most {
+			t.Errorf("%d calls for %d frames, want %d", w.calls, len(want), most)
+		}
+		w.most = 5
+		again("sent by fives")
+		w.most = 0
+		tries := 0
+		w.fail = func(int, netip.Addr) error {
+			if tries++; tries%50 == 0 {
+				return unix.ENOBUFS
+			}
+			return nil
+		}
+		again("sent to a queue that overflows")
+		tries = 0
+		w.fail = func(_ int, addr netip.Addr) error {
+			if addr == list[40] {
+				if tries++; tries == 1 {
+					return unix.EINVAL
+				}
+			}
+			return nil
+		}
+		want = slices.Delete(want, 40, 41)
+		again("sent but for one round of one")
 	})
 }
 

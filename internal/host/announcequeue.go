@@ -2,6 +2,7 @@ package host
 
 import (
 	"container/heap"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -16,6 +17,14 @@ type pending struct {
 	// order keeps the addresses of one round as they were given.
 	order uint64
 	index int
+}
+
+// String is the line about one frame, in keepalived's words.
+func (p *pending) String() string {
+	if p.addr.Is4() {
+		return fmt.Sprintf("Sending gratuitous ARP on %s for %s", p.link, p.addr)
+	}
+	return fmt.Sprintf("Sending unsolicited Neighbour Advert on %s for %s", p.link, p.addr)
 }
 
 // announceQueue holds what is still to be announced on one interface, one entry
@@ -78,6 +87,20 @@ func (q *announceQueue) done() {
 		return
 	}
 	heap.Fix(&q.heap, p.index)
+}
+
+// undo gives back their round to those from which done has just taken it.
+func (q *announceQueue) undo(list []*pending) {
+	for _, p := range list {
+		p.left++
+		p.sent--
+		if q.byKey[p.addr] == p {
+			heap.Fix(&q.heap, p.index)
+			continue
+		}
+		q.byKey[p.addr] = p
+		heap.Push(&q.heap, p)
+	}
 }
 
 // clear drops everything and says how much that was.

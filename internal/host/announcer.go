@@ -3,20 +3,15 @@ package host
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +35,7 @@ type Announcer struct {
 	open func(index int) (frameSocket, error)
 	wake chan struct{}
 
-	// mu is held while a frame is sent, so that Cancel can promise that none
+	// mu is held while frames are sent, so that Cancel can promise that none
 	// follows; sending does not block.
 	mu      sync.Mutex
 	arp, na time.Duration
@@ -57,13 +52,16 @@ type lane struct {
 	socket frameSocket
 	// failures counts the frames that could not be sent since the last that was.
 	failures int
+	// taken are the frames on their way.
+	taken []*pending
 	// turn is when it was served last, in turns of all lanes.
 	turn uint64
 }
 
-// frameSocket sends Ethernet frames on one interface without blocking.
+// frameSocket sends Ethernet frames on one interface without blocking, and says how
+// many it sent; the error is that of the next.
 type frameSocket interface {
-	send(frame []byte) error
+	send(list []*pending) (sent int, err error)
 	close() error
 }
 
@@ -204,36 +202,54 @@ func (a *Announcer) serve(now time.Time) (wait time.Duration, idle bool) {
 	return wait, idle
 }
 
-// serveLane sends what is due on one interface, at most a burst, releasing the
-// lock between frames. It says when the next frame is due, if there is one.
+// serveLane sends what is due on one interface, at most a burst. It says when the
+// next frame is due, if there is one.
 func (a *Announcer) serveLane(index int, now time.Time) (due time.Time, more bool) {
-	for range burst {
-		a.mu.Lock()
-		l := a.lanes[index]
-		if l == nil || l.queue.empty() {
-			a.mu.Unlock()
-			return time.Time{}, false
-		}
-		p := l.queue.head()
-		group := a.shared[p.link]
-		if due = group.after(l.queue.next); due.After(now) {
-			a.mu.Unlock()
-			return due, true
-		}
-		addr, link, gap := p.addr, p.link, a.spacing(p)
-		err := a.send(l, p.frame)
-		a.settle(l, now, gap, err)
-		if err == nil {
-			group.sent(now, gap)
-		}
-		a.served++
-		l.turn = a.served
+	a.mu.Lock()
+	l := a.lanes[index]
+	if l == nil || l.queue.empty() {
 		a.mu.Unlock()
-		if err == nil && a.log.IsDebug() {
-			a.logSent(link, addr)
+		return time.Time{}, false
+	}
+	var said []string
+	if sending := a.takeDue(l, now); len(sending) > 0 {
+		sent, err := a.send(l, sending)
+		a.settle(l, now, sending, sent, err)
+		a.served += uint64(sent)
+		l.turn = a.served
+		if a.log.IsDebug() {
+			for _, p := range sending[:sent] {
+				said = append(said, p.String())
+			}
 		}
 	}
-	return now, true
+	if more = !l.queue.empty(); more {
+		due = a.due(l)
+	}
+	a.mu.Unlock()
+	for _, line := range said {
+		a.log.Debug(line)
+	}
+	return due, more
+}
+
+// due is when the head of a queue may go out.
+func (a *Announcer) due(l *lane) time.Time { return a.shared[l.queue.head().link].after(l.queue.next) }
+
+// takeDue counts a round of those whose turn it is, at most a burst: as many as
+// may go out at once.
+func (a *Announcer) takeDue(l *lane, now time.Time) []*pending {
+	taken := l.taken[:0]
+	for len(taken) < burst && !l.queue.empty() && !a.due(l).After(now) {
+		p := l.queue.head()
+		gap := a.spacing(p)
+		l.queue.done()
+		l.queue.next = now.Add(gap)
+		a.shared[p.link].sent(now, gap)
+		taken = append(taken, p)
+	}
+	l.taken = taken
+	return taken
 }
 
 func (a *Announcer) spacing(p *pending) time.Duration {
@@ -247,46 +263,53 @@ func (a *Announcer) spacing(p *pending) time.Duration {
 	return na
 }
 
-// send puts one frame on the wire, opening the socket where needed. An interface
-// that was deleted and made anew has another index, so ENXIO means that this
-// socket will never work again.
-func (a *Announcer) send(l *lane, frame []byte) error {
+// send puts frames on the wire, opening the socket where needed, and says how many
+// it sent; the error is that of the next. An interface that was deleted and made
+// anew has another index, so ENXIO means that this socket will never work again.
+func (a *Announcer) send(l *lane, list []*pending) (sent int, err error) {
 	if l.socket == nil {
 		s, err := a.open(l.index)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		l.socket = s
 	}
-	err := l.socket.send(frame)
+	for sent < len(list) && err == nil {
+		var n int
+		n, err = l.socket.send(list[sent:])
+		sent += n
+	}
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) {
 		l.closeSocket()
 	}
-	return err
+	return sent, err
 }
 
-// settle updates the lane after the head of its queue was tried. A failure that
-// concerns the interface is tried again; any other costs the address its round.
-func (a *Announcer) settle(l *lane, now time.Time, gap time.Duration, err error) {
-	if err == nil {
+// settle updates the lane after frames were tried, the first of which were sent. A
+// failure that concerns the interface is tried again; any other costs the address
+// its round.
+func (a *Announcer) settle(l *lane, now time.Time, tried []*pending, sent int, err error) {
+	if sent > 0 {
 		l.failures = 0
-		l.queue.done()
-		l.queue.next = now.Add(gap)
+	}
+	if err == nil {
 		return
 	}
-	p := l.queue.head()
+	p := tried[sent]
 	if l.failures++; l.failures == 1 {
 		a.log.Info("announcement not sent", "interface", p.link, "address", p.addr, "error", err)
 	}
-	switch {
-	case !ofInterface(err):
-		l.queue.done()
-	case l.failures >= maxRetries:
+	again := tried[sent:]
+	if !ofInterface(err) {
+		again = again[1:]
+	}
+	l.queue.undo(again)
+	if ofInterface(err) && l.failures >= maxRetries {
 		a.log.Warn("announcements given up", "interface", p.link, "addresses", l.queue.clear(), "error", err)
 		l.failures = 0
 		return
 	}
-	l.queue.next = now.Add(max(gap, retryDelay))
+	l.queue.next = now.Add(max(a.spacing(p), retryDelay))
 }
 
 // ofInterface tells the errors that any frame on the interface would meet.
@@ -299,14 +322,6 @@ func ofInterface(err error) bool {
 		}
 	}
 	return false
-}
-
-func (a *Announcer) logSent(link string, addr netip.Addr) {
-	if addr.Is4() {
-		a.log.Debug(fmt.Sprintf("Sending gratuitous ARP on %s for %s", link, addr))
-		return
-	}
-	a.log.Debug(fmt.Sprintf("Sending unsolicited Neighbour Advert on %s for %s", link, addr))
 }
 
 func (l *lane) closeSocket() {
@@ -322,37 +337,3 @@ func forwarding(link string) bool {
 	b, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + link + "/forwarding")
 	return err == nil && len(b) > 0 && b[0] != '0'
 }
-
-// packetSocket is a frameSocket on AF_PACKET.
-type packetSocket struct {
-	conn  *packet.Conn
-	raw   syscall.RawConn
-	index int
-}
-
-// openFrameSocket opens a packet socket that receives nothing (protocol 0).
-func openFrameSocket(index int) (frameSocket, error) {
-	conn, err := packet.Listen(&net.Interface{Index: index}, packet.Raw, 0, nil)
-	if err != nil {
-		return nil, fmt.Errorf("open packet socket: %w", err)
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("packet socket: %w", err)
-	}
-	return &packetSocket{conn, raw, index}, nil
-}
-
-// send does not wait where the interface's queue is full: that is an error.
-func (s *packetSocket) send(frame []byte) error {
-	// The protocol is in network byte order, as it is in the frame.
-	to := &unix.SockaddrLinklayer{Ifindex: s.index, Protocol: binary.NativeEndian.Uint16(frame[12:])}
-	var err error
-	cerr := s.raw.Control(func(fd uintptr) {
-		_, err = unix.SendmsgN(int(fd), frame, nil, to, unix.MSG_DONTWAIT)
-	})
-	return errors.Join(cerr, err)
-}
-
-func (s *packetSocket) close() error { return s.conn.Close() }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -19,9 +18,6 @@ const (
 	// header or a trailer of authentication.
 	packetSize  = 4608
 	controlSize = 128
-	// readDelay is the pause after a read that failed, so that an error that
-	// stays does not keep a core busy.
-	readDelay = 100 * time.Millisecond
 )
 
 // Inbox holds the buffers of recvmmsg(2), for all sockets that one goroutine
@@ -74,37 +70,23 @@ func (c *AdvertConn) Receive(in *Inbox, handler func(Received)) int {
 	return n
 }
 
-func (c *AdvertConn) read(in *Inbox) (int, error) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.closed {
-		return 0, net.ErrClosed
-	}
+// packet is what came in as number i.
+func (in *Inbox) packet(i int) []byte { return in.packets[i][:min(in.messages[i].length, packetSize)] }
+
+// clear makes the buffers whole again, of which each read leaves a part.
+func (in *Inbox) clear() {
 	for i := range in.messages {
 		h := &in.messages[i].header
 		h.Namelen = unix.SizeofSockaddrInet6
 		h.SetControllen(controlSize)
 		h.Flags = 0
 	}
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(c.fd),
-			uintptr(unsafe.Pointer(&in.messages[0])), InboxSize, unix.MSG_DONTWAIT, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EAGAIN:
-			return 0, nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
 }
 
 // deliver passes on one packet of the inbox, unless it is not for this socket.
 func (c *AdvertConn) deliver(in *Inbox, i int, now time.Time, handler func(Received)) {
 	m := &in.messages[i]
-	packet := in.packets[i][:min(m.length, packetSize)]
+	packet := in.packet(i)
 	control := in.controls[i][:min(uint64(m.header.Controllen), controlSize)]
 	r := Received{At: now}
 	var ok bool

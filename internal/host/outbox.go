@@ -135,15 +135,5 @@ func (c *AdvertConn) sendBatch(from, to, flags int) (sent int, err error) {
 	if c.closed {
 		return 0, net.ErrClosed
 	}
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(c.fd),
-			uintptr(unsafe.Pointer(&c.out.messages[from])), uintptr(to-from), uintptr(flags), 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
+	return sendMessages(c.fd, c.out.messages[from:to], flags)
 }

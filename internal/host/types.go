@@ -65,5 +65,5 @@ type Received struct {
 type Announced struct {
 	Interface int
 	Addr      netip.Addr
-	MAC       []byte
+	MAC       MAC
 }

@@ -51,6 +51,19 @@ func levelName(l hclog.Level) string {
 // shows is whether messages of a level are written.
 func (l *Levels) shows(level hclog.Level) bool { return level >= hclog.Level(l.least.Load()) }
 
+// levelled is a logger that says, of what would be many messages, whether they would
+// be written.
+type levelled struct {
+	hclog.Logger
+	levels *Levels
+}
+
+// IsDebug is part of hclog.Logger.
+func (l levelled) IsDebug() bool { return l.levels.shows(hclog.Debug) }
+
+// IsTrace is part of hclog.Logger.
+func (l levelled) IsTrace() bool { return l.levels.shows(hclog.Trace) }
+
 // gate keeps from a sink what is not to be written.
 type gate struct {
 	levels *Levels

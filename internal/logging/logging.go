@@ -83,7 +83,7 @@ func Open(o Options) (hclog.Logger, *Outputs) {
 		out.pumps = append(out.pumps, s)
 		log.RegisterSink(gate{levels, &adapter{pump: s}})
 	}
-	return log, out
+	return levelled{log, levels}, out
 }
 
 // Close writes what is queued, waits a second at most for that, and ends the

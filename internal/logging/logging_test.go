@@ -129,6 +129,9 @@ func TestLevels(t *testing.T) {
 			for name, say := range map[string]func(string, ...any){"trace": log.Trace, "debug": log.Debug, "info": log.Info, "warning": log.Warn, "error": log.Error} {
 				say("level " + level + " shows " + name + ".")
 			}
+			if debug, trace := level == "debug" || level == "trace", level == "trace"; log.IsDebug() != debug || log.IsTrace() != trace {
+				t.Errorf("with level %s: debug is %v, trace %v", level, log.IsDebug(), log.IsTrace())
+			}
 		}
 		if got := out.Levels.Set("info"); got != "error" {
 			t.Errorf("at last it was %q", got)
