@@ -93,14 +93,15 @@ type pingSocket struct {
 // does not let us, a raw one.
 func (p pingCheck) socket() (pingSocket, error) {
 	s, err := p.open(unix.SOCK_DGRAM)
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EPROTONOSUPPORT) {
-		var rawErr error
-		if s, rawErr = p.open(unix.SOCK_RAW); rawErr != nil {
-			return s, fmt.Errorf("%w; raw socket: %w", err, rawErr)
-		}
-		return s, nil
+	if !errors.Is(err, ErrNotAttempted) ||
+		!errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EPROTONOSUPPORT) {
+		return s, err
 	}
-	return s, err
+	s, rawErr := p.open(unix.SOCK_RAW)
+	if errors.Is(rawErr, ErrNotAttempted) {
+		return s, fmt.Errorf("%w; raw socket: %w", err, rawErr)
+	}
+	return s, rawErr
 }
 
 // open opens, binds and connects a socket.
