@@ -18,6 +18,13 @@ import (
 	"github.com/tandem-ha/tandem/internal/journal"
 )
 
+// A crowd that were served in turn, each place for as long as the limits let a
+// client have it, would keep others out for longer than who is patient waits.
+const (
+	crowd   = 1000
+	patient = readLimit * crowd / maxConnections * 3 / 4
+)
+
 // prompt asks for the status and says how long that took.
 func prompt(t *testing.T, path string, limit time.Duration) time.Duration {
 	t.Helper()
@@ -52,13 +59,14 @@ func dialAll(t *testing.T, path string, n int) []net.Conn {
 
 // A thousand clients that begin a request and never end it keep nobody out.
 func TestHalfOpenConnections(t *testing.T) {
+	t.Parallel()
 	path := serve(t, richAgent())
-	conns := dialAll(t, path, 1000)
+	conns := dialAll(t, path, crowd)
 	for _, c := range conns {
 		// One whose place was taken meanwhile cannot write any more.
 		_, _ = io.WriteString(c, "GET /v1/status HTTP/1.1\r\nHost: x\r\nX-Sl")
 	}
-	t.Logf("with %d half-open connections the status took %v", len(conns), prompt(t, path, 30*time.Second))
+	t.Logf("with %d half-open connections the status took %v", len(conns), prompt(t, path, patient))
 }
 
 // Clients that ask for much and read nothing keep nobody out either, nor do they
@@ -71,11 +79,11 @@ func TestSlowReaders(t *testing.T) {
 	}
 	path := serve(t, a)
 	before := heap()
-	conns := dialAll(t, path, 1000)
+	conns := dialAll(t, path, crowd)
 	for _, c := range conns {
 		_, _ = io.WriteString(c, "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
 	}
-	took := prompt(t, path, 30*time.Second)
+	took := prompt(t, path, patient)
 	grown := heap() - before
 	t.Logf("with %d slow readers of 2 MB each the status took %v, the heap grew by %d MiB", len(conns), took, grown>>20)
 	if grown > 256<<20 {
@@ -125,6 +133,7 @@ func (c *countingAgent) Status() Status {
 
 // Whatever is sent, the server answers in HTTP or hangs up, and goes on.
 func TestGarbage(t *testing.T) {
+	t.Parallel()
 	path := serve(t, richAgent())
 	r := rand.New(rand.NewPCG(1, 2))
 	starts := []string{"", "GET ", "POST /v1/move HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
@@ -149,7 +158,7 @@ func TestGarbage(t *testing.T) {
 		}
 		c.Close()
 	}
-	prompt(t, path, 30*time.Second)
+	prompt(t, path, patient)
 }
 
 // follow reads a stream of events until the test ends.
@@ -304,7 +313,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Status != http.StatusServiceUnavailable {
 		t.Errorf("one more: %v", err)
 	}
-	prompt(t, path, 30*time.Second)
+	prompt(t, path, patient)
 	stop()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		found := errors.New("found")

@@ -47,6 +47,7 @@ type Server struct {
 	policy    atomic.Pointer[policy]
 	streams   atomic.Int64
 	pending   atomic.Int64
+	encoding  sync.Mutex
 	extra     []extra
 	tcp       remote
 }
@@ -285,10 +286,49 @@ func (x *exchange) carryOut(rt route) (v any, err error) {
 			v, err = nil, panicked{fmt.Errorf("internal error: %v", p)}
 		}
 	}()
-	if rt.need == reading && rt.path != pathStatus && x.server.pending.Load() > maxPending {
-		return nil, busy{errors.New("too many answers wait for their readers; try again")}
+	if rt.need != reading || rt.path == pathStatus {
+		return rt.serve(x)
 	}
-	return rt.serve(x)
+	if err := x.server.room(); err != nil {
+		return nil, err
+	}
+	v, err = rt.serve(x)
+	if _, made := v.(json.RawMessage); v != nil && !made {
+		v = bounded{v}
+	}
+	return v, err
+}
+
+// bounded is an answer of which there must not be too many at once.
+type bounded struct{ v any }
+
+// room is an error while too much waits to be read.
+func (s *Server) room() error {
+	if s.pending.Load() > maxPending {
+		return busy{errors.New("too many answers wait for their readers; try again")}
+	}
+	return nil
+}
+
+// encode makes JSON of an answer and counts it among what waits to be read, until
+// done is called. Of what is bounded one is made at a time: a crowd that has been
+// let in while there was room finds out here that there is none.
+func (s *Server) encode(code int, v any) (_ int, b []byte, done func()) {
+	if limited, ok := v.(bounded); ok {
+		s.encoding.Lock()
+		defer s.encoding.Unlock()
+		v = limited.v
+		if err := s.room(); err != nil {
+			code, v = statusOf(err), errorBody{Error: err.Error()}
+		}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		code = http.StatusInternalServerError
+		b, _ = json.Marshal(errorBody{Error: "internal error: " + err.Error()})
+	}
+	s.pending.Add(int64(len(b)))
+	return code, b, func() { s.pending.Add(-int64(len(b))) }
 }
 
 // lend has another room's handler answer.
@@ -326,13 +366,9 @@ func (s *Server) answer(w http.ResponseWriter, place *clientConn, code int, v an
 	place.at(answering)
 	b, shared := v.(json.RawMessage)
 	if !shared {
-		var err error
-		if b, err = json.Marshal(v); err != nil {
-			code = http.StatusInternalServerError
-			b, _ = json.Marshal(errorBody{Error: "internal error: " + err.Error()})
-		}
-		s.pending.Add(int64(len(b)))
-		defer s.pending.Add(-int64(len(b)))
+		var done func()
+		code, b, done = s.encode(code, v)
+		defer done()
 	}
 	// Not every ResponseWriter has deadlines; without one the idle limit acts.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit))
