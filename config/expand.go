@@ -46,8 +46,10 @@ type loader struct {
 	memory memory
 	// passages leaves out the bodies of services that stand for themselves.
 	passages bool
-	// heads reads the first lines of blocks whose bodies are left out.
-	heads lexer
+	// heads reads the first lines of blocks whose bodies are left out, and extent
+	// finds where they end.
+	heads  lexer
+	extent extent
 	// random gives the numbers of ${_RANDOM} once random_seed has been read.
 	random *rand.Rand
 	// used is how much of the limits has been used.
@@ -81,7 +83,7 @@ func (l *loader) skip(src *source, n int) int {
 	if !l.passages {
 		return 0
 	}
-	p, ok := passageAt(src, n)
+	p, ok := passageAt(src, n, &l.extent)
 	if !ok || p.tokens > l.limits.tokens-l.used.tokens {
 		return 0
 	}

@@ -12,6 +12,8 @@ type growing struct {
 	// nodes is the piece that nodes are taken from, of which used are.
 	nodes []Node
 	used  int
+	// lasting is true where the tokens that are given last as long as the tree.
+	lasting bool
 }
 
 // A piece of memory is as large as all before it, within these bounds.
@@ -88,6 +90,9 @@ func (g *growing) close(brace []Token) {
 
 // keep copies tokens to where they last.
 func (g *growing) keep(tokens []Token) []Token {
+	if g.lasting {
+		return tokens[:len(tokens):len(tokens)]
+	}
 	if len(g.arena)+len(tokens) > cap(g.arena) {
 		g.arena = make([]Token, 0, max(min(2*cap(g.arena), mostPiece), leastPiece, len(tokens)))
 	}

@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // passage is a virtual_server whose lines stand for themselves: no definition,
 // condition, repetition or other file has a say in how they read. It is left as
@@ -13,6 +17,8 @@ type passage struct {
 	first, lines int
 	// tokens is how many words and braces are in it at the most.
 	tokens int
+	// marks are its words and braces, nil where they are not plain to see.
+	marks []mark
 }
 
 // text is all its lines with their ends.
@@ -46,78 +52,92 @@ var classes = func() (c [256]class) {
 	return c
 }()
 
+// mark is where a word or a brace stands that means what it says.
+type mark struct {
+	// at is its offset, line the number of its line.
+	at, line int32
+	length   int16
+	class    class
+}
+
 // passageAt is the passage that begins in line n of the source, counted from 0;
-// false where none does, and where that is not plain to see.
-func passageAt(src *source, n int) (passage, bool) {
+// false where none does, and where that is not plain to see. The extent is for its
+// memory.
+func passageAt(src *source, n int, e *extent) (passage, bool) {
 	const keyword = "virtual_server"
 	head, found := strings.CutPrefix(strings.TrimLeft(src.text[src.lines[n]:], " \t"), keyword)
-	if !found || head == "" || classes[head[0]] != blank {
+	if !found || head == "" || classes[head[0]] != blank || len(src.text) > math.MaxInt32 {
 		return passage{}, false
 	}
-	e := extent{}
+	*e = extent{marks: e.marks[:0]}
 	for line := n; line < len(src.lines)-1; line++ {
-		text := src.text[src.lines[line] : src.lines[line+1]-1]
-		if len(text) > maxLine || !e.line(text, line == n) {
+		start, end := src.lines[line], src.lines[line+1]-1
+		if end-start > maxLine || !e.line(src.text[start:end], mark{at: int32(start), line: int32(line + 1)}, line == n) {
 			return passage{}, false
 		}
 		if e.closed {
-			return passage{src: src, first: n, lines: line - n + 1, tokens: e.tokens}, true
+			p := passage{src: src, first: n, lines: line - n + 1, tokens: len(e.marks)}
+			if !e.quoted {
+				p.marks = slices.Clone(e.marks)
+			}
+			return p, true
 		}
 	}
 	return passage{}, false
 }
 
-// extent follows the braces of a passage.
+// extent follows the words and braces of a passage.
 type extent struct {
-	depth, tokens int
-	closed        bool
+	marks  []mark
+	depth  int
+	closed bool
+	// quoted is true where quotes are to be understood.
+	quoted bool
 }
 
-// line takes a line in; false where it makes the block none that stands for itself.
-func (e *extent) line(text string, first bool) bool {
-	within := false
-	for i := 0; i < len(text); i++ {
-		switch classes[text[i]] {
+// line takes a line in that begins where the mark is; false where it makes the block
+// none that stands for itself.
+func (e *extent) line(text string, m mark, first bool) bool {
+	start := m.at
+	for i := 0; i < len(text); {
+		from := i
+		i++
+		switch c := classes[text[from]]; c {
+		case blank:
+			continue
+		case comment:
+			return true
 		case inWord:
-			if within {
-				continue
-			}
-			within = true
-			e.tokens++
 			// Before the brace nothing but the words of the first line, behind the
 			// block's end nothing at all.
-			if e.closed || e.depth == 0 && !first || commands(text[i:]) {
+			if e.closed || e.depth == 0 && !first || commands(text[from:]) {
 				return false
 			}
-		case blank:
-			within = false
+			for i < len(text) && classes[text[i]] == inWord {
+				i++
+			}
 		case opening:
-			within = false
-			e.tokens++
 			if e.closed {
 				return false
 			}
 			e.depth++
 		case closing:
-			within = false
-			e.tokens++
 			if e.depth--; e.depth < 0 {
 				return false
 			}
 			e.closed = e.depth == 0
 		case quote:
-			length := strings.IndexByte(text[i+1:], '"')
+			length := strings.IndexByte(text[i:], '"')
 			if length < 0 || e.depth == 0 {
 				return false
 			}
-			within = false
-			e.tokens++
 			i += length + 1
-		case comment:
-			return true
+			e.quoted = true
 		default:
 			return false
 		}
+		m.at, m.length, m.class = start+int32(from), int16(i-from), classes[text[from]]
+		e.marks = append(e.marks, m)
 	}
 	return true
 }
@@ -132,6 +152,7 @@ func commands(text string) bool {
 type sketch struct {
 	lexer   lexer
 	tree    growing
+	tokens  []Token
 	service serviceDraft
 	// servers is the piece that the drafts of real servers are taken from, of which
 	// used are.
@@ -155,15 +176,46 @@ const leastDrafts = 4
 
 // read is the block of the passage. It lasts until the next is read.
 func (s *sketch) read(p *passage, shell map[string]bool) *Node {
-	s.lexer = lexer{src: p.src, shell: shell, lean: true, tokens: s.lexer.tokens[:0]}
 	s.tree.again()
 	s.used = 0
+	if p.marks == nil {
+		s.lex(p, shell)
+	} else {
+		s.place(p)
+	}
+	return s.tree.root.Nodes[0]
+}
+
+// lex takes the lines of the passage apart.
+func (s *sketch) lex(p *passage, shell map[string]bool) {
+	s.lexer = lexer{src: p.src, shell: shell, lean: true, tokens: s.lexer.tokens[:0]}
+	s.tree.lasting = false
 	for n := p.first; n < p.first+p.lines; n++ {
 		s.lexer.lineWithEnd(n)
 		s.tree.line(s.lexer.tokens)
 		s.lexer.tokens = s.lexer.tokens[:0]
 	}
-	return s.tree.root.Nodes[0]
+}
+
+// place makes tokens of the marks of the passage, as the lexer would.
+func (s *sketch) place(p *passage) {
+	kinds := [...]TokenKind{inWord: TokenWord, opening: TokenOpen, closing: TokenClose}
+	s.tokens = slices.Grow(s.tokens[:0], len(p.marks))
+	s.tree.lasting = true
+	begin := 0
+	for i, m := range p.marks {
+		if m.line != p.marks[begin].line {
+			s.tree.line(s.tokens[begin:])
+			begin = i
+		}
+		at := int(m.at)
+		text := p.src.text[at : at+int(m.length)]
+		s.tokens = append(s.tokens, Token{
+			Kind: kinds[m.class], Text: text, Value: text, Offset: at,
+			Line: int(m.line), Column: at - p.src.lines[m.line-1] + 1, src: p.src,
+		})
+	}
+	s.tree.line(s.tokens[begin:])
 }
 
 // passage decodes a service that has been left as text. One that depends on nothing

@@ -35,7 +35,7 @@ func TestPassageStandsForItself(t *testing.T) {
 		{"virtual_server 192.0.2.1 80 {\n notify_up 'a b'\n}\n", 0},
 		{"virtual_server 192.0.2.1 80 {\n" + strings.Repeat("x", maxLine+1) + "\n}\n", 0},
 	} {
-		p, ok := passageAt(newSource("f", tc.text, nil), 0)
+		p, ok := passageAt(newSource("f", tc.text, nil), 0, new(extent))
 		if ok != (tc.lines > 0) || ok && p.lines != tc.lines {
 			t.Errorf("%d lines, %v, want %d of %q", p.lines, ok, tc.lines, tc.text)
 		}

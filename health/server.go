@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -34,13 +33,19 @@ func NewServer(cfg ServerConfig, protocol string) *Server {
 }
 
 func newServer(cfg ServerConfig, protocol string, attempts *uint64) *Server {
-	s := &Server{cfg: cfg, attempts: attempts, ref: NewServerRef(cfg.Addr, cfg.Port, protocol), heapIndex: -1}
+	s := new(Server)
+	s.begin(cfg, protocol, attempts)
+	return s
+}
+
+// begin makes of an empty Server one that has not been started.
+func (s *Server) begin(cfg ServerConfig, protocol string, attempts *uint64) {
+	*s = Server{cfg: cfg, attempts: attempts, ref: NewServerRef(cfg.Addr, cfg.Port, protocol), heapIndex: -1}
 	for i, c := range cfg.Checks {
 		s.probes = append(s.probes, newProbe(c, s.checkRef(i)))
 	}
 	s.up = s.failing() == nil
 	s.weight = s.effective()
-	return s
 }
 
 // NewServerRef names a server as outputs and logs name it; a service of a firewall
@@ -50,8 +55,14 @@ func NewServerRef(addr netip.Addr, port uint16, protocol string) ServerRef {
 	if protocol == "" {
 		protocol = "none"
 	}
-	name := addr.AppendTo(append(make([]byte, 0, 64), '['))
-	name = append(append(append(name, "]:"...), strings.ToLower(protocol)...), ':')
+	name := append(addr.AppendTo(append(make([]byte, 0, 64), '[')), "]:"...)
+	for _, c := range []byte(protocol) {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		name = append(name, c)
+	}
+	name = append(name, ':')
 	return ServerRef{Server: ap, Name: string(strconv.AppendUint(name, uint64(port), 10))}
 }
 

@@ -31,9 +31,11 @@ type Service struct {
 // A second server with the same address and port is left out.
 func NewService(cfg ServiceConfig) *Service {
 	s := &Service{cfg: cfg, byAddr: make(map[netip.AddrPort]*Server, len(cfg.Servers)), servers: make([]*Server, 0, len(cfg.Servers))}
-	for _, c := range cfg.Servers {
+	room := make([]Server, len(cfg.Servers))
+	for i, c := range cfg.Servers {
 		if addr := netip.AddrPortFrom(c.Addr, c.Port); s.byAddr[addr] == nil {
-			srv := newServer(c, cfg.Protocol, &s.attempts)
+			srv := &room[i]
+			srv.begin(c, cfg.Protocol, &s.attempts)
 			srv.suspended = cfg.Suspended
 			srv.place = len(s.servers)
 			s.byAddr[addr] = srv
