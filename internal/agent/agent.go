@@ -148,6 +148,8 @@ type Agent struct {
 	conf                   atomic.Pointer[loaded]
 	last                   atomic.Pointer[control.ReloadResponse]
 
+	// calm is set once the start is over, which has garbage collected in its own way.
+	calm atomic.Bool
 	// lateness carries how late a timer was to who raises the priority.
 	lateness chan time.Duration
 
@@ -281,6 +283,7 @@ func (a *Agent) settled(ctx context.Context) error {
 	// Whether it could be set is reported elsewhere.
 	_ = a.balancer.reconciler.Applied(limited)
 	a.opts.Settled()
+	a.calm.Store(true)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/tandem-ha/tandem/health"
 	"github.com/tandem-ha/tandem/internal/control"
 	"github.com/tandem-ha/tandem/internal/desired"
+	"github.com/tandem-ha/tandem/internal/gc"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/internal/script"
 	"github.com/tandem-ha/tandem/internal/track"
@@ -28,6 +29,11 @@ func (a *Agent) Reload(ctx context.Context, req control.ReloadRequest) control.R
 	old := a.conf.Load()
 	if old == nil {
 		return control.ReloadResponse{Time: time.Now(), Err: "tandem is still starting"}
+	}
+	if a.calm.Load() {
+		// What a reload makes is seldom enough for the garbage collector to begin, and
+		// where it is, what changes would wait for that.
+		defer gc.Defer()()
 	}
 	read := a.markReading(old.config)
 	cfg, diagnostics := a.load()
