@@ -202,8 +202,15 @@ func (d *decoder) completeServer(s *serviceDraft, r *serverDraft) {
 		d.notice("threshold-order", words(r.node, 0), "", "lthreshold of real_server %s is above its uthreshold", r.Addr)
 	}
 	r.SMTPAlert = d.alertFor(r.alert, d.global.alertChecker, true)
-	for _, c := range r.checks {
+	r.checks = slices.DeleteFunc(r.checks, func(c *checkDraft) bool {
 		d.completeCheck(s, r, c)
+		missing := c.misc != nil && c.misc.Missing
+		if missing && c.Alpha {
+			d.notice("unchecked", words(r.node, 0), "", "real_server %s never comes up: it waits for a check that cannot be made", r.Addr)
+		}
+		return missing && !c.Alpha
+	})
+	for _, c := range r.checks {
 		r.Checks = append(r.Checks, c.Check)
 	}
 	for _, c := range r.dormant {

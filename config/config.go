@@ -504,4 +504,7 @@ type MiscCheck struct {
 	Command Command       `json:"command"`
 	Timeout time.Duration `json:"timeout"`
 	Dynamic bool          `json:"dynamic,omitempty"`
+	// Missing is true of a script that is not there or cannot be executed, where
+	// the check is an alpha check: without its success the server never comes up.
+	Missing bool `json:"missing,omitempty"`
 }

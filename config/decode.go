@@ -374,12 +374,17 @@ func (d *decoder) runnable(c *Command, at span, what string) bool {
 	err := d.canRun(c, at)
 	switch {
 	case err == nil:
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case isMissing(err):
 		d.notice("script-unusable", at, "", "%s is not run: %v", what, err)
 	default:
 		d.fail("script-unusable", at, "", "%s is not run: %v", what, err)
 	}
 	return err == nil
+}
+
+// isMissing is true of a script that is not there, or that its user may not run.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // canRun gives the command the default user and asks the host about it.

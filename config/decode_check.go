@@ -86,7 +86,12 @@ func (d *decoder) usableCheck(c *checkDraft, n *Node) bool {
 	case c.UDP != nil && c.UDP.MinReply > c.UDP.MaxReply:
 		d.fail("reply-length", at, "", "min_reply_length %d is above max_reply_length %d: the check always fails", c.UDP.MinReply, c.UDP.MaxReply)
 	case c.misc != nil:
-		return !c.userFault && d.runnable(&c.misc.Command, of(c.script.Words[1]), "the script of MISC_CHECK")
+		at := of(c.script.Words[1])
+		if c.userFault || d.runnable(&c.misc.Command, at, "the script of MISC_CHECK") {
+			return !c.userFault
+		}
+		c.misc.Missing = isMissing(d.canRun(&c.misc.Command, at))
+		return c.misc.Missing
 	}
 	return true
 }

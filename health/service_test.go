@@ -144,6 +144,21 @@ func TestSorryServerAmongTheRealOnes(t *testing.T) {
 	wantPool(t, s, "1=7 2=5 sorry=0")
 }
 
+// keepalived never brings up a server one of whose alpha checks cannot be made,
+// whatever its others say.
+func TestMissingAlphaCheck(t *testing.T) {
+	missing := CheckConfig{Kind: "MISC_CHECK", Check: NewMissing("/none"), Key: "missing", Alpha: true}
+	s := newSim(t, service(server(1, 1, missing), server(2, 1, missing, check(func(c *CheckConfig) { c.Alpha = true })), server(3, 1)))
+	s.answer = func(_ time.Duration, o StartCheck) Result {
+		if o.Kind == "MISC_CHECK" {
+			return NewMissing("/none").Run(t.Context())
+		}
+		return Result{}
+	}
+	s.until(90 * sec)
+	wantPool(t, s, "3=1")
+}
+
 // Section 3: while the sorry server serves, changes of real servers do not
 // touch the pool.
 func TestNoPoolChangeWhileSorryServes(t *testing.T) {

@@ -142,6 +142,8 @@ func connect(c config.Connect) health.Connect {
 
 func checkOf(c *config.Check, shown *config.TLS, scripts Scripts, sources Sources) (health.Check, error) {
 	switch {
+	case c.Misc != nil && c.Misc.Missing:
+		return health.NewMissing(c.Misc.Command.Args[0]), nil
 	case c.Misc != nil:
 		s, err := scripts.Resolve(c.Misc.Command)
 		if err != nil {
