@@ -128,7 +128,7 @@ func (e *extent) line(text string, m mark, first bool) bool {
 			e.closed = e.depth == 0
 		case quote:
 			length := strings.IndexByte(text[i:], '"')
-			if length < 0 || e.depth == 0 {
+			if length < 0 || e.depth == 0 || strings.ContainsAny(text[i:i+length], `$\`) {
 				return false
 			}
 			i += length + 1

@@ -33,6 +33,8 @@ func TestPassageStandsForItself(t *testing.T) {
 		{"virtual_server 192.0.2.1 80 {\nincluder other.conf\n}\n", 0},
 		{"virtual_server 192.0.2.1 80 {\n path \"/\n}\n", 0},
 		{"virtual_server 192.0.2.1 80 {\n notify_up 'a b'\n}\n", 0},
+		{"virtual_server 192.0.2.1 80 {\n notify_up \"${_PWD}/up\"\n}\n", 0},
+		{"virtual_server 192.0.2.1 80 {\n notify_up \"/up \\\"x\"\n}\n", 0},
 		{"virtual_server 192.0.2.1 80 {\n" + strings.Repeat("x", maxLine+1) + "\n}\n", 0},
 	} {
 		p, ok := passageAt(newSource("f", tc.text, nil), 0, new(extent))
