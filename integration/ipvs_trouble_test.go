@@ -108,7 +108,7 @@ func TestIPVSTrouble(t *testing.T) {
 	must(t, n.Stop(patience))
 
 	without := filepath.Join(n.Dir, "without")
-	must(t, os.WriteFile(without, []byte("#!/bin/sh\nexec setpriv --bounding-set -net_admin --inh-caps -net_admin "+n.Program+" \"$@\"\n"), 0o755))
+	must(t, lab.WriteProgram(without, []byte("#!/bin/sh\nexec setpriv --bounding-set -net_admin --inh-caps -net_admin "+n.Program+" \"$@\"\n"), 0o755))
 	u := agent(t, l.Host("lb2"), "tandem", m.conf(l.Host("lb2"), h, 100)+balancing("10.9.0.2", "rr", "10.9.1.1"))
 	u.Program = without
 	start(t, u)

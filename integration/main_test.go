@@ -19,6 +19,7 @@ import (
 var labs = lab.NewRegistry()
 
 func TestMain(m *testing.M) {
+	lab.Prefer()
 	stop := labs.OnSignal()
 	status := m.Run()
 	stop()

@@ -3,15 +3,19 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tandem-ha/tandem/integration/lab"
 )
@@ -189,6 +193,29 @@ func threads(t *testing.T, a *lab.Agent) int {
 	return len(list)
 }
 
+// asleep is an error while a thread of a process runs, or wants to: what is to be
+// done at once has been done when none does.
+func asleep(a *lab.Agent) error {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", a.PID()))
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		// pid (name) state ...
+		if _, state, _ := strings.Cut(string(b), ") "); !strings.HasPrefix(state, "S") {
+			return fmt.Errorf("a thread is in state %.1s", state)
+		}
+	}
+	return nil
+}
+
 // TestPairChecks has a master check very many servers (5000 with TANDEM_ROUNDS)
 // that live, vanish without a word and return: checks are spread over the interval
 // all along, sockets and threads are bounded, no advert is late, and nothing is
@@ -246,7 +273,8 @@ func TestPairChecks(t *testing.T) {
 		if n := openFiles(t, p.lb1); n > idle+2 {
 			return fmt.Errorf("%d open files, %d before there were checks", n, idle)
 		}
-		return nil
+		// What is left to do after the last of them is closed takes its time, too.
+		return asleep(p.lb1)
 	})
 	if gap := p.longestGap(began); gap > silence {
 		t.Errorf("%v between two adverts of one each %v", gap, m.advert)

@@ -129,13 +129,20 @@ func TestPairMetrics(t *testing.T) {
 		shows(t, p.lb1, from, master)
 		shows(t, p.lb2, from, backup)
 	}
-	heardBy, err := scrape(p.lb2, listener)
-	must(t, err)
-	heard, err := value(heardBy, `tandem_advert_jitter_seconds_count{instance="VI_1"}`)
-	must(t, err)
-	if margin, err := value(heardBy, `tandem_instance_down_margin_seconds{instance="VI_1"}`); heard < 3 || err != nil || margin <= 0 || margin > 1 {
-		t.Errorf("the backup heard %v adverts and had a margin of %v: %v", heard, margin, err)
-	}
+	var heardBy string
+	eventually(t, slack, "adverts heard by the backup", func() (err error) {
+		if heardBy, err = scrape(p.lb2, listener); err != nil {
+			return err
+		}
+		heard, err := value(heardBy, `tandem_advert_jitter_seconds_count{instance="VI_1"}`)
+		if err != nil || heard < 3 {
+			return fmt.Errorf("%v: %v", heard, err)
+		}
+		if margin, err := value(heardBy, `tandem_instance_down_margin_seconds{instance="VI_1"}`); err != nil || margin <= 0 || margin > 1 {
+			t.Fatalf("the backup heard %v adverts and had a margin of %v: %v", heard, margin, err)
+		}
+		return nil
+	})
 
 	if _, err := p.lb1.Ask("switchover", "--yes"); err != nil {
 		t.Fatal(err)

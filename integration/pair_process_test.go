@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/integration/lab"
 )
 
 // TestPairScheduling gives the process all that it can be given, and looks at
@@ -68,7 +70,7 @@ func TestPairScheduling(t *testing.T) {
 			}
 			return err
 		})
-		for _, want := range []string{"SCHED_OTHER", "priority: 0\n0\n", allowed, "VmLck:\t       0 kB", "unlimited            unlimited            us", "0077"} {
+		for _, want := range []string{"SCHED_OTHER", fmt.Sprintf("priority: 0\n%d\n", lab.AgentNice), allowed, "VmLck:\t       0 kB", "unlimited            unlimited            us", "0077"} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the %s script lacks %q:\n%s", name, want, said)
 			}

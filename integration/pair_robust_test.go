@@ -293,7 +293,7 @@ func TestPairReload(t *testing.T) {
 func writeScript(t testing.TB, a *lab.Agent, name, text string) string {
 	t.Helper()
 	path := filepath.Join(a.Dir, name)
-	must(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755))
+	must(t, lab.WriteProgram(path, []byte("#!/bin/sh\n"+text), 0o755))
 	return path
 }
 

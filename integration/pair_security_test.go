@@ -19,7 +19,7 @@ func insecureScripts(t *testing.T, dir string) []string {
 	t.Helper()
 	text := "#!/bin/sh\ntouch \"$1\"\n"
 	write := func(name, text string, mode os.FileMode) {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), mode))
+		must(t, lab.WriteProgram(filepath.Join(dir, name), []byte(text), mode))
 		must(t, os.Chmod(filepath.Join(dir, name), mode))
 	}
 	folder := func(name string, mode os.FileMode) {

@@ -129,7 +129,11 @@ func (p *pair) lead() {
 	p.t.Helper()
 	start(p.t, p.lb1)
 	p.holds(p.lb1, p.mode.masterDown(150)+slack)
+	from := len(p.lb2.Log())
 	start(p.t, p.lb2)
+	for i := range max(p.mode.instances, 1) {
+		must(p.t, lab.WaitLog(within(p.t, slack), p.lb2.LogFile(), fmt.Sprintf("(VI_%d) Entering BACKUP STATE", i+1), from))
+	}
 	p.settle(p.lb1)
 }
 

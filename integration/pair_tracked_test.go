@@ -243,7 +243,7 @@ func copyProgram(name, to string) error {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
-			return os.WriteFile(to, b, 0o755)
+			return lab.WriteProgram(to, b, 0o755)
 		}
 	}
 	return fmt.Errorf("no program %s", name)

@@ -27,11 +27,11 @@ func withoutRoot(t *testing.T, l *lab.Lab, a *lab.Agent) {
 	binary, err := os.ReadFile(a.Program)
 	must(t, err)
 	program := filepath.Join(a.Dir, "tandem")
-	must(t, os.WriteFile(program, binary, 0o755))
+	must(t, lab.WriteProgram(program, binary, 0o755))
 	script := fmt.Sprintf("#!/bin/sh\nexec setpriv --reuid %d --regid %d --clear-groups --inh-caps -all,+net_admin,+net_raw "+
 		"--ambient-caps -all,+net_admin,+net_raw --bounding-set -all,+net_admin,+net_raw --no-new-privs %s \"$@\"\n", nobody, nobody, program)
 	a.Program = filepath.Join(a.Dir, "start")
-	must(t, os.WriteFile(a.Program, []byte(script), 0o755))
+	must(t, lab.WriteProgram(a.Program, []byte(script), 0o755))
 	run := strings.TrimPrefix(a.Env[0], "TANDEM_RUN=")
 	must(t, os.MkdirAll(run, 0o755))
 	for _, dir := range []string{a.Dir, run} {

@@ -131,6 +131,15 @@ func descendants(pid int) []int {
 	return out
 }
 
+// WriteProgram writes a file that is to be executed. A process that is forked
+// meanwhile would have it open for writing until it executes its own program, and
+// who has such a file executed is told that it is busy.
+func WriteProgram(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, mode)
+}
+
 // WaitLog waits until the file contains the text after its first skip bytes.
 func WaitLog(ctx context.Context, file, text string, skip int) error {
 	for {
