@@ -142,6 +142,9 @@ type datagrams struct {
 // exchange sends one datagram and gives what comes back to accept, until it is
 // done or the timeout has passed.
 func (d datagrams) exchange(send []byte, accept func([]byte) (done bool, err error)) error {
+	if d.ctx.Err() != nil {
+		return d.explain("send to", d.ctx.Err())
+	}
 	if err := d.conn.SetDeadline(time.Now().Add(d.connect.Timeout)); err != nil {
 		return err
 	}

@@ -67,6 +67,8 @@ type elector struct {
 	// those that are later than they may be.
 	time timekeeping
 	late func(time.Duration)
+	// noted is the moment of the last timer whose lateness was noted before it fired.
+	noted time.Time
 	// stampErrors counts the times that the moments of adverts could not be noted.
 	stampErrors uint64
 	moves       []*move

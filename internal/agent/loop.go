@@ -42,6 +42,7 @@ func (e *elector) run(ctx context.Context) {
 			e.journal.Add(journal.Event{Kind: "part-ended", Level: journal.Error, Text: "the loop of VRRP has ended: " + err.Error()})
 			return
 		}
+		e.woken(time.Now())
 		for range len(e.calls) {
 			call := <-e.calls
 			call(time.Now())
@@ -79,10 +80,23 @@ func (e *elector) fire(now time.Time) {
 			caughtUp, now = true, time.Now()
 			continue
 		}
-		e.punctual(now, now.Sub(a.at))
+		if !a.at.Equal(e.noted) {
+			e.punctual(now, now.Sub(a.at))
+		}
 		e.step(now, a.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
 	}
 	e.breathe = now.Add(breath)
+}
+
+// woken takes note of a timer that should have been served by now: a call that is
+// served before it may set it again, and how late it was would never be known.
+func (e *elector) woken(now time.Time) {
+	a := e.agenda.first()
+	if a == nil || now.Sub(a.at) <= e.time.seen.Limit || a.at.Equal(e.noted) {
+		return
+	}
+	e.noted = a.at
+	e.punctual(now, now.Sub(a.at))
 }
 
 // masterDown is whether a group is about to find its master gone.

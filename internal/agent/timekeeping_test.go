@@ -84,3 +84,26 @@ func TestABackupKnowsItsMargin(t *testing.T) {
 		}
 	})
 }
+
+// A process that was kept from running may be woken by something else than its
+// timers, an announcement of the peer which has taken over: that sets them again,
+// and they were late all the same.
+func TestATimerThatIsSetAgainWasLate(t *testing.T) {
+	b := newSolo(t, 100, time.Second)
+	b.master(t)
+	e := b.elector
+	var told []time.Duration
+	e.late = func(late time.Duration) { told = append(told, late) }
+	due := e.agenda.first().at
+	e.woken(due.Add(-time.Second))
+	e.woken(due.Add(e.time.seen.Limit))
+	if len(told) != 0 {
+		t.Errorf("late by %v before any was", told)
+	}
+	e.woken(due.Add(time.Minute))
+	e.woken(due.Add(time.Hour))
+	e.fire(due.Add(time.Hour))
+	if len(told) != 1 || told[0] != time.Minute {
+		t.Errorf("late by %v, want %v once", told, time.Minute)
+	}
+}
