@@ -104,6 +104,8 @@ func writeFaults(path string, diagnostics []config.Diagnostic) error {
 // inForce makes cfg the configuration of every part and returns a line for each
 // change.
 func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
+	// Before anything is started that has its umask from us.
+	a.schedule(cfg)
 	resolve := func(c config.Command) (health.Script, error) {
 		return script.Resolve(c, cfg.Global.ScriptUser, cfg.Global.ScriptSecurity)
 	}
@@ -127,7 +129,6 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 		a.journal.Add(journal.Event{Kind: "script-unusable", Level: journal.Warning, Text: err.Error() + " - disabling"})
 	}
 	a.runner.Forget()
-	a.schedule(cfg)
 	a.watchers.apply(cfg, scripts)
 	var changes []string
 	var placed desired.Placement

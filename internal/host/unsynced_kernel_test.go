@@ -79,11 +79,18 @@ func TestVMUnsyncedServices(t *testing.T) {
 			}
 			u := a.unsynced()
 			const limit = 2 * time.Second
-			if err := errors.Join(u.Apply(rules, time.Minute), u.Apply(rules, limit)); err != nil {
-				t.Fatal(err)
-			}
-			if old.arrives(limit / 4) {
-				t.Error("what IPVS does not know arrives")
+			for first := time.Minute; ; first = limit {
+				applied := time.Now()
+				if err := errors.Join(u.Apply(rules, first), u.Apply(rules, limit)); err != nil {
+					t.Fatal(err)
+				}
+				if !old.arrives(limit / 4) {
+					break
+				}
+				// A busy machine may have come back when the limit had passed.
+				if time.Since(applied) < limit {
+					t.Fatal("what IPVS does not know arrives")
+				}
 			}
 			if name != "any" && !other.arrives(5*time.Second) {
 				t.Error("another port is dropped, too")

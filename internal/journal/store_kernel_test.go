@@ -41,13 +41,13 @@ func TestStoreOnABadDisk(t *testing.T) {
 	k.store.rest = 0
 	until := func(what string, done func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !done(); {
+		for deadline := time.Now().Add(time.Minute); !done(); {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: told %q", what, k.heard())
 			}
 			began := time.Now()
 			k.add(10)
-			if d := time.Since(began); d > time.Second {
+			if d := time.Since(began); d > 10*time.Second {
 				t.Errorf("%s: ten events took %v", what, d)
 			}
 			settled(t, k.store)
