@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -201,4 +202,24 @@ func TestIPVSDownload(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestIPVSDownloadAlone is the same without the sync daemon: the kernel of the node
+// that takes over knows no connection, so that those which were open end, at once,
+// while new ones go through.
+func TestIPVSDownloadAlone(t *testing.T) {
+	t.Parallel()
+	c := newCarried(t, "")
+	c.lead()
+	old := c.open()
+	ask(t, c.lb1, "switchover")
+	c.holds(c.lb2)
+	for i, d := range old {
+		// What is on its way may still come.
+		err := d.More(within(t, patience), 64*enough)
+		if !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s, after a switchover: %v, want a connection that is reset", methods[i], err)
+		}
+	}
+	c.open()
 }
