@@ -54,8 +54,9 @@ type loader struct {
 	random *rand.Rand
 	// used is how much of the limits has been used.
 	limits, used limits
-	// files are those being read, outermost first.
-	files []string
+	// files are those being read, outermost first; sources are all that were read.
+	files   []string
+	sources []*source
 	// check says which missing includes are reported (include_check).
 	check includeCheck
 	full  bool
@@ -64,6 +65,7 @@ type loader struct {
 // file adds the content of a source to the tree.
 func (l *loader) file(src *source) {
 	l.files = append(l.files, absolute(src.name))
+	l.sources = append(l.sources, src)
 	check := l.check
 	(&lexer{src: src, shell: l.shell, lean: true}).groups(l.line, l.skip)
 	l.check = check

@@ -96,7 +96,7 @@ func globalFiles() []Keyword {
 		row("reload_repeat", "", "off", "2.1.0", "Reloads at that time every day.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.Reload.Repeat }))),
 		row("reload_file", "[PATH]", "off", "2.2.0", "Names a file that exists while the configuration is read.", does(reloadFile)),
 		row("include_check", "[[+|-]read|match|wildcard_match|brace_match ...]", "none", "2.2.0", "Says which missing include files are reported.", does(includeCheckWords)),
-		row("config_save_dir", "DIR", "none", "2.2.3", "Keeps a copy of each configuration that was read.", without("no copies are kept"), reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.SaveFolder }))),
+		row("config_save_dir", "DIR", "none", "2.2.3", "Keeps a copy of each configuration that was read, included files in it, as keepalived.conf.PID.N.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.SaveFolder }))),
 		row("tmp_config_directory", "DIR", "memory", "2.2.0", "Holds the joined copy of the configuration.", without("tandem makes no such copy"), lenient, reads(stringTo(func(d *decoder) *string { return &d.cfg.Global.Files.TemporaryFolder }))),
 		row("data_use_instance", "[BOOL]", "false", "2.2.3", "Puts the instance's name into the names of dump files.", does(boolTo(func(d *decoder) *bool { return &d.cfg.Global.Files.DumpInstance }))),
 		row("json_version", "1|2", "1", "2.2.8", "Is the format of the JSON dump.", does(intTo(func(d *decoder) *int { return &d.cfg.Global.Files.JSONVersion }, 1, 2))),

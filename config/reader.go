@@ -13,8 +13,25 @@ import (
 //
 // The zero Reader is ready for use, by several goroutines.
 type Reader struct {
-	mu   sync.Mutex
-	last memory
+	mu      sync.Mutex
+	last    memory
+	sources []*source
+}
+
+// Text is what the last Load read where the configuration has config_save_dir, ""
+// elsewhere: all files in the order in which they were opened, each behind a
+// comment that names it.
+func (r *Reader) Text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	for _, s := range r.sources {
+		b.WriteString("# " + s.name + "\n" + s.text)
+		if !strings.HasSuffix(s.text, "\n") {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
 
 // Load is the package's Load.
@@ -27,10 +44,14 @@ func (r *Reader) Load(path string, o Options) (*Config, []Diagnostic) {
 		l, err = readServices(path, o, memory{})
 	}
 	if err != nil {
+		r.sources = nil
 		return missing(path, err)
 	}
 	d := l.decode(rereading(path))
 	ds := l.sorted()
+	if r.sources = nil; d.cfg.Global.Files.SaveFolder != "" {
+		r.sources = l.sources
+	}
 	r.last = d.remember(ds, globals(l.tree()))
 	return d.cfg, ds
 }

@@ -40,8 +40,10 @@ import (
 const (
 	// offerLimit bounds the offer that a stopping master makes.
 	offerLimit = 5 * time.Second
-	// drainLimit bounds the wait for notify scripts at the end.
-	drainLimit = 2 * time.Second
+	// scriptLimit bounds the wait for notify scripts at the end, drainLimit that for
+	// each of the other parts.
+	scriptLimit = 8 * time.Second
+	drainLimit  = 2 * time.Second
 	// clearLimit bounds taking the table of IPVS away at the end. What is left of it
 	// forwards on, so that it is far above what thousands of services take.
 	clearLimit = 30 * time.Second
@@ -153,6 +155,9 @@ type Agent struct {
 	// lateness carries how late a timer was to who raises the priority.
 	lateness chan time.Duration
 
+	// copies is how many configurations are in config_save_dir.
+	copies int
+
 	stopNow chan struct{}
 	once    sync.Once
 }
@@ -192,6 +197,7 @@ func (a *Agent) Well(ctx context.Context) bool {
 // configuration is in force. A configuration that cannot run is a *ConfigError.
 func (a *Agent) Run(ctx context.Context, ready func()) error {
 	cfg, diagnostics := a.first()
+	a.keepCopy(cfg)
 	a.log(diagnostics)
 	if !config.Runnable(diagnostics) {
 		return &ConfigError{Diagnostics: diagnostics}
@@ -500,17 +506,31 @@ func (a *Agent) stop(stopChecking func()) error {
 	clearing, cancel := context.WithTimeout(context.Background(), clearLimit)
 	defer cancel()
 	err := a.balancer.end(clearing, a.opts.KeepIPVS)
+	a.lastScripts()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	if drained := a.notifier.Drain(limit); drained != nil {
-		a.opts.Log.Warn("notify scripts are still running at the end")
-	}
 	if drained := a.herald.mail.Drain(limit); drained != nil {
 		a.opts.Log.Warn("e-mail is still waiting at the end", "messages", a.herald.mail.Status().Waiting)
 	}
 	err = errors.Join(err, a.herald.fifos.Close(limit))
 	// Last: the kernel may still have connections to tell the new master of.
 	return errors.Join(err, a.balancer.globals.Stop(a.stopNow, a.opts.KeepIPVS))
+}
+
+// lastScripts waits for the scripts that tell of the end, unless it has to be now.
+func (a *Agent) lastScripts() {
+	limit, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	defer cancel()
+	go func() {
+		select {
+		case <-a.stopNow:
+			cancel()
+		case <-limit.Done():
+		}
+	}()
+	if a.notifier.Drain(limit) != nil {
+		a.opts.Log.Warn("notify scripts are still running at the end")
+	}
 }
 
 // alone runs a part that ends at a moment of its own; the function returned ends

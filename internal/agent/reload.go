@@ -38,6 +38,7 @@ func (a *Agent) Reload(ctx context.Context, req control.ReloadRequest) control.R
 	read := a.markReading(old.config)
 	cfg, diagnostics := a.load()
 	read()
+	a.keepCopy(cfg)
 	r := control.ReloadResponse{Time: time.Now(), Diagnostics: diagnostics}
 	e := journal.Event{Kind: "reload", Level: journal.Notice}
 	refused := a.refusal(old.config, cfg, diagnostics)
