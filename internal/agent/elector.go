@@ -217,6 +217,8 @@ func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
 		for name, addrs := range in.byLink(o.Addresses) {
 			if link, ok := e.links[name]; ok {
 				e.wire.Announce(link, addrs, o.Rounds)
+			} else if link := e.linkOf(in.conf); name == "" && link != nil {
+				e.wire.Announce(*link, addrs, o.Rounds)
 			}
 		}
 	case vrrp.StateChanged:

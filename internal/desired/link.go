@@ -34,7 +34,7 @@ func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool)
 	}
 	switch {
 	case !link.Up && in.TrackPrimary:
-		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s down", in.Interface)}
+		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s down", link.Name)}
 	case !in.Unicast() && !link.Multicast:
 		return vrrp.LinkState{Source: source, Cause: fmt.Sprintf("interface %s has no multicast", in.Interface)}
 	case !source.IsValid():
