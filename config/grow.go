@@ -9,23 +9,40 @@ type growing struct {
 	// last is the statement that an open brace may still follow.
 	last  *Node
 	arena []Token
-	// nodes is the piece that nodes are taken from, of which used are.
-	nodes []Node
-	used  int
+	nodes slab[Node]
 	// lasting is true where the tokens that are given last as long as the tree.
 	lasting bool
 }
 
-// A piece of memory is as large as all before it, within these bounds.
+// A piece of memory is twice as large as the one before it, within these bounds.
 const (
-	leastPiece = 128
+	leastPiece = 16
 	mostPiece  = 4096
 )
+
+// slab gives out values from larger pieces of memory. They are as they were left.
+type slab[T any] struct {
+	piece []T
+	used  int
+}
+
+func (s *slab[T]) next() *T {
+	if s.used == len(s.piece) {
+		s.piece, s.used = make([]T, max(min(2*len(s.piece), mostPiece), leastPiece)), 0
+	}
+	v := &s.piece[s.used]
+	s.used++
+	return v
+}
+
+// again gives out the values of the last piece once more.
+func (s *slab[T]) again() { s.used = 0 }
 
 // again forgets the tree, whose memory is then another's.
 func (g *growing) again() {
 	g.root.Nodes, g.stack, g.last = g.root.Nodes[:0], g.stack[:0], nil
-	g.arena, g.used = g.arena[:0], 0
+	g.arena = g.arena[:0]
+	g.nodes.again()
 }
 
 // line adds the words and braces of one line.
@@ -103,11 +120,7 @@ func (g *growing) keep(tokens []Token) []Token {
 
 // node is a new node.
 func (g *growing) node() *Node {
-	if g.used == len(g.nodes) {
-		g.nodes, g.used = make([]Node, max(min(2*len(g.nodes), mostPiece), leastPiece)), 0
-	}
-	n := &g.nodes[g.used]
-	g.used++
+	n := g.nodes.next()
 	*n = Node{Body: n.Body[:0]}
 	return n
 }

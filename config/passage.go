@@ -154,30 +154,20 @@ type sketch struct {
 	tree    growing
 	tokens  []Token
 	service serviceDraft
-	// servers is the piece that the drafts of real servers are taken from, of which
-	// used are.
-	servers []serverDraft
-	used    int
+	servers slab[serverDraft]
 }
 
 // server is an empty draft.
 func (s *sketch) server() *serverDraft {
-	if s.used == len(s.servers) {
-		s.servers, s.used = make([]serverDraft, max(min(2*len(s.servers), mostPiece), leastDrafts)), 0
-	}
-	r := &s.servers[s.used]
-	s.used++
+	r := s.servers.next()
 	*r = serverDraft{checks: r.checks[:0], dormant: r.dormant[:0]}
 	return r
 }
 
-// leastDrafts is how many drafts of real servers are made at once at the least.
-const leastDrafts = 4
-
 // read is the block of the passage. It lasts until the next is read.
 func (s *sketch) read(p *passage, shell map[string]bool) *Node {
 	s.tree.again()
-	s.used = 0
+	s.servers.again()
 	if p.marks == nil {
 		s.lex(p, shell)
 	} else {
