@@ -38,7 +38,9 @@ func serviceName(v *VirtualServer) string {
 	if v.FWMark != 0 {
 		return "FWM " + strconv.FormatUint(uint64(v.FWMark), 10)
 	}
-	return fmt.Sprintf("[%s]:%s:%d", v.Addr, strings.ToLower(orElse(v.Protocol, "none")), v.Port)
+	name := v.Addr.AppendTo(append(make([]byte, 0, 64), '['))
+	name = append(append(append(name, "]:"...), strings.ToLower(orElse(v.Protocol, "none"))...), ':')
+	return string(strconv.AppendUint(name, uint64(v.Port), 10))
 }
 
 // completeService resolves a service; false where it cannot be used.

@@ -149,9 +149,11 @@ func Keywords() []Keyword {
 // scriptKeywords are the keywords whose lines are quoted as a shell's.
 func scriptKeywords() map[string]bool {
 	out := map[string]bool{}
-	for _, k := range Keywords() {
-		if k.Shell {
-			out[k.Name] = true
+	for _, block := range keywordTable() {
+		for name, k := range block {
+			if k.Shell {
+				out[name] = true
+			}
 		}
 	}
 	return out
