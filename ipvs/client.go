@@ -31,6 +31,9 @@ type Conn interface {
 	// of a mark. Where there is none it is errors.ErrUnsupported. The answer is
 	// put into a map that is given, unless that is nil, and is that map then.
 	Digest(ctx context.Context, into Digest) (Digest, error)
+	// Fingerprint is what Digest gives for a service that is as the entry says, and
+	// false where that cannot be told.
+	Fingerprint(e Entry) (uint64, bool)
 }
 
 // Client is the kernel's IPVS over one long-lived generic netlink socket. It is
@@ -298,6 +301,10 @@ func (c *Client) Digest(_ context.Context, into Digest) (Digest, error) {
 	defer c.mu.Unlock()
 	return c.proc.digest(into)
 }
+
+// Fingerprint is what Digest gives for a service that is as the entry says, and false
+// for a mark and a persistent service, of which /proc/net/ip_vs tells otherwise.
+func (c *Client) Fingerprint(e Entry) (uint64, bool) { return fingerprint(e, c.proc.seed) }
 
 // Daemons returns the sync daemons that run: at most a master and a backup.
 func (c *Client) Daemons(ctx context.Context) ([]Daemon, error) {

@@ -34,20 +34,19 @@ func digestProc(d Digest, b []byte, seed maphash.Seed) Digest {
 	}
 	clear(d)
 	var (
-		hash    maphash.Hash
+		sum     uint64
 		key     ServiceKey
 		current bool
 	)
-	hash.SetSeed(seed)
 	end := func() {
 		if !current {
 			return
 		}
-		d[key] += hash.Sum64()
+		d[key] += sum
 		if key.FWMark != 0 { // the line does not tell the family
 			other := key
 			other.IPv6 = true
-			d[other] += hash.Sum64()
+			d[other] += sum
 		}
 	}
 	for len(b) > 0 {
@@ -60,12 +59,12 @@ func digestProc(d Digest, b []byte, seed maphash.Seed) Digest {
 		switch {
 		case !bytes.HasPrefix(line, destinationLine):
 			end()
-			hash.Reset()
 			if key, current = serviceLine(line); current {
-				hash.Write(line)
+				sum = maphash.Bytes(seed, line)
 			}
 		case current:
-			hash.Write(withoutCounters(line))
+			// Of whatever order: it is the kernel's.
+			sum += maphash.Bytes(seed, withoutCounters(line))
 		}
 	}
 	end()

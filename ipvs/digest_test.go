@@ -108,3 +108,43 @@ func TestDigestAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// What is told of a service beforehand is what its lines give.
+func TestFingerprintIsThatOfTheLines(t *testing.T) {
+	seed := maphash.MakeSeed()
+	digest := digestProc(nil, []byte(procText), seed)
+	service := func(protocol uint16, at, scheduler string, flags uint32, ds ...Destination) Entry {
+		a := netip.MustParseAddrPort(at)
+		k := ServiceKey{IPv6: a.Addr().Is6(), Protocol: protocol, Addr: a.Addr(), Port: a.Port()}
+		return Entry{Service: Service{ServiceKey: k, Scheduler: scheduler, Flags: flags}, Destinations: ds}
+	}
+	destination := func(at string, f Forward, weight uint32) Destination {
+		a := netip.MustParseAddrPort(at)
+		return Destination{DestinationKey: DestinationKey{Addr: a.Addr(), Port: a.Port()}, Forward: f, Weight: weight}
+	}
+	for _, e := range []Entry{
+		service(unix.IPPROTO_UDP, "192.0.2.12:53", "rr", FlagOnePacket, destination("10.0.0.1:53", NAT, 1)),
+		service(unix.IPPROTO_TCP, "[2001:db8::10]:443", "rr", 0),
+		service(unix.IPPROTO_SCTP, "192.0.2.13:80", "wlc", 0),
+		// In whatever order.
+		service(unix.IPPROTO_TCP, "192.0.2.14:80", "wlc", 0, destination("10.0.0.6:80", Tunnel, 1), destination("[2001:db8::1]:80", Tunnel, 1)),
+	} {
+		if sum, ok := fingerprint(e, seed); !ok || sum != digest[e.ServiceKey] {
+			t.Errorf("%v: %x, %v, want %x", e.ServiceKey, sum, ok, digest[e.ServiceKey])
+		}
+		for i := range e.Destinations {
+			e.Destinations[i].Weight++
+			if sum, _ := fingerprint(e, seed); sum == digest[e.ServiceKey] {
+				t.Errorf("%v: another weight does not show", e.ServiceKey)
+			}
+		}
+	}
+	for _, e := range []Entry{
+		service(unix.IPPROTO_TCP, "192.0.2.10:443", "wlc", FlagPersistent, destination("10.0.0.2:443", Route, 2147483647)),
+		{Service: Service{ServiceKey: ServiceKey{FWMark: 3}, Scheduler: "rr"}},
+	} {
+		if _, ok := fingerprint(e, seed); ok {
+			t.Errorf("%v: what the file tells is not known", e.ServiceKey)
+		}
+	}
+}

@@ -164,7 +164,7 @@ func (r *Reconciler) look(ctx context.Context, g goal) error {
 		return wanted || r.owned[k]
 	}
 	for k, sum := range digest {
-		if before, ok := r.trusted[k]; (!ok || before != sum) && ours(k) {
+		if before, ok := r.trusted[k]; (!ok || before != sum) && ours(k) && !r.told(k, sum) {
 			r.suspect[k] = true
 		}
 	}
@@ -180,6 +180,17 @@ func (r *Reconciler) look(ctx context.Context, g goal) error {
 	// now finds it to be wrong and changes it.
 	r.trust(digest)
 	return nil
+}
+
+// told is whether a fingerprint shows a service to be as have tells: so it is after a
+// change of ours, which needs no reading then.
+func (r *Reconciler) told(k ServiceKey, sum uint64) bool {
+	e, there := r.have[k]
+	if !there {
+		return false
+	}
+	own, ok := r.conn.Fingerprint(e)
+	return ok && own == sum
 }
 
 // trust makes fingerprints those that go with what have tells. The map of the

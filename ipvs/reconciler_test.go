@@ -516,6 +516,24 @@ func TestReconcilerStopsWithoutRun(t *testing.T) {
 	}
 }
 
+// A change of ours is not read back where the file of the kernel shows it made, and
+// what others change of it is seen all the same.
+func TestReconcilerReadsNothingOfItsOwn(t *testing.T) {
+	work(t, ipvstest.New(table(entry(web, b2))), func(t *testing.T, b *bench) {
+		b.set(entry(web, a), entry(dns, a))
+		b.pass(10 * time.Second)
+		b.r.Update(table(entry(dns, a, b2)))
+		b.pass(10 * time.Second)
+		if calls := b.kernel.Calls(); calls.Table != 1 || calls.Entries != 0 {
+			t.Errorf("its own changes took %+v, want one dump", calls)
+		}
+		b.said("repairs", &b.repairs)
+		b.kernel.Meddle(func(t ipvs.Table) { t[dns.ServiceKey] = entry(dns, b2) })
+		b.pass(time.Second + 10*time.Millisecond)
+		b.holds(entry(web, a), entry(dns, a, b2))
+	})
+}
+
 // TestReconcilerConverges lets random tables and random meddling fight.
 func TestReconcilerConverges(t *testing.T) {
 	for seed := range uint64(30) {

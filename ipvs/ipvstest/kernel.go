@@ -195,10 +195,7 @@ func (k *Kernel) Digest(ctx context.Context, d ipvs.Digest) (ipvs.Digest, error)
 	}
 	clear(d)
 	for key, e := range k.table {
-		sum := maphash.Comparable(k.seed, [...]any{e.Scheduler, e.Flags & (ipvs.FlagPersistent | ipvs.FlagOnePacket), e.Timeout, e.Netmask})
-		for _, dest := range e.Destinations {
-			sum += maphash.Comparable(k.seed, [...]any{dest.DestinationKey, dest.Forward, dest.Weight})
-		}
+		sum := k.shown(e)
 		d[key] += sum
 		if key.FWMark != 0 {
 			key.IPv6 = !key.IPv6
@@ -206,6 +203,18 @@ func (k *Kernel) Digest(ctx context.Context, d ipvs.Digest) (ipvs.Digest, error)
 		}
 	}
 	return d, nil
+}
+
+// Fingerprint is what Digest gives for the entry, and false for a mark.
+func (k *Kernel) Fingerprint(e ipvs.Entry) (uint64, bool) { return k.shown(e), e.FWMark == 0 }
+
+// shown is a fingerprint of what /proc/net/ip_vs shows of a service.
+func (k *Kernel) shown(e ipvs.Entry) uint64 {
+	sum := maphash.Comparable(k.seed, [...]any{e.Scheduler, e.Flags & (ipvs.FlagPersistent | ipvs.FlagOnePacket), e.Timeout, e.Netmask})
+	for _, dest := range e.Destinations {
+		sum += maphash.Comparable(k.seed, [...]any{dest.DestinationKey, dest.Forward, dest.Weight})
+	}
+	return sum
 }
 
 // Apply makes the changes in order, as an ipvs.Client does.
