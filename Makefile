@@ -104,7 +104,7 @@ test-web:
 verify: lint test conformance
 	go test -count=1 -race $(UNPRIVILEGED)
 	TANDEM_STEPS=100000000 go test -count=1 -timeout 30m -run "^TestSimulation$$" ./vrrp/sim
-	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^TestPair(Cut|Move|Flood|Checks)' ./integration
+	TANDEM_ROUNDS=5 go test -count=1 -v -tags kernel -timeout 30m -parallel 2 -run '^Test(Pair(Cut|Move|Flood|Checks)|VerifyPair)' ./integration
 	$(MAKE) test-package test-web
 	TANDEM_IPVS_RUN='^TestVerifyIPVS' TANDEM_IPVS_PARALLEL=2 $(MAKE) test-ipvs
 	TANDEM_LONG=1 TANDEM_IPVS_RUN='^TestIPVSOperate' $(MAKE) test-ipvs

@@ -1,9 +1,9 @@
 package host
 
 import (
-	"container/heap"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -14,9 +14,8 @@ type pending struct {
 	frame []byte
 	// left is how many rounds are to come, sent how many have been.
 	left, sent int
-	// order keeps the addresses of one round as they were given.
-	order uint64
-	index int
+	// before and after are its neighbours among those with as many sent.
+	before, after *pending
 }
 
 // String is the line about one frame, in keepalived's words.
@@ -32,12 +31,18 @@ func (p *pending) String() string {
 // round goes over all addresses before the next begins, and the first round of a
 // new burst waits for no late round of another.
 type announceQueue struct {
-	heap  pendingHeap
-	byKey map[netip.Addr]*pending
-	order uint64
+	// rounds are the entries by how many of their rounds have been sent, each in
+	// the order of their coming: so they move from one to the next. Below low all
+	// are empty.
+	rounds []round
+	low    int
+	byKey  map[netip.Addr]*pending
 	// next is when the next frame may go out.
 	next time.Time
 }
+
+// round is a list of entries.
+type round struct{ first, last *pending }
 
 func newAnnounceQueue() *announceQueue {
 	return &announceQueue{byKey: map[netip.Addr]*pending{}}
@@ -46,100 +51,107 @@ func newAnnounceQueue() *announceQueue {
 // add asks for rounds of frame for addr. Rounds already pending count: the
 // longer of the two remains, beginning anew.
 func (q *announceQueue) add(addr netip.Addr, link string, frame []byte, rounds int) {
-	q.order++
-	if p, ok := q.byKey[addr]; ok {
-		p.frame, p.link, p.left = frame, link, max(p.left, rounds)
-		p.sent, p.order = 0, q.order
-		heap.Fix(&q.heap, p.index)
-		return
+	p, ok := q.byKey[addr]
+	if ok {
+		q.unlink(p)
+	} else {
+		p = &pending{addr: addr}
+		q.byKey[addr] = p
 	}
-	p := &pending{addr: addr, link: link, frame: frame, left: rounds, order: q.order}
-	q.byKey[addr] = p
-	heap.Push(&q.heap, p)
+	p.frame, p.link, p.left, p.sent = frame, link, max(p.left, rounds), 0
+	q.append(p)
+	q.low = 0
+}
+
+// append puts p behind those with as many rounds sent.
+func (q *announceQueue) append(p *pending) {
+	if p.sent >= len(q.rounds) {
+		q.rounds = append(q.rounds, round{})
+	}
+	r := &q.rounds[p.sent]
+	p.before, p.after = r.last, nil
+	if r.last == nil {
+		r.first = p
+	} else {
+		r.last.after = p
+	}
+	r.last = p
+}
+
+// unlink takes p from among those with as many rounds sent.
+func (q *announceQueue) unlink(p *pending) {
+	r := &q.rounds[p.sent]
+	if p.before == nil {
+		r.first = p.after
+	} else {
+		p.before.after = p.after
+	}
+	if p.after == nil {
+		r.last = p.before
+	} else {
+		p.after.before = p.before
+	}
 }
 
 // remove drops addr.
 func (q *announceQueue) remove(addr netip.Addr) {
 	if p, ok := q.byKey[addr]; ok {
-		heap.Remove(&q.heap, p.index)
+		q.unlink(p)
 		delete(q.byKey, addr)
 	}
 }
 
-func (q *announceQueue) empty() bool { return len(q.heap) == 0 }
+func (q *announceQueue) empty() bool { return len(q.byKey) == 0 }
 
 // head is the announcement whose turn it is, nil where there is none.
 func (q *announceQueue) head() *pending {
-	if q.empty() {
-		return nil
+	for ; q.low < len(q.rounds); q.low++ {
+		if p := q.rounds[q.low].first; p != nil {
+			return p
+		}
 	}
-	return q.heap[0]
+	return nil
 }
 
 // done counts one round of the head.
 func (q *announceQueue) done() {
-	p := q.heap[0]
+	p := q.head()
+	q.unlink(p)
 	p.left--
 	p.sent++
 	if p.left <= 0 {
-		heap.Pop(&q.heap)
 		delete(q.byKey, p.addr)
 		return
 	}
-	heap.Fix(&q.heap, p.index)
+	q.append(p)
 }
 
-// undo gives back their round to those from which done has just taken it.
+// undo gives back their round to those from which done has just taken it, one
+// after the other.
 func (q *announceQueue) undo(list []*pending) {
-	for _, p := range list {
-		p.left++
-		p.sent--
+	for _, p := range slices.Backward(list) {
 		if q.byKey[p.addr] == p {
-			heap.Fix(&q.heap, p.index)
-			continue
+			q.unlink(p)
 		}
 		q.byKey[p.addr] = p
-		heap.Push(&q.heap, p)
+		p.left++
+		p.sent--
+		r := &q.rounds[p.sent]
+		p.before, p.after = nil, r.first
+		if r.first == nil {
+			r.last = p
+		} else {
+			r.first.before = p
+		}
+		r.first = p
+		q.low = min(q.low, p.sent)
 	}
 }
 
 // clear drops everything and says how much that was.
 func (q *announceQueue) clear() int {
-	n := len(q.heap)
-	q.heap = nil
+	n := len(q.byKey)
+	q.rounds, q.low = nil, 0
 	clear(q.byKey)
 	return n
-}
-
-// pendingHeap orders by rounds sent, then by order.
-type pendingHeap []*pending
-
-func (h pendingHeap) Len() int { return len(h) }
-
-func (h pendingHeap) Less(i, j int) bool {
-	if h[i].sent != h[j].sent {
-		return h[i].sent < h[j].sent
-	}
-	return h[i].order < h[j].order
-}
-
-func (h pendingHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (h *pendingHeap) Push(x any) {
-	p := x.(*pending)
-	p.index = len(*h)
-	*h = append(*h, p)
-}
-
-// Pop implements heap.Interface.
-func (h *pendingHeap) Pop() any {
-	old := *h
-	p := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return p
 }

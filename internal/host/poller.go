@@ -123,8 +123,9 @@ func (p *Poller) Wait(until time.Time) error {
 // setTimer sets the timer, or with 0 stops it.
 func (p *Poller) setTimer(wait time.Duration) error {
 	p.spec.Value = unix.NsecToTimespec(wait.Nanoseconds())
-	if err := unix.TimerfdSettime(p.timer, 0, &p.spec, nil); err != nil {
-		return fmt.Errorf("set the timer: %w", err)
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&p.spec)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("set the timer: %w", errno)
 	}
 	return nil
 }
