@@ -35,14 +35,16 @@ type decoder struct {
 	cfg     *Config
 	global  globalDraft
 
-	scripts     []*scriptDraft
-	groups      []*groupDraft
-	instances   []*instanceDraft
-	sets        map[string]*serverSet
-	files       map[string]*fileDraft
-	processes   map[string]*processDraft
-	bfds        map[string]*bfdDraft
-	trackGroups []*trackGroupDraft
+	scripts   []*scriptDraft
+	groups    []*groupDraft
+	instances []*instanceDraft
+	sets      map[string]*serverSet
+	files     map[string]*fileDraft
+	processes map[string]*processDraft
+	bfds      map[string]*bfdDraft
+	// scriptAnswers are what the host has said of scripts.
+	scriptAnswers map[scriptQuestion]error
+	trackGroups   []*trackGroupDraft
 	// unordered counts the rules without a preference of their own.
 	unordered  int
 	routeNames *routeNames
@@ -387,15 +389,39 @@ func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
+// scriptQuestion is what the host's answer about a command depends on.
+type scriptQuestion struct {
+	path   string
+	user   User
+	secure bool
+}
+
+// askScript asks the host about a command, once for all that run the same script:
+// the answer takes dozens of looks at its file system and its users.
+func (d *decoder) askScript(c Command) error {
+	env := d.options.Environment
+	if env == nil {
+		return nil
+	}
+	q := scriptQuestion{strings.Join(c.Args[:min(len(c.Args), 1)], ""), c.User, d.cfg.Global.ScriptSecurity}
+	err, known := d.scriptAnswers[q]
+	if !known {
+		if d.scriptAnswers == nil {
+			d.scriptAnswers = map[scriptQuestion]error{}
+		}
+		err = env.Script(c, q.secure)
+		d.scriptAnswers[q] = err
+	}
+	return err
+}
+
 // canRun gives the command the default user and asks the host about it.
 func (d *decoder) canRun(c *Command, at span) error {
 	if c.User == (User{}) {
 		c.User = d.cfg.Global.ScriptUser
 	}
-	if env := d.options.Environment; env != nil {
-		if err := env.Script(*c, d.cfg.Global.ScriptSecurity); err != nil {
-			return err
-		}
+	if err := d.askScript(*c); err != nil {
+		return err
 	}
 	if d.used == nil {
 		d.used = &at

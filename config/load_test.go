@@ -143,3 +143,35 @@ func TestManyAddressesMoveToTheExcluded(t *testing.T) {
 		t.Errorf("last is %s on %s", got, i.Excluded[0].Interface)
 	}
 }
+
+// counted is a host that counts what it is asked about scripts.
+type counted struct {
+	host
+	asked *int
+}
+
+func (c counted) Script(cmd Command, security bool) error {
+	*c.asked++
+	return c.host.Script(cmd, security)
+}
+
+// A file may have thousands of checks by one script, of which the host is asked once.
+func TestTheHostIsAskedOnceOfAScript(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("virtual_server 192.0.2.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n")
+	for i := range 40 {
+		fmt.Fprintf(&text, "real_server 198.51.100.%d 80 {\nMISC_CHECK {\nmisc_path \"/missing/check %d\"\nuser u%d\n}\n}\n", i+1, i, i%2)
+	}
+	text.WriteString("}\n")
+	asked := 0
+	_, ds := Parse("f", []byte(text.String()), Options{Environment: counted{asked: &asked}})
+	told := 0
+	for _, d := range ds {
+		if d.Code == "script-unusable" {
+			told++
+		}
+	}
+	if asked != 2 || told != 40 {
+		t.Errorf("asked %d times and told of %d, want 2 and 40", asked, told)
+	}
+}
