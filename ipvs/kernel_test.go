@@ -343,6 +343,19 @@ func TestKernelEntriesAndDigest(t *testing.T) {
 			t.Errorf("no fingerprint of %v", k)
 		}
 	}
+	foretold := 0
+	for k, e := range got {
+		sum, ok := c.Fingerprint(e)
+		if !ok {
+			continue
+		}
+		if foretold++; sum != before[k] {
+			t.Errorf("the fingerprint of %v is %x, not %x as foretold", k, before[k], sum)
+		}
+	}
+	if foretold < 2 {
+		t.Errorf("%d fingerprints foretold", foretold)
+	}
 	if diff := cmp.Diff(before, digest()); diff != "" {
 		t.Errorf("an unchanged table has another digest:\n%s", diff)
 	}
