@@ -79,12 +79,10 @@ func kinds() likeness {
 
 // quorums has sorry servers and what is left in the table with weight 0.
 func quorums() likeness {
-	// The sorry server of this one is one of its real servers, which are inhibited.
-	among := block("10.31.0.3 80", nat+"  inhibit_on_failure\n  quorum 3\n  sorry_server RS1 80\n")
 	return likeness{
-		text: among + block("10.31.0.1 80", nat+"  quorum 4\n  hysteresis 1\n  sorry_server 10.9.7.7 80\n  sorry_server_lvs_method DR\n") +
+		text: block("10.31.0.1 80", nat+"  quorum 4\n  hysteresis 1\n  sorry_server 10.9.7.7 80\n  sorry_server_lvs_method DR\n") +
 			block("10.31.0.2 80", nat+"  alpha\n  omega\n  inhibit_on_failure\n  quorum 5\n  sorry_server 10.9.7.7 81\n  sorry_server_inhibit\n"),
-		after: among + block("10.31.0.1 80", nat+"  quorum 3\n") + block("10.31.0.2 80", nat+"  inhibit_on_failure\n"),
+		after: block("10.31.0.1 80", nat+"  quorum 3\n") + block("10.31.0.2 80", nat+"  inhibit_on_failure\n"),
 	}
 }
 
