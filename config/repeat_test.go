@@ -189,7 +189,7 @@ func TestExpansionIsBounded(t *testing.T) {
 			if ExitCode(l.sorted()) == 0 {
 				t.Error("nothing is reported")
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})

@@ -196,16 +196,17 @@ func TestHTTPTimeouts(t *testing.T) {
 
 // The timeout is of each read and not of the whole answer.
 func TestHTTPSlowAnswer(t *testing.T) {
+	t.Parallel()
 	c := listen(t, func(c *net.TCPConn) {
 		readRequest(c)
-		tick := time.NewTicker(300 * time.Millisecond)
+		tick := time.NewTicker(900 * time.Millisecond)
 		defer tick.Stop()
 		for _, b := range []string{"HTTP/1.0", " 200 OK\r\n", "\r\n", "abc"} {
 			<-tick.C
 			_, _ = io.WriteString(c, b)
 		}
 	})
-	c.Timeout = time.Second
+	c.Timeout = 3 * time.Second
 	r := NewHTTP(getting(c, HTTPURL{Digest: abcDigest})).Run(t.Context())
 	if wantErr(t, r.Err, ""); r.Took < c.Timeout {
 		t.Errorf("took %s: too short to show anything", r.Took)
@@ -228,7 +229,7 @@ func TestHTTPCancel(t *testing.T) {
 	start := time.Now()
 	r := NewHTTP(getting(c, HTTPURL{})).Run(ctx)
 	wantErr(t, r.Err, "read answer from 127.0.0.1:*: timed out: the answer did not end")
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
 }

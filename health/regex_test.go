@@ -223,6 +223,7 @@ func errText(err error) string {
 
 // A pattern that backtracks without end is given up.
 func TestRegexTime(t *testing.T) {
+	t.Parallel()
 	r, err := CompileRegex(RegexConfig{Pattern: "^(?:a|aa)+$"})
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestRegexTime(t *testing.T) {
 	start := time.Now()
 	err = r.judge([]byte(strings.Repeat("a", 200) + "b"))
 	wantErr(t, err, `regex "^(?:a|aa)+$": the search took longer than 1s`)
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("took %s", took)
 	}
 }

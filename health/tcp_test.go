@@ -101,7 +101,7 @@ func TestTCPErrors(t *testing.T) {
 				if errors.Is(r.Err, ErrNotAttempted) != tt.not {
 					t.Errorf("%T: not attempted is %t for %v", l, !tt.not, r.Err)
 				}
-				if took := time.Since(start); took > 5*time.Second || r.Took <= 0 {
+				if took := time.Since(start); took > 30*time.Second || r.Took <= 0 {
 					t.Errorf("%T: took %s, says %s", l, took, r.Took)
 				}
 			}
@@ -124,7 +124,7 @@ func TestTCPCancel(t *testing.T) {
 		if r := attempted(ctx, l, NewTCP(cfg)); r.Err == nil {
 			t.Errorf("%T: connected after the end", l)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%T: took %s", l, took)
 		}
 	}

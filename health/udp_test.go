@@ -144,7 +144,7 @@ func TestUDPCancel(t *testing.T) {
 	if r := NewUDP(UDPConfig{Connect: c}).Run(ctx); !errors.Is(r.Err, context.DeadlineExceeded) {
 		t.Errorf("error %v", r.Err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
 }

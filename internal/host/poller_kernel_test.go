@@ -45,7 +45,7 @@ func TestKernelPollerReportsOnce(t *testing.T) {
 		if err := c.Arm(); err != nil {
 			t.Fatal(err)
 		}
-		if wait(10*time.Second) > 5*time.Second || reported != want {
+		if wait(time.Minute) > 30*time.Second || reported != want {
 			t.Fatalf("%d reports of a socket that has packets, want %d", reported, want)
 		}
 		advert()
@@ -66,11 +66,11 @@ func TestKernelPollerReportsOnce(t *testing.T) {
 	}
 	// Wake counts, whether it comes before the wait or during it.
 	p.Wake()
-	if took := wait(10 * time.Second); took > 5*time.Second {
+	if took := wait(time.Minute); took > 30*time.Second {
 		t.Errorf("woken before, the wait took %v", took)
 	}
 	time.AfterFunc(10*time.Millisecond, p.Wake)
-	if took := wait(10 * time.Second); took > 5*time.Second {
+	if took := wait(time.Minute); took > 30*time.Second {
 		t.Errorf("woken, the wait took %v", took)
 	}
 	if err := c.Close(); err != nil {

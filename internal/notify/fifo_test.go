@@ -120,7 +120,7 @@ func TestFIFOThatNobodyReads(t *testing.T) {
 	for i := range n {
 		f.Write(fmt.Sprintf("line %05d of those that nobody reads\n", i))
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("%d lines took %v", n, took)
 	}
 	s := f.Status()
@@ -168,7 +168,7 @@ func TestFIFOCloseIsBounded(t *testing.T) {
 	if err := f.Close(ctx); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
