@@ -83,8 +83,8 @@ func globalScripts() []Keyword {
 	return []Keyword{
 		row("script_user", "USER [GROUP]", "keepalived_script, else our own", "1.3.0", "Runs every script as that user where it names no other.", does(globalScriptUser)),
 		row("enable_script_security", "", "off", "1.3.0", "Refuses scripts that run as root where another user could change them.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.ScriptSecurity }))),
-		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", without("scripts are run by the name given, link or not, as if it were set"), reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
-		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", without("a script always has all groups of its user, as if it were set"), reads(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
+		row("use_symlink_paths", "[BOOL]", "false", "2.3.0", "Runs a script by the name given, though it is a symbolic link.", without("scripts are run by the name given, link or not, as if it were set and as 2.2.7 does"), reads(global(func(g *Global) *bool { return &g.SymlinkPaths }))),
+		row("set_supplementary_groups", "[BOOL]", "false", "post-2.4.3", "Gives a script all groups of its user.", does(global(func(g *Global) *bool { return &g.SupplementaryGroups }))),
 		row("startup_script", "SCRIPT", "none", "2.1.0", "Is run before anything else starts.", shell, does(timedScriptTo(func(g *Global) **TimedCommand { return &g.Startup }))),
 		row("startup_script_timeout", "1..1000", "10", "2.1.0", "Bounds startup_script.", does(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.global.startupTimeout }, 1, 1000))),
 		row("shutdown_script", "SCRIPT", "none", "2.1.0", "Is run after everything has stopped.", shell, does(timedScriptTo(func(g *Global) **TimedCommand { return &g.Shutdown }))),

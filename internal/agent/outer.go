@@ -39,7 +39,9 @@ func (a *Agent) around(ctx context.Context, cfg *config.Config, keyword string, 
 	a.opts.Log.Info("Running " + keyword + " " + s.Args[0])
 	limit, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	status, err := script.Run(limit, s)
+	var runner script.Runner
+	runner.AllGroups.Store(cfg.Global.SupplementaryGroups)
+	status, err := runner.Run(limit, s)
 	switch {
 	case err != nil && limit.Err() != nil && ctx.Err() == nil:
 		a.opts.Log.Error(fmt.Sprintf("%s %s was killed: it ran longer than %v", keyword, s.Args[0], c.Timeout))

@@ -123,6 +123,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 			Rise: s.Rise, Fall: s.Fall, InitFail: s.InitFail,
 		})
 	}
+	a.runner.AllGroups.Store(cfg.Global.SupplementaryGroups)
 	services, bad := a.services.Services(cfg, desired.Scripts{Exec: a.runner.Run, Resolve: resolve}, a.watchers.sources())
 	errs = append(errs, bad...)
 	errs = append(errs, a.herald.apply(cfg, resolve)...)

@@ -21,7 +21,7 @@ const orphanMaker = "TANDEM_TEST_ORPHAN_MAKER"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(orphanMaker); path != "" {
-		status, _ := Run(context.Background(), own(path))
+		status, _ := new(Runner).Run(context.Background(), own(path))
 		os.Exit(status)
 	}
 	goleak.VerifyTestMain(m)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,12 +21,6 @@ import (
 	"github.com/tandem-ha/tandem/health"
 )
 
-// Run runs a script as a Runner does. It looks the supplementary groups of
-// another user up at each call; who runs scripts often keeps a Runner.
-func Run(ctx context.Context, s health.Script) (status int, err error) {
-	return new(Runner).Run(ctx, s)
-}
-
 // Runner runs scripts and remembers the supplementary groups of their users, so
 // that a directory service that does not answer delays no script but the first.
 // The zero Runner is ready; its methods are safe for use by several goroutines.
@@ -33,6 +28,9 @@ type Runner struct {
 	// Child is called with what starts a script, on the thread that starts it,
 	// to give the script other scheduling than ours; nil calls it directly.
 	Child func(start func() error) error
+	// AllGroups gives a script of another user the supplementary groups of that
+	// user (set_supplementary_groups); without it, it has the one group alone.
+	AllGroups atomic.Bool
 
 	// grace takes the place of keepalived's where it is not 0.
 	grace time.Duration
@@ -149,11 +147,14 @@ func (r *Runner) attributes(s health.Script, env []string) (*os.ProcAttr, error)
 		gid = os.Getegid()
 	}
 	if uid != os.Geteuid() || gid != os.Getegid() {
-		groups, err := r.supplementary(uid)
-		if err != nil {
-			return nil, err
+		sys.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if r.AllGroups.Load() {
+			groups, err := r.supplementary(uid)
+			if err != nil {
+				return nil, err
+			}
+			sys.Credential.Groups = groups
 		}
-		sys.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups}
 	}
 	return &os.ProcAttr{Env: environment(os.Environ(), env), Sys: sys}, nil
 }

@@ -3,12 +3,12 @@ package script
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,7 +17,7 @@ import (
 	"github.com/tandem-ha/tandem/health"
 )
 
-var _ health.Exec = Run
+var _ health.Exec = new(Runner).Run
 
 func TestRunReturnsTheStatus(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -44,7 +44,7 @@ func TestRunReturnsTheStatus(t *testing.T) {
 			}
 			defer file.Close()
 			path := write(t, "script", tc.text)
-			status, err := Run(t.Context(), own(append([]string{path}, tc.args...)...))
+			status, err := new(Runner).Run(t.Context(), own(append([]string{path}, tc.args...)...))
 			if err != nil || status != tc.status {
 				t.Errorf("status %d, error %v; want status %d", status, err, tc.status)
 			}
@@ -55,7 +55,7 @@ func TestRunReturnsTheStatus(t *testing.T) {
 func TestRunTellsASignalFromAStatus(t *testing.T) {
 	for name, want := range map[string]int{"KILL": 9, "TERM": 15, "SEGV": 11} {
 		path := write(t, "script", "#!/bin/sh\nkill -"+name+" $$\nexit 137\n")
-		status, err := Run(t.Context(), own(path))
+		status, err := new(Runner).Run(t.Context(), own(path))
 		killed, ok := errors.AsType[*health.SignalError](err)
 		if status != -1 || !ok || killed.Signal != want {
 			t.Errorf("%s: status %d, error %v", name, status, err)
@@ -77,13 +77,13 @@ func TestRunSaysWhatCannotBeStarted(t *testing.T) {
 		"a folder":       {[]string{"/"}, fs.ErrPermission},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, err := Run(t.Context(), own(tc.args...))
+			status, err := new(Runner).Run(t.Context(), own(tc.args...))
 			if status != -1 || !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.args[0]) {
 				t.Errorf("status %d, error %v; want %v", status, err, tc.want)
 			}
 		})
 	}
-	if _, err := Run(t.Context(), own()); err == nil {
+	if _, err := new(Runner).Run(t.Context(), own()); err == nil {
 		t.Error("an empty command was run")
 	}
 }
@@ -92,7 +92,7 @@ func TestRunStartsNothingAfterTheEnd(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "ran")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Run(ctx, own("/bin/touch", mark)); !errors.Is(err, context.Canceled) {
+	if _, err := new(Runner).Run(ctx, own("/bin/touch", mark)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(mark); err == nil {
@@ -172,7 +172,7 @@ func TestRunEndsTheWholeGroup(t *testing.T) {
 func TestRunReturnsTheDeadlinesError(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := Run(ctx, own("/bin/sleep", "60")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := new(Runner).Run(ctx, own("/bin/sleep", "60")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestRunLeavesADaemonAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	path := write(t, "script", "#!/bin/sh\nsleep 60 & echo $! > $1\nexit 0\n")
 	ctx, cancel := context.WithCancel(t.Context())
-	status, err := Run(ctx, own(path, file))
+	status, err := new(Runner).Run(ctx, own(path, file))
 	cancel()
 	if status != 0 || err != nil {
 		t.Fatalf("status %d, error %v", status, err)
@@ -198,7 +198,7 @@ func TestRunLeavesADaemonAlone(t *testing.T) {
 func TestRunGivesAGroupOfItsOwn(t *testing.T) {
 	// The fifth field of stat is the process group.
 	path := write(t, "script", "#!/bin/sh\nread pid name state parent group rest < /proc/$$/stat\n[ $group = $$ ]\n")
-	if status, err := Run(t.Context(), own(path)); status != 0 || err != nil {
+	if status, err := new(Runner).Run(t.Context(), own(path)); status != 0 || err != nil {
 		t.Errorf("status %d, error %v", status, err)
 	}
 }
@@ -239,16 +239,21 @@ func TestRunAsAnotherUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if status, err := r.Run(t.Context(), script); status != 0 || err != nil {
-		t.Fatalf("status %d, error %v", status, err)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.Join([]string{strconv.Itoa(nobody), strconv.Itoa(group), strconv.Itoa(group), strconv.Itoa(extra)}, " ")
-	if got := strings.TrimSpace(string(b)); got != want {
-		t.Errorf("ran as %q, want %q", got, want)
+	for all, want := range map[bool]string{
+		false: fmt.Sprintf("%d %d %d", nobody, group, group),
+		true:  fmt.Sprintf("%d %d %d %d", nobody, group, group, extra),
+	} {
+		r.AllGroups.Store(all)
+		if status, err := r.Run(t.Context(), script); status != 0 || err != nil {
+			t.Fatalf("status %d, error %v", status, err)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSpace(string(b)); got != want {
+			t.Errorf("all groups %v: ran as %q, want %q", all, got, want)
+		}
 	}
 }
 

@@ -262,7 +262,7 @@ func TestMonitorEndsWithItsScripts(t *testing.T) {
 
 func TestMonitorWithRealScripts(t *testing.T) {
 	results := make(chan ScriptResult, 10)
-	m := NewMonitor(script.Run, func(r ScriptResult) { results <- r })
+	m := NewMonitor(new(script.Runner).Run, func(r ScriptResult) { results <- r })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- m.Run(ctx) }()
