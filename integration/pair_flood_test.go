@@ -4,12 +4,8 @@ package integration
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -113,17 +109,6 @@ func (p *pair) longestGap(since time.Time) time.Duration {
 	return longest
 }
 
-// memory is the resident memory of a node in bytes.
-func memory(t *testing.T, a *lab.Agent) int {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.PID()))
-	must(t, err)
-	_, rest, _ := strings.Cut(string(b), "VmRSS:")
-	kb, err := strconv.Atoi(strings.Fields(rest)[0])
-	must(t, err)
-	return kb << 10
-}
-
 // TestPairFlood floods a master and its backup with forged packets: the master's
 // adverts are in time, the backup stays one, memory stays flat, and each packet
 // that was read is counted by what is wrong with it. With TANDEM_ROUNDS each kind
@@ -176,12 +161,12 @@ func (p *pair) outlast(m mode, kind string, n int, frames ...[]byte) {
 	p.t.Helper()
 	lasts := max(2*time.Second, 3*m.advert)
 	p.flooded(200*time.Millisecond, frames...) // what memory the first ones take
-	before := memory(p.t, p.lb1)
+	before := memoryOf(p.t, p.lb1.PID(), "VmRSS")
 	var longest []time.Duration
 	for range n {
 		longest = append(longest, p.flooded(lasts, frames...))
 	}
-	grown := memory(p.t, p.lb1) - before
+	grown := memoryOf(p.t, p.lb1.PID(), "VmRSS") - before
 	slices.Sort(longest)
 	median := longest[len(longest)/2]
 	p.t.Logf("FLOOD %s, adverts each %v: longest pause %v (median of %v), memory %+d kB", kind, m.advert, median, longest, grown>>10)
