@@ -41,9 +41,10 @@ func manyServers(first int) string {
 // change and no other, and of tandem nothing is left.
 func TestVerifyIPVSThousands(t *testing.T) {
 	l := newLab(t, "k", "t")
-	for _, c := range []struct{ host, program string }{{"k", "keepalived"}, {"t", "tandem"}} {
-		a, err := l.Host(c.host).NewAgent(program(t, c.program), manyServers(1))
-		must(t, err)
+	// keepalived comes last: it leaves services behind, and of a table that does not
+	// fit into one read /proc/net/ip_vs leaves out as many as other namespaces have.
+	for _, c := range []struct{ host, program string }{{"t", "tandem"}, {"k", "keepalived"}} {
+		a := agent(t, l.Host(c.host), c.program, manyServers(1))
 		timed := func(what string, do func() error, done func(table string) error) {
 			t.Helper()
 			began := time.Now()
@@ -66,9 +67,7 @@ func TestVerifyIPVSThousands(t *testing.T) {
 		memory := memoryOf(t, a.PID(), "VmRSS")
 		t.Logf("%-10s memory %d MiB", c.program, memory>>20)
 		if c.program == "keepalived" {
-			// It may take its time to the end and leave some behind.
-			must(t, a.Stop(4*patience))
-			continue
+			break // to end, it takes its time
 		}
 		timed("stop", func() error { return a.Stop(patience) }, func(table string) error { return counts(table, 0, 0) })
 		if memory > manyMemory {

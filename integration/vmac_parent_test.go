@@ -4,6 +4,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -108,4 +109,37 @@ func TestVMIpvlan(t *testing.T) {
 	parent{"eth0", nil}.elect(t, func(h *lab.Host) string {
 		return fmt.Sprintf("use_ipvlan vrrp.51 192.0.2.%d/24", 200+h.Number)
 	})
+}
+
+// TestVMIpvlanModes asks for two modes on one link, of which the kernel has one: the
+// ipvlans are made, with the mode of the last, and are left alone from then on.
+func TestVMIpvlanModes(t *testing.T) {
+	l := newLab(t, "lb1")
+	h := l.Host("lb1")
+	instance := func(vrid int, mode string) string {
+		return fmt.Sprintf("vrrp_instance VI_%d {\n  interface eth0\n  virtual_router_id %d\n  priority 255\n  use_ipvlan %s\n  virtual_ipaddress {\n    10.9.0.%d/32\n  }\n}\n", vrid, vrid, mode, vrid)
+	}
+	a := agent(t, h, "tandem", instance(51, "bridge")+instance(52, "vepa"))
+	start(t, a)
+	links := func() string {
+		out, err := h.Run("ip", "-d", "-o", "link", "show", "type", "ipvlan")
+		must(t, err)
+		return out
+	}
+	eventually(t, patience, "both masters", func() error {
+		out, err := h.Run("ip", "addr")
+		if err == nil && (!strings.Contains(out, "10.9.0.51/32") || !strings.Contains(out, "10.9.0.52/32")) {
+			err = errors.New(out)
+		}
+		return err
+	})
+	first := links()
+	if strings.Count(first, "ipvlan") != 2 || strings.Count(first, "vepa") != 2 {
+		t.Errorf("links:\n%s", first)
+	}
+	// What is not as it should be is made anew within milliseconds.
+	time.Sleep(time.Second)
+	if again := links(); again != first {
+		t.Errorf("links\n%swere made anew:\n%s", first, again)
+	}
 }

@@ -68,13 +68,17 @@ func Place(cfg *config.Config, have []host.LinkState) Placement {
 	}
 	copied := *cfg
 	copied.Instances = slices.Clone(cfg.Instances)
-	p := placer{global: cfg.Global, have: have}
+	p := placer{global: cfg.Global, have: have, modes: map[string]host.LinkMode{}}
 	// Names that are given are nobody else's.
 	for _, in := range cfg.Instances {
 		if in.VMAC != nil && in.VMAC.Name != "" {
 			p.given = append(p.given, in.VMAC.Name)
 		}
-		if in.IPVLAN != nil && in.IPVLAN.Name != "" {
+		if in.IPVLAN == nil {
+			continue
+		}
+		p.modes[in.Interface] = host.LinkMode(in.IPVLAN.Mode)
+		if in.IPVLAN.Name != "" {
 			p.given = append(p.given, in.IPVLAN.Name)
 		}
 	}
@@ -99,9 +103,12 @@ func ownVMAC(in *config.Instance, a config.Address) bool {
 
 // placer decides about one instance after the other.
 type placer struct {
-	global   config.Global
-	have     []host.LinkState
-	given    []string
+	global config.Global
+	have   []host.LinkState
+	given  []string
+	// modes are those of the ipvlans on each link: the kernel gives all that are on
+	// one the mode of the last that is made.
+	modes    map[string]host.LinkMode
 	carriers []Carrier
 }
 
@@ -155,7 +162,7 @@ func (p *placer) place(in *config.Instance) *config.Instance {
 	case in.IPVLAN != nil:
 		v := *in.IPVLAN
 		link := p.add(in, host.VirtualLink{
-			Name: v.Name, Parent: in.Interface, Kind: host.Ipvlan, Mode: host.LinkMode(v.Mode),
+			Name: v.Name, Parent: in.Interface, Kind: host.Ipvlan, Mode: p.modes[in.Interface],
 			Group: v.Group, IPv4: !in.IPv6, IPv6: in.IPv6,
 		}, p.global.VMACPrefix, v.Address)
 		v.Name = link.Name

@@ -125,3 +125,21 @@ func TestPlace(t *testing.T) {
 		})
 	}
 }
+
+// The kernel has one mode for all ipvlans of a link, that of the last one made:
+// asking for more than one would have them made anew for ever.
+func TestIpvlansOfOneLinkHaveTheModeOfTheLast(t *testing.T) {
+	ipvlan := func(vrid int, mode, parent string) *config.Instance {
+		return &config.Instance{Name: mode, VRID: vrid, Interface: parent, IPVLAN: &config.IPVLAN{Mode: mode}}
+	}
+	p := Place(&config.Config{Global: config.Global{VMACPrefix: "vrrp"}, Instances: []*config.Instance{
+		ipvlan(51, "bridge", "eth0"), ipvlan(52, "private", "eth1"), ipvlan(53, "vepa", "eth0"),
+	}}, nil)
+	var links []string
+	for _, c := range p.Carriers {
+		links = append(links, fmt.Sprintf("%s on %s: %s", c.Link.Name, c.Link.Parent, c.Link.Mode))
+	}
+	if want := []string{"vrrp.51 on eth0: vepa", "vrrp.52 on eth1: private", "vrrp.53 on eth0: vepa"}; !slices.Equal(links, want) {
+		t.Errorf("links %q, want %q", links, want)
+	}
+}
