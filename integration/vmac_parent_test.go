@@ -117,7 +117,7 @@ func TestVMIpvlanModes(t *testing.T) {
 	l := newLab(t, "lb1")
 	h := l.Host("lb1")
 	instance := func(vrid int, mode string) string {
-		return fmt.Sprintf("vrrp_instance VI_%d {\n  interface eth0\n  virtual_router_id %d\n  priority 255\n  use_ipvlan %s\n  virtual_ipaddress {\n    10.9.0.%d/32\n  }\n}\n", vrid, vrid, mode, vrid)
+		return fmt.Sprintf("vrrp_instance VI_%d {\n  interface eth0\n  virtual_router_id %d\n  priority 255\n  use_ipvlan 192.0.2.2%d/24 %s\n  virtual_ipaddress {\n    10.9.0.%d/32\n  }\n}\n", vrid, vrid, vrid-50, mode, vrid)
 	}
 	a := agent(t, h, "tandem", instance(51, "bridge")+instance(52, "vepa"))
 	start(t, a)

@@ -66,6 +66,8 @@ func TestLinkState(t *testing.T) {
 			func(l *host.Link) *host.Link { l.Multicast = false; return l }, true, "192.0.2.1", ""},
 		{"unicast without a peer, unicast_fault_no_peer", func(in *config.Instance) { in.FaultWithoutPeer = true }, nil,
 			false, "192.0.2.1", "unicast is asked for without a peer"},
+		{"an ipvlan without an address of its own", func(in *config.Instance) { in.IPVLAN = &config.IPVLAN{Mode: "bridge"} }, nil,
+			false, "192.0.2.1", "use_ipvlan has no address to send from"},
 		{"without an address", nil, func(l *host.Link) *host.Link { l.Addresses = prefixes("192.0.2.10/32"); return l },
 			false, "", "no IPv4 address for interface"},
 		{"a source of its own, wherever it is", func(in *config.Instance) { in.Source = ip("198.51.100.1") }, nil, true, "198.51.100.1", ""},

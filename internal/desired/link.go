@@ -26,6 +26,9 @@ func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool)
 	if in.FaultWithoutPeer {
 		return vrrp.LinkState{Source: source, Cause: "unicast is asked for without a peer"}
 	}
+	if in.IPVLAN != nil && !in.IPv6 && !in.Source.IsValid() {
+		return vrrp.LinkState{Source: source, Cause: "use_ipvlan has no address to send from"}
+	}
 	if in.Source.IsValid() {
 		if in.TrackSource && !onLink(link, in.Source) {
 			return vrrp.LinkState{Cause: "src address not configured"}
