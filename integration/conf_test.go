@@ -41,6 +41,12 @@ func (m mode) vip(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)}), 24)
 }
 
+// linkLocal is the address that an IPv6 instance needs before all others: RFC 9568
+// 5.2.9.
+func (m mode) linkLocal(i int) netip.Prefix {
+	return netip.MustParsePrefix(fmt.Sprintf("fe80::1%02x/64", i))
+}
+
 // excluded are the virtual addresses that adverts do not carry.
 func (m mode) excluded() []netip.Prefix {
 	var out []netip.Prefix
@@ -100,8 +106,7 @@ func (m mode) instance(b *strings.Builder, i int, self, other *lab.Host, priorit
 	}
 	b.WriteString("  virtual_ipaddress {\n")
 	if m.v6 {
-		// RFC 9568 5.2.9: the first address of an IPv6 router is link-local.
-		fmt.Fprintf(b, "    fe80::1%02x/64\n", i)
+		fmt.Fprintf(b, "    %s\n", m.linkLocal(i))
 	}
 	fmt.Fprintf(b, "    %s\n  }\n", m.vip(i))
 	if more := m.excluded(); len(more) > 0 && i == 0 {

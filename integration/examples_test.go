@@ -57,6 +57,7 @@ func TestExampleList(t *testing.T) {
 // keepalived: both come to hold all its addresses, and tandem has nothing to say
 // against the file.
 func TestExample(t *testing.T) {
+	t.Parallel()
 	for name, ipvs := range balances {
 		if ipvs {
 			continue

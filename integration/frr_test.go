@@ -109,6 +109,7 @@ func (f *frr) priority(n int) {
 // better one and the worse one, failover both ways, with plain addresses and with
 // VMACs, where the adverts of each come from what is the other's own address too.
 func TestPairFRR(t *testing.T) {
+	t.Parallel()
 	for _, lines := range []string{"", "use_vmac"} {
 		t.Run(map[string]string{"": "plain", "use_vmac": "vmac"}[lines], func(t *testing.T) {
 			t.Parallel()

@@ -319,6 +319,7 @@ func (o *operated) load() (stop func() (asked int, failed []string)) {
 // dead, deaf, in fault or in maintenance: neither may take the address away, and
 // the reason is told.
 func TestPairMoveUnanswered(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		gone func(p *pair)

@@ -198,6 +198,7 @@ func sessionIs(t *testing.T, e bfdEnd, want string, limit time.Duration) {
 // TestPairBFD takes sessions with keepalived and with FRR up, down when the path
 // fails in either direction, and up again.
 func TestPairBFD(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		peer string
 		far
@@ -303,6 +304,7 @@ func TestPairBFDTooFar(t *testing.T) {
 // TestPairTrackBFD moves the addresses by the state of a session, with tandem and
 // with keepalived as the one that tracks it.
 func TestPairTrackBFD(t *testing.T) {
+	t.Parallel()
 	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}} {
 		t.Run(names[0]+"-tracks", func(t *testing.T) {
 			t.Parallel()
@@ -355,6 +357,7 @@ func (p *pair) priorityIs(a *lab.Agent, want uint8) {
 // Nothing is sent to the neighbour, and the instance is in FAULT as keepalived's
 // is, which makes its peer the master.
 func TestPairWithoutBFD(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"tandem", "keepalived"} {
 		for why, args := range map[string][]string{"option": {"-B"}, "neighbour": nil} {
 			t.Run(name+"-"+why, func(t *testing.T) {

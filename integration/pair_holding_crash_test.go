@@ -105,6 +105,7 @@ func TestPairHoldingCrash(t *testing.T) {
 // found by ARP and Neighbour Discovery and packets go through them, and that is
 // all, under keepalived as under tandem.
 func TestPairNoAccept(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"keepalived", "tandem"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -188,6 +188,7 @@ func moveWorse(t *testing.T, m mode, peer string) {
 // TestPairMoveRefused makes an offer that nobody takes: it is rolled back, said
 // so, and not noticed by a client.
 func TestPairMoveRefused(t *testing.T) {
+	t.Parallel()
 	for _, m := range []mode{moves[0], moves[3], moveIPv6} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -296,6 +297,7 @@ func cutLoss(t *testing.T, m mode, name string) time.Duration {
 // TestPairPartition parts a pair without either noticing by its link: each is
 // master for itself. Joined again, the better one is alone within an advert.
 func TestPairPartition(t *testing.T) {
+	t.Parallel()
 	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}, {"tandem", "tandem"}} {
 		t.Run(fmt.Sprintf("%s-%s", names[0], names[1]), func(t *testing.T) {
 			t.Parallel()

@@ -181,6 +181,7 @@ func TestPairJunkPassword(t *testing.T) {
 // TestPairCrash kills a master and starts it again at once: it is master still,
 // and its addresses were there all the time.
 func TestPairCrash(t *testing.T) {
+	t.Parallel()
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {
 			t.Parallel()
@@ -214,6 +215,7 @@ func TestPairCrash(t *testing.T) {
 // TestPairCrashLate kills a master and starts it again when the peer has taken
 // over: no address is left behind, and it is backup.
 func TestPairCrashLate(t *testing.T) {
+	t.Parallel()
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {
 			t.Parallel()

@@ -27,6 +27,7 @@ func own(lines ...string) []string {
 // it must not claim the address that its peer serves, and follows it again once it is
 // back. While the gateway answers it takes over as ever.
 func TestPairIsolatedNode(t *testing.T) {
+	t.Parallel()
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {
 			t.Parallel()

@@ -56,6 +56,9 @@ func newPair(t *testing.T, m mode, first, second string, extra ...string) *pair 
 func (p *pair) vips() []netip.Addr {
 	var out []netip.Addr
 	for i := range max(p.mode.instances, 1) {
+		if p.mode.v6 {
+			out = append(out, p.mode.linkLocal(i).Addr())
+		}
 		out = append(out, p.mode.vip(i).Addr())
 	}
 	for _, e := range p.mode.excluded() {
@@ -187,6 +190,7 @@ func (p *pair) life() {
 // TestPairHarness shows that the lab measures keepalived as it is known to be: the
 // tests below would otherwise blame an agent for the lab's own faults.
 func TestPairHarness(t *testing.T) {
+	t.Parallel()
 	for _, m := range []mode{modes[0], modes[2], modes[5]} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -199,6 +203,7 @@ func TestPairHarness(t *testing.T) {
 // tandem with itself, through election, link cut, SIGTERM and the return of the
 // better node, in each way that they can speak to each other.
 func TestPairElection(t *testing.T) {
+	t.Parallel()
 	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}, {"tandem", "tandem"}} {
 		for _, m := range modes {
 			t.Run(fmt.Sprintf("%s-%s/%s", names[0], names[1], m.name), func(t *testing.T) {

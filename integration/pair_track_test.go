@@ -21,6 +21,7 @@ var quick = mode{version: 3, advert: 200 * time.Millisecond}
 // TestPairTrackScript lowers a node's priority by a script that fails, and gives
 // it back: the addresses follow.
 func TestPairTrackScript(t *testing.T) {
+	t.Parallel()
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {
 			t.Parallel()
@@ -138,6 +139,7 @@ func lines(t testing.TB, file, prefix string) []string {
 
 // TestPairFailover makes a standby take over by hand, and give back.
 func TestPairFailover(t *testing.T) {
+	t.Parallel()
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {
 			t.Parallel()

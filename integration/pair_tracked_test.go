@@ -158,6 +158,7 @@ var trackCases = []trackCase{
 // interfaces, tandem tracking and keepalived the peer, and the other way round: in
 // each situation the same priority is on the wire and the same node is master.
 func TestPairTracked(t *testing.T) {
+	t.Parallel()
 	for _, tc := range trackCases {
 		for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}} {
 			t.Run(tc.name+"/"+names[0]+"-tracks", func(t *testing.T) {
@@ -252,6 +253,7 @@ func copyProgram(name, to string) error {
 // TestPairTrackGroup has a sync group track for its members, with the weights that
 // it was told to keep.
 func TestPairTrackGroup(t *testing.T) {
+	t.Parallel()
 	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}} {
 		t.Run(names[0]+"-tracks", func(t *testing.T) {
 			t.Parallel()

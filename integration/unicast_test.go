@@ -15,6 +15,7 @@ import (
 // TestPairUnicastRecovers has an instance of unicast leave FAULT: it announces the
 // address that its peers send to, as keepalived does, also where it names no interface.
 func TestPairUnicastRecovers(t *testing.T) {
+	t.Parallel()
 	m := quick
 	m.unicast = true
 	for _, c := range []struct{ name, program, iface string }{

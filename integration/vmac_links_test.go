@@ -14,6 +14,7 @@ import (
 // running tandem, with and without dynamic_interfaces, for an instance with a VMAC
 // and a plain one: FAULT and back, and nothing left on what is gone.
 func TestPairInterfaces(t *testing.T) {
+	t.Parallel()
 	for _, dynamic := range []bool{true, false} {
 		t.Run(map[bool]string{true: "dynamic", false: "static"}[dynamic], func(t *testing.T) {
 			t.Parallel()
@@ -92,6 +93,7 @@ func TestPairInterfaces(t *testing.T) {
 // filter and adverts are all in there, with a keepalived as the peer, and nothing of
 // it is outside.
 func TestPairNamespace(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{"-s", "net_namespace"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()

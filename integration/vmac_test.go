@@ -44,6 +44,7 @@ func (m mode) virtualMAC() [6]byte {
 // Ethernet address of both is: each hears the other, though its adverts come from
 // what is its own address too, and a client is answered by the master.
 func TestPairVMAC(t *testing.T) {
+	t.Parallel()
 	for _, names := range [][2]string{{"tandem", "keepalived"}, {"keepalived", "tandem"}, {"tandem", "tandem"}} {
 		for _, m := range vmacModes {
 			if names[1] == names[0] && !slices.Contains([]string{"v3", "ipv6"}, m.name) && !thorough() {
@@ -104,6 +105,7 @@ func (p *pair) fromVirtualMAC() {
 // adverts before it has its addresses. tandem must not lose more than keepalived
 // does, and to a tandem nothing.
 func TestPairVMACMove(t *testing.T) {
+	t.Parallel()
 	m := mode{name: "vmac", version: 3, advert: 200 * time.Millisecond}
 	for _, peer := range []string{"tandem", "keepalived"} {
 		t.Run(peer, func(t *testing.T) {

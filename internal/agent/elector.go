@@ -61,8 +61,9 @@ type elector struct {
 	made      map[string]string
 	unmade    map[string]error
 	suspended map[string]host.Event
-	// former is the link that went last: it may come back by another name.
-	former formerName
+	// former are the names of links that are about to be told of by another one, by
+	// their index.
+	former map[int]string
 	// time is how late timers are; late, where it is set, is told, on the loop, of
 	// those that are later than they may be.
 	time timekeeping
@@ -137,6 +138,7 @@ func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, kept ho
 		watches:    map[string]*watch{},
 		foreign:    map[foreignKey]uint64{},
 		suspended:  map[string]host.Event{},
+		former:     map[int]string{},
 	}
 	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
 	e.receiveFn = e.receive

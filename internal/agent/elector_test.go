@@ -300,6 +300,27 @@ func TestAnAddressThatSomebodyRemovesIsPutBack(t *testing.T) {
 	})
 }
 
+// The VMAC upon a link that is renamed goes at the same moment, which is told
+// between the link's two names.
+func TestAddressesGoFromALinkThatWasRenamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		better, _ := pair(t)
+		better.do(func(now time.Time) {
+			better.table.Rename("eth0", "eth9")
+			better.elector.hostEvent(now, host.LinkGone{Name: "eth0", Index: 2, NewName: "eth9"})
+			better.elector.hostEvent(now, host.LinkGone{Name: "vrrp.51", Index: 3})
+			better.elector.hostEvent(now, host.LinkChanged{Link: host.Link{
+				Name: "eth9", Index: 2, MTU: 1500, MAC: []byte{2, 0, 0, 0, 0, 1}, Up: true, Multicast: true,
+				Addresses: []netip.Prefix{netip.PrefixFrom(better.addr, 24), netip.MustParsePrefix(vip)},
+			}})
+		})
+		time.Sleep(settled)
+		if better.holds(vip) {
+			t.Fatalf("the address has stayed on the link that was renamed: %v", better.table.All())
+		}
+	})
+}
+
 func TestLeftOverAddressesGoAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &segment{}

@@ -163,27 +163,18 @@ func unknown[T interface{ Place() host.Place }](list []desired.Item[T], known ma
 	return slices.DeleteFunc(list, func(i desired.Item[T]) bool { return known[i.Thing.Place()] })
 }
 
-// formerName is the name that a link had.
-type formerName struct {
-	name  string
-	index int
-}
-
 // strip takes from a link that has just got another name the virtual addresses of
 // its old one: whoever was about to remove them has not found the link any more.
 func (e *elector) strip(link host.Link) {
-	was := e.former
-	if was.index != link.Index || link.Index == 0 {
+	was, renamed := e.former[link.Index]
+	if !renamed {
 		return
 	}
-	e.former = formerName{}
-	if was.name == link.Name {
-		return
-	}
+	delete(e.former, link.Index)
 	var left desired.Holding
 	for _, p := range link.Addresses {
 		for _, in := range e.index.byAddr[p.Addr()] {
-			if a, ok := in.find(was.name, p.Addr()); ok {
+			if a, ok := in.find(was, p.Addr()); ok {
 				a.Interface = link.Name
 				left.Addresses = append(left.Addresses, desired.Item[host.Address]{Thing: a})
 				break

@@ -29,6 +29,9 @@ type socket struct {
 
 // hostEvent follows the host's links and addresses.
 func (e *elector) hostEvent(now time.Time, ev host.Event) {
+	if gone, ok := ev.(host.LinkGone); ok && gone.NewName != "" {
+		e.former[gone.Index] = gone.Name
+	}
 	if !e.suspends(ev) {
 		e.follow(now, ev)
 	}
@@ -61,7 +64,6 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		}
 	case host.LinkGone:
 		delete(e.links, ev.Name)
-		e.former = formerName{ev.Name, ev.Index}
 		e.linkGone(ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()

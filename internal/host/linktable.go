@@ -22,6 +22,8 @@ type LinkChanged struct{ Link Link }
 type LinkGone struct {
 	Name  string
 	Index int
+	// NewName is the name that the link has now, where it was renamed.
+	NewName string
 }
 
 // AddressChanged says that an address came to a link or went from it. The
@@ -304,7 +306,7 @@ func (t *linkTable) flushLinks(emit func(Event)) {
 		t.told[index] = is
 		if told && was.Name != is.Name {
 			emitAddresses(was, Link{}, emit)
-			emit(LinkGone{Name: was.Name, Index: index})
+			emit(LinkGone{Name: was.Name, Index: index, NewName: is.Name})
 			was = Link{}
 		}
 		changed = append(changed, change{was, is})

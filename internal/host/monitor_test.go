@@ -49,6 +49,9 @@ func describe(e Event) string {
 		}
 		return s
 	case LinkGone:
+		if e.NewName != "" {
+			return fmt.Sprintf("gone %d %s, now %s", e.Index, e.Name, e.NewName)
+		}
 		return fmt.Sprintf("gone %d %s", e.Index, e.Name)
 	case AddressChanged:
 		return fmt.Sprintf("address %s on %d %s %v", e.Prefix, e.Index, e.Interface, e.Present)
@@ -107,12 +110,12 @@ func TestLinkTable(t *testing.T) {
 			{messages: []message{newLink(2, "v0", upFlags)}, events: up.events},
 		}},
 		{"renamed", []step{up, {messages: []message{newLink(2, "w0", upFlags)}, events: []string{
-			"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0",
+			"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0, now w0",
 			"link 2 w0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 2 w0 true"}}}},
 		{"names swapped", []step{up,
 			{messages: []message{newLink(3, "w0", upFlags)}, events: []string{"link 3 w0 up=true"}},
 			{messages: []message{newLink(2, "tmp", upFlags), newLink(3, "v0", upFlags), newLink(2, "w0", upFlags)}, events: []string{
-				"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0", "gone 3 w0",
+				"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0, now w0", "gone 3 w0, now v0",
 				"link 2 w0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 2 w0 true", "link 3 v0 up=true"}}}},
 		{"deleted and made anew", []step{up,
 			{messages: []message{delAddr(2, one), delLink(2, "v0"), newLink(7, "v0", upFlags), newAddr(7, one)}, events: []string{

@@ -61,6 +61,19 @@ func (a *Addresses) RemoveInterface(name string) {
 	a.held = slices.DeleteFunc(a.held, func(h held) bool { return h.Interface == name })
 }
 
+// Rename gives an interface another name; its addresses stay on it.
+func (a *Addresses) Rename(from, to string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.interfaces, from)
+	a.interfaces[to] = true
+	for i := range a.held {
+		if a.held[i].Interface == from {
+			a.held[i].Interface = to
+		}
+	}
+}
+
 // Lose takes an address off, as somebody else would, and says whether it was
 // there.
 func (a *Addresses) Lose(addr host.Address) bool {
