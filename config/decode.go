@@ -144,7 +144,7 @@ func (d *decoder) statement(n *Node, block string) {
 func (d *decoder) known(n *Node, block string) *Keyword {
 	switch {
 	case n.stray():
-		d.fail("extra-brace", of(n.Tokens[0]), "", "Extra '}' found")
+		d.fail("extra-brace", of(n.brace()), "", "Extra '}' found")
 		return nil
 	case len(n.Words) == 0 && n.HasBlock:
 		d.fail("unexpected-brace", of(n.brace()), "The block is passed over.", "Unexpected '{'")

@@ -64,7 +64,7 @@ func (g *growing) line(words []Token) {
 				n = g.node()
 				g.add(n)
 			}
-			n.Tokens, n.HasBlock = g.keep(words[i:i+1]), true
+			n.Brace, n.HasBlock = g.keep(words[i:i+1]), true
 			g.stack, g.last = append(g.stack, n), nil
 		case TokenClose:
 			g.close(words[i : i+1])
@@ -96,7 +96,7 @@ func (g *growing) close(brace []Token) {
 	g.last = nil
 	if len(g.stack) == 0 {
 		n := g.node()
-		n.Tokens = g.keep(brace)
+		n.Brace = g.keep(brace)
 		g.add(n)
 		return
 	}

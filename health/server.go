@@ -26,12 +26,8 @@ type Server struct {
 	place, heapIndex int
 }
 
-// NewServer returns the machine of a server that is up unless one of its checks
-// is an alpha check. The protocol, "TCP" for instance, is for its name in logs.
-func NewServer(cfg ServerConfig, protocol string) *Server {
-	return newServer(cfg, protocol, new(uint64))
-}
-
+// newServer is the machine of a server that is up unless one of its checks is an
+// alpha check. The protocol, "TCP" for instance, is for its name in logs.
 func newServer(cfg ServerConfig, protocol string, attempts *uint64) *Server {
 	s := new(Server)
 	s.begin(cfg, protocol, attempts)

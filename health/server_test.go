@@ -248,7 +248,7 @@ func TestDynamicWeight(t *testing.T) {
 // A Server alone takes the same inputs, and ignores the result of an attempt
 // that it did not ask for or has cancelled.
 func TestServerAlone(t *testing.T) {
-	s := NewServer(server(1, 3, check(func(c *CheckConfig) { c.Alpha = true })), "UDP")
+	s := newServer(server(1, 3, check(func(c *CheckConfig) { c.Alpha = true })), "UDP", new(uint64))
 	if !s.Deadline().IsZero() || s.Up() || s.Weight() != 3 {
 		t.Fatalf("before the start: deadline %v, up %t, weight %d", s.Deadline(), s.Up(), s.Weight())
 	}

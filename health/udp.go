@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -28,33 +27,6 @@ type UDPConfig struct {
 
 // PatternByte is one byte of a pattern: those bits of it count that are in Mask.
 type PatternByte struct{ Value, Mask byte }
-
-// ParsePattern reads a pattern in hex, in which X stands for any digit and
-// blanks between bytes for nothing.
-func ParsePattern(text string) ([]PatternByte, error) {
-	var out []PatternByte
-	for part := range strings.FieldsSeq(text) {
-		if len(part)%2 != 0 {
-			return nil, fmt.Errorf("%q has an odd number of digits", part)
-		}
-		for i := 0; i < len(part); i += 2 {
-			var b PatternByte
-			for _, c := range part[i : i+2] {
-				b.Value, b.Mask = b.Value<<4, b.Mask<<4
-				if c == 'X' || c == 'x' {
-					continue
-				}
-				n, err := strconv.ParseUint(string(c), 16, 4)
-				if err != nil {
-					return nil, fmt.Errorf("%q is no hexadecimal digit", c)
-				}
-				b.Value, b.Mask = b.Value|byte(n), b.Mask|0xf
-			}
-			out = append(out, b)
-		}
-	}
-	return out, nil
-}
 
 // filler is the text that keepalived fills a datagram with.
 func filler(n int) []byte {

@@ -70,22 +70,6 @@ func Open(timeout time.Duration) (*Client, error) {
 	return &Client{sock: newSocket(link, timeout), proc: proc}, nil
 }
 
-// Dial is Open for a caller who cannot go on without IPVS: it returns
-// ErrNoKernelSupport where the kernel has none.
-func Dial(timeout time.Duration) (*Client, error) {
-	c, err := Open(timeout)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	err = c.resolve(context.Background())
-	c.mu.Unlock()
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
-}
-
 // Close releases the socket. What is in the kernel's table stays.
 func (c *Client) Close() error {
 	c.mu.Lock()

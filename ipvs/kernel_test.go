@@ -44,15 +44,18 @@ func kernelClient(t *testing.T) *ipvs.Client {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		t.Fatal(err)
 	}
-	c, err := ipvs.Dial(5 * time.Second)
+	c, err := ipvs.Open(5 * time.Second)
 	if err != nil {
-		missing(t, "dial", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	if _, err := c.Info(t.Context()); err != nil {
+		missing(t, "IPVS", err)
+	}
 	return c
 }
 

@@ -74,11 +74,11 @@ func (r *Reconciler) load(ctx context.Context) error {
 	r.trust(digest)
 	r.loaded, r.unordered = true, true
 	clear(r.suspect)
-	r.watchAt = r.pace(r.config.watch, digestCost)
-	r.fullAt = r.pace(r.config.full, tableCost)
+	r.watchAt = r.pace(watchPeriod, digestCost)
+	r.fullAt = r.pace(fullPeriod, tableCost)
 	if digest == nil {
 		// Only a dump shows a change here: as often as the budget allows.
-		r.fullAt = r.pace(r.config.watch, tableCost)
+		r.fullAt = r.pace(watchPeriod, tableCost)
 		r.watchAt = r.fullAt
 	}
 	return nil
@@ -147,7 +147,7 @@ func (r *Reconciler) refresh(ctx context.Context) error {
 // not show to be as they were.
 func (r *Reconciler) watch(ctx context.Context, g goal) error {
 	cost, err := r.measured(func() error { return r.look(ctx, g) })
-	r.watchAt = r.pace(r.config.watch, cost)
+	r.watchAt = r.pace(watchPeriod, cost)
 	return err
 }
 

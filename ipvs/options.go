@@ -2,6 +2,18 @@ package ipvs
 
 import "time"
 
+const (
+	// watchPeriod is how often the kernel's table is watched for changes by others,
+	// fullPeriod how often it is read in full. Either is stretched where what it paces
+	// would take more than a hundredth of a core.
+	watchPeriod = time.Second
+	fullPeriod  = 30 * time.Second
+	// retryFirst is the pause after a first failure, which doubles with each further
+	// one up to retryMost.
+	retryFirst = time.Second
+	retryMost  = 30 * time.Second
+)
+
 // Option sets how a Reconciler works. The functions given are called one at a
 // time by the goroutine that reconciles, which waits for them.
 type Option func(*options)
@@ -12,20 +24,11 @@ type options struct {
 	onRepair func([]Change)
 	onError  func(error)
 
-	watch, full     time.Duration
-	retry, retryMax time.Duration
-
 	clock func() time.Duration // counts what reading the kernel's table costs
 }
 
 func defaultOptions() options {
-	return options{
-		watch:    time.Second,
-		full:     30 * time.Second,
-		retry:    time.Second,
-		retryMax: 30 * time.Second,
-		clock:    threadTime,
-	}
+	return options{clock: threadTime}
 }
 
 // WithOwned says which services are ours from an earlier run, as its record has
@@ -50,17 +53,4 @@ func OnRepair(f func(made []Change)) Option {
 // another, and with nil when all is well again.
 func OnError(f func(error)) Option {
 	return func(o *options) { o.onError = f }
-}
-
-// WithPeriods sets how often the kernel's table is watched for changes by
-// others (1 s) and read in full (30 s). A period is stretched where what it
-// paces would take more than a hundredth of a core.
-func WithPeriods(watch, full time.Duration) Option {
-	return func(o *options) { o.watch, o.full = watch, full }
-}
-
-// WithRetry sets the pause after a first failure (1 s), which doubles with each
-// further one, and the longest (30 s).
-func WithRetry(first, longest time.Duration) Option {
-	return func(o *options) { o.retry, o.retryMax = first, longest }
 }

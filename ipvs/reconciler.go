@@ -181,7 +181,7 @@ func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	if g.want == nil {
-		return time.Now().Add(r.config.full), true
+		return time.Now().Add(fullPeriod), true
 	}
 	r.pursue(ctx, g)
 	return r.nextDue(), true
@@ -349,9 +349,9 @@ func (r *Reconciler) fail(ctx context.Context, err error) {
 		r.tried = 0
 		return
 	}
-	r.backoff = min(max(2*r.backoff, r.config.retry), r.config.retryMax)
+	r.backoff = min(max(2*r.backoff, retryFirst), retryMost)
 	if errors.Is(err, ErrNoKernelSupport) {
-		r.backoff = r.config.retryMax
+		r.backoff = retryMost
 	}
 	r.failing = true
 	r.retryAt = time.Now().Add(r.backoff)

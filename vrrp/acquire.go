@@ -49,8 +49,8 @@ func (r *Router) takeOver() {
 	}
 }
 
-// adverting is whether we send adverts, so that others have heard of us.
-func (r *Router) adverting() bool { return !r.advertAt.IsZero() }
+// advertising is whether Adver_Timer runs, so that others have heard of us.
+func (r *Router) advertising() bool { return !r.advertAt.IsZero() }
 
 // becomeMaster is reached when the addresses are there.
 func (r *Router) becomeMaster() {
@@ -58,7 +58,7 @@ func (r *Router) becomeMaster() {
 	r.acquiring = acquiring{}
 	r.masterInterval = r.cfg.AdvertInterval
 	r.gaveUp = false
-	if !r.adverting() {
+	if !r.advertising() {
 		r.sendAdvert()
 	}
 	if served && r.cfg.SharedMAC {
@@ -74,24 +74,24 @@ func (r *Router) becomeMaster() {
 }
 
 // receiveAcquiring is for adverts that come while the addresses are on their way.
-// Once we advert, the rules of a master hold, before that those of a backup.
+// Once we advertise, the rules of a master hold, before that those of a backup.
 func (r *Router) receiveAcquiring(p *Packet, from netip.Addr) {
 	switch {
 	case p.Priority == 0:
-		if r.adverting() {
+		if r.advertising() {
 			r.sendAdvert()
 		}
-	case r.adverting() && r.better(p.Priority, from), !r.adverting() && r.accepts(p.Priority):
+	case r.advertising() && r.better(p.Priority, from), !r.advertising() && r.accepts(p.Priority):
 		r.reduce(p, from)
 		r.abandon(Cause{CauseHigher, fmt.Sprintf("%v priority %d is master", from, p.Priority)})
 		r.follow(p, from)
-	case r.adverting() && !r.cfg.LowerPrioNoAdvert:
+	case r.advertising() && !r.cfg.LowerPrioNoAdvert:
 		r.sendAdvert()
 	}
 }
 
-// abandon gives up what is being acquired. Our state does not change, for we were
-// not master yet, but where we only just started.
+// abandon gives up what is being acquired. Nobody is told of a change of state, for
+// we were not master yet, except on the way from INIT.
 func (r *Router) abandon(cause Cause) {
 	r.releaseAll()
 	r.clearMastership()

@@ -82,7 +82,7 @@ func (r *Router) acquired(in Acquired) {
 	switch {
 	case r.acquiring.on:
 		r.becomeMaster()
-	case r.state == Master && r.handover.kind == notHandingOver:
+	case r.state == Master && !r.handingOver():
 		r.announce(r.unannounced, r.cfg.Announcements.Repeat)
 		r.unannounced = nil
 	}

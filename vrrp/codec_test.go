@@ -100,7 +100,7 @@ func TestKeepalivedPackets(t *testing.T) {
 			if !bytes.Equal(again, append([]byte("before"), g.pdu...)) {
 				t.Errorf("wrote %x, want %x", again[6:], g.pdu)
 			}
-			if id, ok := PeekVRID(g.pdu); !ok || id != w.VRID {
+			if id, ok := (Meta{}).PeekVRID(g.pdu); !ok || id != w.VRID {
 				t.Errorf("PeekVRID %d %v, want %d", id, ok, w.VRID)
 			}
 		})

@@ -39,7 +39,7 @@ func (r *Router) refuseSwitchover() string {
 		return "becoming master just now; try again"
 	case r.state != Master:
 		return fmt.Sprintf("not master here (%v): a switchover is ordered on the active node", r.state)
-	case r.handover.kind != notHandingOver:
+	case r.handingOver():
 		return "already handing over"
 	default:
 		return ""

@@ -8,9 +8,9 @@ import (
 // This file is the condition for taking over, which VRRP does not have: a node that
 // is cut off from everybody hears no adverts and, by the RFC, claims addresses that
 // its peer goes on serving. With Config.Conditional it becomes master only while
-// something that must answer does, and did since adverts are missing: what cut a node
-// off from its master has cut it off from that too. Who is master stays master: the condition says
-// who may take over, not who may serve.
+// something that must answer does, and has answered since adverts are missing: what
+// cuts a node off from its master cuts it off from that too. A master stays master:
+// the condition says who may take over, not who may serve.
 
 // offerPace is how long a master without the condition waits before it offers again
 // to peers that did not take over.
@@ -137,7 +137,7 @@ func (r *Router) confirmed() bool {
 func (r *Router) offerDue() {
 	if r.due(r.condition.offerAt) {
 		r.condition.offerAt = time.Time{}
-		r.condition.wanted = r.state == Master && r.handover.kind == notHandingOver
+		r.condition.wanted = r.state == Master && !r.handingOver()
 	}
 }
 

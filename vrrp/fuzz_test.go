@@ -108,8 +108,8 @@ func fuzzCheck(t *testing.T, g *Group, out []GroupOutput) {
 		if holds, may := len(st.Held) > 0, st.State == Master || m.acquiring.on; holds != may {
 			t.Fatalf("%s holds %v in %v", st.Name, st.Held, st.State)
 		}
-		if st.Offering && (st.State != Master || m.adverting()) {
-			t.Fatalf("%s offers in %v, adverting %v", st.Name, st.State, m.adverting())
+		if st.Offering && (st.State != Master || m.advertising()) {
+			t.Fatalf("%s offers in %v, adverting %v", st.Name, st.State, m.advertising())
 		}
 		if (st.State == Failed) != (len(st.Faults) > 0) && m.started && !m.stopped {
 			t.Fatalf("%s is %v with faults %q", st.Name, st.State, st.Faults)
@@ -131,7 +131,7 @@ func fuzzCheck(t *testing.T, g *Group, out []GroupOutput) {
 		}
 	}
 	for _, o := range out {
-		if b, err := MarshalOutput(o.Output); err != nil || len(b) == 0 {
+		if b, err := marshalOutput(o.Output); err != nil || len(b) == 0 {
 			t.Fatalf("%+v has no JSON: %v", o, err)
 		}
 	}

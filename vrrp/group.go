@@ -137,7 +137,7 @@ func (g *Group) deliver(now time.Time, m *Router, in Input, out []GroupOutput) [
 	// A worse master for one address is probably one for the others too: hosts
 	// must be told where those are as well.
 	for _, other := range g.members {
-		if other != m && other.state == Master && other.handover.kind == notHandingOver {
+		if other != m && other.state == Master && !other.handingOver() {
 			other.begin(now, g.outs[:0])
 			other.announceLower()
 			out = g.collect(other, out)
@@ -215,11 +215,12 @@ func (g *Group) shareFaults(now time.Time, out []GroupOutput) []GroupOutput {
 }
 
 // grant lets the members that wish to become master do so once all of them wish
-// it or are there already; a wish may be older than what cut the member off since. A member that has to wait does so as a backup.
+// it or are there already. A wish may be older than what has cut the member off
+// since (see confirmed). A member that has to wait does so as a backup.
 func (g *Group) grant(now time.Time, out []GroupOutput) []GroupOutput {
 	anyone, everyone, allStarted := false, true, true
 	for _, m := range g.members {
-		serving := m.acquiring.on || m.state == Master && m.handover.kind == notHandingOver
+		serving := m.acquiring.on || m.state == Master && !m.handingOver()
 		anyone = anyone || m.want.on
 		everyone = everyone && (m.want.on && m.confirmed() || serving)
 		allStarted = allStarted && m.started
@@ -259,7 +260,7 @@ func (g *Group) offerTogether(now time.Time, out []GroupOutput) []GroupOutput {
 	}
 	why := first.ineligible()
 	for _, m := range g.members {
-		if m.state != Master || m.handover.kind != notHandingOver {
+		if m.state != Master || m.handingOver() {
 			continue
 		}
 		m.begin(now, g.outs[:0])
@@ -295,7 +296,7 @@ func (g *Group) leaveTogether(now time.Time, out []GroupOutput) []GroupOutput {
 			m.resign()
 			m.enterBackup(Cause{CauseGroup, first.cfg.Name + " has a better master"}, now, m.cfg.DownTimerAdverts)
 			out = g.collect(m, out)
-		case m.state == Master && m.handover.kind == notHandingOver:
+		case m.state == Master && !m.handingOver():
 			m.begin(now, g.outs[:0])
 			m.offer(following, fmt.Sprintf("%s leaves to %v", first.cfg.Name, first.heard.from))
 			out = g.collect(m, out)
@@ -312,7 +313,7 @@ func (g *Group) stayTogether(now time.Time, out []GroupOutput) []GroupOutput {
 		if m.answered() || m.stopping {
 			return out
 		}
-		if first == nil && m.state == Master && m.handover.kind == notHandingOver {
+		if first == nil && m.state == Master && !m.handingOver() {
 			first = m
 		}
 	}
@@ -320,7 +321,7 @@ func (g *Group) stayTogether(now time.Time, out []GroupOutput) []GroupOutput {
 		return out
 	}
 	for _, m := range g.members {
-		if m.handover.kind != notHandingOver {
+		if m.handingOver() {
 			m.begin(now, g.outs[:0])
 			m.rollBack(first.cfg.Name + " is master still")
 			out = g.collect(m, out)
@@ -332,7 +333,7 @@ func (g *Group) stayTogether(now time.Time, out []GroupOutput) []GroupOutput {
 // answered is whether another node has taken over from this member, or has it as
 // backup. A backup that hears nobody has not left: it only has to wait.
 func (r *Router) answered() bool {
-	if r.handover.kind != notHandingOver {
+	if r.handingOver() {
 		return r.handover.peer.IsValid()
 	}
 	return r.state == Backup && !r.acquiring.on && !r.want.on && (r.gaveUp || r.hasMaster())

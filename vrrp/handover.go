@@ -11,8 +11,8 @@ import (
 // not describe and any VRRP peer understands. A master that has offered, or heard
 // a better one, sends no more adverts, but goes on serving until its peer serves:
 // each address goes when the peer announces it, and all that are left with the
-// peer's second advert, one interval after its first. keepalived adverts before it
-// adds its addresses, and adverts again when it has added them all, which with
+// peer's second advert, one interval after its first. keepalived sends an advert
+// before it adds its addresses, and the next when it has added them all, which with
 // hundreds takes longer than an interval: a clock alone would let go too early. A
 // peer that is not heard a second time has not taken over: we are master still.
 // Where both send from the virtual router's Ethernet address (Config.SharedMAC) the
@@ -53,6 +53,10 @@ const (
 	yielding
 )
 
+// handingOver is whether the router is a master on its way out, which counts as
+// the worse one against any other.
+func (r *Router) handingOver() bool { return r.handover.kind != notHandingOver }
+
 // offer tells the backups with priority 0 that the first of them may take over.
 func (r *Router) offer(kind handoverKind, why string) {
 	r.sendPriority0()
@@ -65,7 +69,7 @@ func (r *Router) offer(kind handoverKind, why string) {
 func (r *Router) yield(p *Packet, from netip.Addr) {
 	r.followServing(p, from)
 	r.handOver(handover{kind: yielding, until: r.now.Add(r.patience(interval(p))), peer: from, peerPriority: p.Priority, first: r.now})
-	if r.cfg.SharedMAC && r.handover.kind != notHandingOver {
+	if r.cfg.SharedMAC && r.handingOver() {
 		r.leaveTo(p, from)
 	}
 }
@@ -85,7 +89,7 @@ func (r *Router) handOver(h handover) {
 // leaveEmpty leaves when there is nothing more to serve, to a peer that was heard
 // or to stop.
 func (r *Router) leaveEmpty() {
-	if r.handover.kind != notHandingOver && len(r.held) == 0 && (r.handover.peer.IsValid() || r.stopping) {
+	if r.handingOver() && len(r.held) == 0 && (r.handover.peer.IsValid() || r.stopping) {
 		r.leave()
 	}
 }
@@ -98,7 +102,7 @@ func (r *Router) peerAnnouncedAddress(in PeerAnnounced) {
 	if r.state != Master || !slices.Contains(r.held, addr) {
 		return
 	}
-	if r.handover.kind != notHandingOver {
+	if r.handingOver() {
 		if r.handover.peer.IsValid() && !r.handover.contested {
 			r.letGo([]netip.Addr{addr})
 		}

@@ -68,8 +68,8 @@ type Eligibility struct {
 	Cause    string `json:"cause,omitempty"`
 }
 
-// Maintenance says whether an operator keeps the router from becoming master. One
-// that is master stays it; a failover by force goes before it.
+// Maintenance says whether an operator keeps the router from becoming master. A
+// master stays master; a failover with Force overrides it.
 type Maintenance struct {
 	On bool `json:"on"`
 }
@@ -87,7 +87,7 @@ type CommandKind string
 
 // The orders. Switchover makes an offer and, once a peer has taken over, holds:
 // the router stays backup, whatever its priority, until no peer is left or a
-// Resume. Failover, on a standby, takes over now by adverting priority 254
+// Resume. Failover, on a standby, takes over now by advertising priority 254
 // until a Resume. Resume ends a hold and a failover's raised priority.
 const (
 	Switchover CommandKind = "switchover"
@@ -130,6 +130,14 @@ type Reconfigure struct {
 	Config Config `json:"config"`
 }
 
+// Align has the adverts of a master go out at moments that are whole intervals
+// away from Anchor, so that one host can send those of many routers together, or
+// spread them. An advert is moved to such a moment once, and is sooner then than
+// it would have been: none is late for it. The zero Anchor aligns nothing.
+type Align struct {
+	Anchor time.Time `json:"anchor,omitzero"`
+}
+
 func (Start) input()         {}
 func (Advert) input()        {}
 func (TimerFired) input()    {}
@@ -145,6 +153,7 @@ func (AcquireFailed) input() {}
 func (AddressLost) input()   {}
 func (PeerAnnounced) input() {}
 func (Reconfigure) input()   {}
+func (Align) input()         {}
 
 // Output is something that a router wants done or known. The set is closed;
 // outputs are to be carried out in the order in which they were given. Slices in

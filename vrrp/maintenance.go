@@ -1,9 +1,8 @@
 package vrrp
 
-// setMaintenance takes an operator's word that this node is not to become master.
-// It bars the router as an unmet condition does (see ineligible), and needs no
-// Config.Conditional. Who is master stays master: to have him leave first is the
-// operator's to order.
+// setMaintenance begins or ends maintenance. It bars the router from becoming
+// master as an unmet condition does (see ineligible), without Config.Conditional.
+// A master stays master: to move it away first is another order.
 func (r *Router) setMaintenance(in Maintenance) {
 	if r.maintenance == in.On {
 		return

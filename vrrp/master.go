@@ -56,8 +56,8 @@ func (r *Router) noticeTwoOwners(p *Packet, from netip.Addr) {
 	}
 }
 
-// reduce has an owner that leaves to another one go by priority 254, as keepalived
-// does, until that is gone.
+// reduce lowers the priority of an owner that leaves to another owner to 254, as
+// keepalived does, until the other is gone.
 func (r *Router) reduce(p *Packet, from netip.Addr) {
 	r.noticeTwoOwners(p, from)
 	if p.Priority == ownerPriority && r.priority() == ownerPriority {
@@ -72,8 +72,8 @@ func (r *Router) ownAgain() {
 	}
 }
 
-// late is whether our advert is overdue for so long that somebody else must have
-// taken over, where the configuration says that he shall keep it then.
+// late is whether our advert is overdue for so long that a backup must have taken
+// over, where the configuration leaves mastership to it then.
 func (r *Router) late() bool {
 	other := r.cfg.TimerExpiredBackup
 	if other == 0 || r.state != Master {

@@ -2,17 +2,10 @@ package vrrp
 
 import "time"
 
-// Align has the adverts of a master go out at moments that are whole intervals
-// away from Anchor, so that one host can send those of many routers together, or
-// spread them. An advert is moved to such a moment once, and is sooner then than
-// it would have been: none is late for it. The zero Anchor aligns nothing.
-type Align struct {
-	Anchor time.Time `json:"anchor,omitzero"`
-}
+// This file paces what a master sends: when its own adverts are due, and how often
+// it answers those of others.
 
-func (Align) input() {}
-
-// aligned is the last moment up to t that adverts may be due at.
+// aligned is the last moment up to t that adverts may be due at (see Align).
 func (r *Router) aligned(t time.Time) time.Time {
 	if r.anchor.IsZero() {
 		return t
@@ -25,7 +18,7 @@ func (r *Router) aligned(t time.Time) time.Time {
 }
 
 // answerPart is the part of an advert interval within which a master's adverts
-// out of turn answer everybody: whoever sends his own after that has not heard
+// out of turn answer everybody: whoever sends its own after that has not heard
 // ours, or does not care. So a flood of worse adverts, or of ones of priority 0,
 // is answered ten times an interval and not with a flood.
 const answerPart = 10

@@ -21,9 +21,6 @@ const (
 
 // PeekVRID reads the virtual router identifier of a packet that may not be
 // valid, to find the router that it is for. It is false where b is too short.
-func PeekVRID(b []byte) (uint8, bool) { return Meta{}.PeekVRID(b) }
-
-// PeekVRID is the function PeekVRID, for a packet that may have an AH header too.
 func (m Meta) PeekVRID(b []byte) (uint8, bool) {
 	if m.AH {
 		b = b[min(ahLen, len(b)):]

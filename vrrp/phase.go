@@ -26,8 +26,8 @@ func (r *Router) Phase() Phase {
 	return Phase{
 		State: r.state, Started: r.started, Stopping: r.stopping || r.stopped,
 		Acquiring:   r.acquiring.on,
-		HandingOver: r.handover.kind != notHandingOver,
-		Offering:    r.handover.kind != notHandingOver && r.handover.kind != yielding,
+		HandingOver: r.handingOver(),
+		Offering:    r.handingOver() && r.handover.kind != yielding,
 		MayTakeOver: r.ineligible() == "",
 		StandsBack:  r.standsBack(), Forced: r.forced,
 		Priority: r.priority(),

@@ -33,7 +33,7 @@ func (r *Router) receive(in *Advert) {
 	switch {
 	case r.acquiring.on:
 		r.receiveAcquiring(p, from)
-	case r.state == Master && r.handover.kind != notHandingOver:
+	case r.state == Master && r.handingOver():
 		r.receiveHandingOver(p, from)
 	case r.state == Master:
 		r.receiveMaster(p, from)
@@ -73,7 +73,7 @@ func (r *Router) check(in *Advert, from netip.Addr) *DropError {
 		}
 		return r.refused.set(DropMode, "sent to us alone, we are multicast")
 	}
-	if r.cfg.OwnerIgnoreAdverts && r.cfg.Priority == ownerPriority && !r.standsBack() && r.handover.kind == notHandingOver {
+	if r.cfg.OwnerIgnoreAdverts && r.cfg.Priority == ownerPriority && !r.standsBack() && !r.handingOver() {
 		return r.refused.set(DropOwner, "we own the addresses")
 	}
 	if d := r.checkPeer(from, in.TTL); d != nil {

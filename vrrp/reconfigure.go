@@ -29,7 +29,7 @@ func (r *Router) reconfigure(in Reconfigure) {
 	}
 	// Peers count in the interval that our last advert named: the next one, with
 	// the new, is not later than it promised.
-	if next := r.now.Add(cfg.AdvertInterval); r.adverting() && next.Before(r.advertAt) {
+	if next := r.now.Add(cfg.AdvertInterval); r.advertising() && next.Before(r.advertAt) {
 		r.advertAt = next
 	}
 	if cfg.PreemptDelay == 0 || !cfg.Preempt {
@@ -51,7 +51,7 @@ func (r *Router) changeAddresses() {
 	}
 	wanted := r.wanted()
 	removed := without(r.held, wanted)
-	if r.handover.kind != notHandingOver {
+	if r.handingOver() {
 		r.letGo(removed)
 		return
 	}
@@ -78,7 +78,7 @@ func without(a, b []netip.Addr) []netip.Addr {
 // changeAnnouncements starts or stops the refreshing rounds of a running master.
 func (r *Router) changeAnnouncements(old Announcements) {
 	c := r.cfg.Announcements
-	if c.Refresh == old.Refresh || r.state != Master || r.handover.kind != notHandingOver {
+	if c.Refresh == old.Refresh || r.state != Master || r.handingOver() {
 		return
 	}
 	r.refreshAt = time.Time{}

@@ -352,7 +352,7 @@ func (r *Router) Status() Status {
 	s := Status{
 		Name:           r.cfg.Name,
 		State:          r.state,
-		Offering:       r.handover.kind != notHandingOver,
+		Offering:       r.handingOver(),
 		Hold:           r.hold,
 		Forced:         r.forced,
 		Since:          r.since,

@@ -64,7 +64,7 @@ func (r *Router) shutdown(in Shutdown) {
 		r.stopNow()
 		return
 	}
-	if r.handover.kind == notHandingOver {
+	if !r.handingOver() {
 		r.offer(offering, "shutting down")
 	}
 	if r.handover.until.After(r.stopBy) {

@@ -6,10 +6,10 @@ const (
 	// ownerPriority is that of the router whose own addresses the VIPs are
 	// (RFC 9568 5.2.4); nothing changes it.
 	ownerPriority = 255
-	// forcedPriority is what a failover by hand adverts: the best below an owner.
+	// forcedPriority is what a failover by hand advertises: the best below an owner.
 	forcedPriority = 254
-	// heldPriority stands in for the own of a router that stands back in its skew, so that every
-	// other backup goes first.
+	// heldPriority takes the place of the effective priority in the skew of a router
+	// that stands back, so that every other backup goes first.
 	heldPriority = 1
 
 	// answerMargin is added to the wait for an answer to an offer. A peer's skew

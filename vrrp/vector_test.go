@@ -83,12 +83,12 @@ func replay(t *testing.T, dir string) []byte {
 		if err := json.Unmarshal(s.Bytes(), &rec); err != nil {
 			t.Fatal(err)
 		}
-		in, err := UnmarshalInput(rec.Input)
+		in, err := unmarshalInput(rec.Input)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range g.Step(rec.At, GroupInput{rec.Member, in}, nil) {
-			b, err := MarshalOutput(o.Output)
+			b, err := marshalOutput(o.Output)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,11 +107,11 @@ func TestInputsSurviveJSON(t *testing.T) {
 		Priority{50, "script"}, Command{Failover, true}, Shutdown{time.Second}, Acquired{7},
 		AcquireFailed{7, "busy"}, Eligibility{true, "a gateway"}, AddressLost{vip1}, PeerAnnounced{vip1}, Reconfigure{plain()}, Align{epoch},
 	} {
-		b, err := MarshalInput(in)
+		b, err := marshalInput(in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := UnmarshalInput(b)
+		got, err := unmarshalInput(b)
 		if err != nil {
 			t.Fatalf("%s: %v", b, err)
 		}
@@ -120,15 +120,15 @@ func TestInputsSurviveJSON(t *testing.T) {
 		}
 	}
 	a := from(low, 150)
-	byPointer, err := MarshalInput(&a)
+	byPointer, err := marshalInput(&a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := UnmarshalInput(byPointer); err != nil || !reflect.DeepEqual(got, Input(a)) {
+	if got, err := unmarshalInput(byPointer); err != nil || !reflect.DeepEqual(got, Input(a)) {
 		t.Errorf("%s gives %+v, %v", byPointer, got, err)
 	}
 	for _, bad := range []string{"", "{}", `{"fly":{}}`, `{"start":{},"fault":{}}`, `{"start":7}`} {
-		if in, err := UnmarshalInput([]byte(bad)); err == nil {
+		if in, err := unmarshalInput([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %+v", bad, in)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
+	"github.com/tandem-ha/tandem/internal/control"
 )
 
 // completeCommand is the hidden command that the shells' scripts ask: what can
@@ -357,13 +358,19 @@ func keywordNames() []string {
 	return slices.Compact(out)
 }
 
-// completeInstances is for the names of the agent's instances that are not
-// among args; none where no agent answers.
-func completeInstances(c *call, args []string) completion {
+// agentStatus asks the agent for what can be named; false where none answers soon.
+func agentStatus(c *call) (control.Status, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
 	defer cancel()
 	s, err := c.client(c.places).Status(ctx)
-	if err != nil {
+	return s, err == nil
+}
+
+// completeInstances is for the names of the agent's instances that are not
+// among args; none where no agent answers.
+func completeInstances(c *call, args []string) completion {
+	s, ok := agentStatus(c)
+	if !ok {
 		return completion{}
 	}
 	var list []candidate
@@ -380,10 +387,8 @@ func completeServers(c *call, args []string) completion {
 	if len(args) > 0 {
 		return completion{}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
-	defer cancel()
-	s, err := c.client(c.places).Status(ctx)
-	if err != nil {
+	s, ok := agentStatus(c)
+	if !ok {
 		return completion{}
 	}
 	var list []candidate
@@ -400,10 +405,8 @@ func completeServers(c *call, args []string) completion {
 
 // completeStatus is for the names of instances and virtual servers.
 func completeStatus(c *call, args []string) completion {
-	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
-	defer cancel()
-	s, err := c.client(c.places).Status(ctx)
-	if err != nil {
+	s, ok := agentStatus(c)
+	if !ok {
 		return completion{}
 	}
 	var list []candidate

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// MarshalInput writes an input as one JSON object {"KIND": {...}}, so that a
+// marshalInput writes an input as one JSON object {"KIND": {...}}, so that a
 // recorded run can be given to a Router again.
-func MarshalInput(in Input) ([]byte, error) {
+func marshalInput(in Input) ([]byte, error) {
 	if a, ok := in.(*Advert); ok {
 		in = *a
 	}
@@ -18,8 +18,8 @@ func MarshalInput(in Input) ([]byte, error) {
 	return json.Marshal(map[string]Input{kind: in})
 }
 
-// UnmarshalInput reads what MarshalInput wrote.
-func UnmarshalInput(b []byte) (Input, error) {
+// unmarshalInput reads what marshalInput wrote.
+func unmarshalInput(b []byte) (Input, error) {
 	var byKind map[string]json.RawMessage
 	if err := json.Unmarshal(b, &byKind); err != nil {
 		return nil, fmt.Errorf("vrrp: input: %w", err)
@@ -37,8 +37,8 @@ func UnmarshalInput(b []byte) (Input, error) {
 	return nil, nil
 }
 
-// MarshalOutput writes an output as one JSON object {"KIND": {...}}.
-func MarshalOutput(out Output) ([]byte, error) {
+// marshalOutput writes an output as one JSON object {"KIND": {...}}.
+func marshalOutput(out Output) ([]byte, error) {
 	kind := outputKind(out)
 	if kind == "" {
 		return nil, fmt.Errorf("vrrp: no output is of type %T", out)
