@@ -295,7 +295,7 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 // send has an advert sent, once for the group or once for each peer. An
 // advert that cannot be sent is counted; the next one is tried in its turn.
 func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
-	if s := in.sender(); s == nil || s.conn == nil || !in.link.Source.IsValid() {
+	if s := in.sender(); s == nil || s.conn == nil || !in.source.IsValid() {
 		in.counters.SendErrors++
 		return
 	}
@@ -318,10 +318,10 @@ func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
 // sendTo queues an advert; the turn of the loop ends with sending them.
 func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
 	s := in.sender()
-	b, err := in.auth.Append(e.buf[:0], &p, in.link.Source, dst)
+	b, err := in.auth.Append(e.buf[:0], &p, in.source, dst)
 	if err == nil {
 		e.buf = b
-		err = s.conn.Queue(in.link.Source, dst, ttl, b)
+		err = s.conn.Queue(in.source, dst, ttl, b)
 	}
 	if err != nil {
 		in.counters.SendErrors++

@@ -98,6 +98,17 @@ func TestALinkThatFailsIsAFaultAndBack(t *testing.T) {
 	})
 }
 
+func TestPriority0GoesFromTheAddressThatIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		better, worse := pair(t)
+		better.linkWith(true)
+		expect(t, better, vrrp.Failed)
+		// Longer than the skew, and shorter than a master down interval.
+		time.Sleep(time.Second)
+		expect(t, worse, vrrp.Master)
+	})
+}
+
 func TestASwitchoverMovesTheVIPAndHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		better, worse := pair(t)

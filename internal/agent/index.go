@@ -53,6 +53,10 @@ func newIndex(instances []*instance) index {
 		for _, name := range desired.Links(in.conf, in.trackers) {
 			x.byLink[name] = append(x.byLink[name], in)
 		}
+		if in.conf.Unicast() && in.conf.Source.IsValid() && in.conf.Interface != "" {
+			// Its source may be on any link.
+			x.byLink[""] = append(x.byLink[""], in)
+		}
 		for kind, list := range in.trackers.ByKind() {
 			if kind == track.KindInterface {
 				continue

@@ -44,6 +44,9 @@ type instance struct {
 	link     vrrp.LinkState
 	priority uint8
 	faults   []string
+	// source is the last address that there was to send from: priority 0 goes from
+	// there when that address is what was lost.
+	source netip.Addr
 	// anchor is what the adverts are aligned to.
 	anchor time.Time
 

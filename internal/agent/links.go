@@ -112,6 +112,9 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 	in.faults = faults
 	if link != in.link || !in.started {
 		in.link = link
+		if link.Source.IsValid() {
+			in.source = link.Source
+		}
 		e.feed(now, in, link)
 	}
 	if !in.started && !waiting && !e.linksPending(in) && !in.waiting() {
@@ -123,6 +126,16 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 
 // ours says whether an address is one of the virtual ones.
 func (e *elector) ours(a netip.Addr) bool { return len(e.index.byAddr[a]) > 0 }
+
+// here says whether an address is on a link of this host.
+func (e *elector) here(a netip.Addr) bool {
+	for _, l := range e.links {
+		if slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == a }) {
+			return true
+		}
+	}
+	return false
+}
 
 // openSocket makes sure that the instance has the socket of its link, and says
 // what the router is to know of the link.
@@ -138,7 +151,7 @@ func (e *elector) openSocket(in *instance) vrrp.LinkState {
 	if !in.conf.Unicast() {
 		key.Group = in.conf.Group
 	}
-	state := desired.LinkState(in.conf, link, e.ours)
+	state := desired.LinkState(in.conf, link, e.ours, e.here)
 	if link == nil {
 		e.leaveSocket(in)
 		return state

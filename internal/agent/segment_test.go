@@ -77,11 +77,14 @@ func newNode(t *testing.T, s *segment, addr string) *node {
 }
 
 // link reports the state of the node's interface.
-func (n *node) link(up bool) {
+func (n *node) link(up bool) { n.linkWith(up, netip.PrefixFrom(n.addr, 24)) }
+
+// linkWith reports the state and the addresses of the node's interface.
+func (n *node) linkWith(up bool, addresses ...netip.Prefix) {
 	n.do(func(now time.Time) {
 		n.elector.hostEvent(now, host.LinkChanged{Link: host.Link{
 			Name: "eth0", Index: 2, MTU: 1500, MAC: []byte{2, 0, 0, 0, 0, 1}, Up: up, Multicast: true,
-			Addresses: []netip.Prefix{netip.PrefixFrom(n.addr, 24)},
+			Addresses: addresses,
 		}})
 	})
 }

@@ -39,6 +39,13 @@ func instance() *config.Instance {
 	}
 }
 
+// unicastFrom makes an instance send to a peer from an address.
+func unicastFrom(source string) func(*config.Instance) {
+	return func(in *config.Instance) {
+		in.Source, in.Peers = ip(source), []config.UnicastPeer{{Addr: ip("192.0.2.2")}}
+	}
+}
+
 func TestLinkState(t *testing.T) {
 	up := host.Link{Name: "eth0", Index: 2, Up: true, Multicast: true, Addresses: prefixes("192.0.2.10/32", "192.0.2.1/24")}
 	vip := func(a netip.Addr) bool { return a == ip("192.0.2.10") }
@@ -71,6 +78,10 @@ func TestLinkState(t *testing.T) {
 		{"without an address", nil, func(l *host.Link) *host.Link { l.Addresses = prefixes("192.0.2.10/32"); return l },
 			false, "", "no IPv4 address for interface"},
 		{"a source of its own, wherever it is", func(in *config.Instance) { in.Source = ip("198.51.100.1") }, nil, true, "198.51.100.1", ""},
+		{"a source of its own, unicast, on the link", unicastFrom("192.0.2.1"), nil, true, "192.0.2.1", ""},
+		{"a source of its own, unicast, on another link", unicastFrom("203.0.113.1"), nil, true, "203.0.113.1", ""},
+		{"a source of its own, unicast, that nobody can send to", unicastFrom("198.51.100.1"), nil,
+			false, "", "source address 198.51.100.1 is on no interface"},
 		{"a source of its own that is tracked", func(in *config.Instance) { in.Source, in.TrackSource = ip("198.51.100.1"), true }, nil,
 			false, "", "src address not configured"},
 	} {
@@ -88,7 +99,8 @@ func TestLinkState(t *testing.T) {
 			if c.source != "" {
 				want.Source = ip(c.source)
 			}
-			if got := LinkState(in, link, vip); got != want {
+			here := func(a netip.Addr) bool { return a == ip("203.0.113.1") }
+			if got := LinkState(in, link, vip, here); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})

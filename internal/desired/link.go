@@ -11,8 +11,9 @@ import (
 
 // LinkState says whether an instance's interface can carry its adverts, and
 // with which source address. A nil link is one that does not exist. ours says
-// which addresses are virtual and never a source.
-func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool) vrrp.LinkState {
+// which addresses are virtual and never a source, and here which are on any link of
+// this host.
+func LinkState(in *config.Instance, link *host.Link, ours, here func(netip.Addr) bool) vrrp.LinkState {
 	if link == nil && in.Interface == "" && in.VRF != "" {
 		return vrrp.LinkState{Cause: fmt.Sprintf("source address %s is on no interface of VRF %s", in.Source, in.VRF)}
 	}
@@ -32,6 +33,10 @@ func LinkState(in *config.Instance, link *host.Link, ours func(netip.Addr) bool)
 	if in.Source.IsValid() {
 		if in.TrackSource && !onLink(link, in.Source) {
 			return vrrp.LinkState{Cause: "src address not configured"}
+		}
+		if in.Unicast() && !onLink(link, in.Source) && !here(in.Source) {
+			// Peers send to it: without it nobody is heard.
+			return vrrp.LinkState{Cause: fmt.Sprintf("source address %s is on no interface", in.Source)}
 		}
 		source = in.Source
 	}
