@@ -219,15 +219,20 @@ func (f *Files) watch() {
 func (f *Files) changed(c change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	news := false
+	var concerned []*file
 	for _, e := range f.files {
 		if c.concerns(e.places) && !e.begins(c) {
-			f.look(e, time.Now())
-			news = true
+			concerned = append(concerned, e)
 		}
 	}
-	if news {
-		f.watch()
+	if len(concerned) == 0 {
+		return
+	}
+	// A link may lead elsewhere now: what changed there before there was a watch is
+	// found after.
+	f.watch()
+	for _, e := range concerned {
+		f.look(e, time.Now())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,11 +46,16 @@ func follow(t *testing.T, configs ...FileConfig) (*Files, func(what string, want
 	}
 }
 
+// write writes a file in place without making it empty first: who is kept from
+// running between the two for longer than emptyDelay has written a 0.
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	check(t, err)
+	_, err = f.WriteString(content)
+	check(t, err)
+	check(t, f.Truncate(int64(len(content))))
+	check(t, f.Close())
 }
 
 func check(t *testing.T, err error) {
@@ -84,6 +90,28 @@ func TestFilesFollowWhatBecomesOfAFile(t *testing.T) {
 	write(t, path, "99999999999")
 	write(t, path, "6")
 	expect("after one that is too great", 6)
+}
+
+// TestFilesWaitForWhoEmptiesAFile: a file that is made empty to be written anew keeps
+// its number for emptyDelay, and is 0 when nothing has come by then.
+func TestFilesWaitForWhoEmptiesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "load")
+	write(t, path, "7")
+	var got []int64
+	f := NewFiles(func(r FileResult) { got = append(got, r.Value) })
+	defer f.notify.close()
+	f.Apply([]FileConfig{{Name: "f", Path: path}})
+	e, now := f.files[0], time.Now()
+	check(t, os.Truncate(path, 0))
+	f.look(e, now)
+	write(t, path, "8")
+	f.look(e, now)
+	check(t, os.Truncate(path, 0))
+	f.look(e, now.Add(-emptyDelay))
+	f.settled()
+	if want := []int64{7, 8, 0}; !slices.Equal(got, want) {
+		t.Errorf("numbers %v, want %v", got, want)
+	}
 }
 
 // TestFilesSeeNoHalfOfANumber: a file that is being written counts when it is
@@ -125,6 +153,43 @@ func TestFilesFollowLinks(t *testing.T) {
 	expect("turned to another", 2)
 	write(t, filepath.Join(dir, "two", "load"), "20")
 	expect("what it leads to now changed", 20)
+}
+
+// TestFilesChangedWhileTheyAreFound: a change that comes right after a link has been
+// turned to a folder that nobody has watched before is not missed.
+func TestFilesChangedWhileTheyAreFound(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Mkdir(filepath.Join(dir, "two"), 0o700))
+	write(t, filepath.Join(dir, "two", "load"), "2")
+	write(t, filepath.Join(dir, "one"), "1")
+	link := filepath.Join(dir, "load")
+	check(t, os.Symlink("one", link))
+	results := make(chan int64, 100)
+	f := NewFiles(func(r FileResult) {
+		if r.Value == 2 {
+			_ = os.WriteFile(filepath.Join(dir, "two", "load"), []byte("20"), 0o600)
+		}
+		results <- r.Value
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	f.Apply([]FileConfig{{Name: "f", Path: link}})
+	// The kernel tells of this once, as the new link comes from another folder.
+	aside := filepath.Join(t.TempDir(), "new")
+	check(t, os.Symlink(filepath.Join(dir, "two", "load"), aside))
+	check(t, os.Rename(aside, link))
+	for deadline := time.After(10 * time.Second); ; {
+		select {
+		case n := <-results:
+			if n == 20 {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("what was written last is not seen: %+v", f.Status())
+		}
+	}
 }
 
 // TestFilesInFoldersThatComeAndGo: what cannot be watched is looked at.
