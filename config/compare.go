@@ -22,12 +22,22 @@ type Difference struct {
 // String is the difference in a line.
 func (d Difference) String() string {
 	switch {
+	case d.Was == "" && d.named(d.Is):
+		return d.Path + " added"
+	case d.Is == "" && d.named(d.Was):
+		return d.Path + " removed"
 	case d.Was == "":
 		return fmt.Sprintf("%s: %s added", d.Path, d.Is)
 	case d.Is == "":
 		return fmt.Sprintf("%s: %s removed", d.Path, d.Was)
 	}
 	return fmt.Sprintf("%s: %s, was %s", d.Path, d.Is, d.Was)
+}
+
+// named is whether a value is a member of a list that the path tells well enough: as
+// JSON it would say more than anybody reads in a line.
+func (d Difference) named(value string) bool {
+	return strings.HasSuffix(d.Path, "]") && (strings.HasPrefix(value, "{") || strings.HasSuffix(d.Path, "["+value+"]"))
 }
 
 // Differences compares two values of this package's types, or of their JSON, part

@@ -163,7 +163,7 @@ func (f *fakeAgent) Server(_ context.Context, r control.ServerRequest) (control.
 	o := control.ServerOutcome{VirtualServer: "[192.0.2.10]:tcp:80", Server: at, Done: true, Text: "weight 0, no connection left", Weight: &weight, Took: time.Second}
 	switch {
 	case r.Server == "192.0.2.99":
-		return control.ServerResponse{}, &control.NotFoundError{Err: errors.New("no real server 192.0.2.99 in [192.0.2.10]:tcp:80; there are 192.0.2.21:80")}
+		return control.ServerResponse{}, &control.NotFoundError{Err: errors.New("no real server 192.0.2.99 in [192.0.2.10]:tcp:80; configured: 192.0.2.21:80")}
 	case r.Reason == "busy":
 		o.Done, o.Text, o.Connections = false, "weight 0, 3 connections left after 1s; the drain stands", &control.Connections{Active: 3}
 	case r.Weight != nil:

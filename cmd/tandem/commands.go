@@ -209,6 +209,9 @@ func flagError(f *flag.FlagSet, err error) string {
 			names = append(names, g.Name)
 		}
 	})
+	if len(name) == 1 {
+		return "there is no flag -" + name
+	}
 	return "there is no flag --" + name + didYouMean(name, names, "--")
 }
 

@@ -70,7 +70,7 @@ func (c *call) confirmMove(yes bool, m control.MoveRequest) error {
 	}
 	switch {
 	case m.Force:
-		return c.confirm(yes, lossy, fmt.Sprintf("A failover by force moves %s without a peer's consent: where none takes over, nobody serves.", what))
+		return c.confirm(yes, lossy, fmt.Sprintf("With --force this node moves %s without waiting for a peer: where none takes over, nobody serves.", what))
 	case m.Kind == vrrp.Switchover:
 		return c.confirm(yes, lossless, fmt.Sprintf("This node hands over %s.", what))
 	case m.Kind == vrrp.Failover:

@@ -93,7 +93,7 @@ func choose(s control.Status, names []string) (control.Status, error) {
 	}
 	for _, n := range names {
 		if !found[n] {
-			return s, fmt.Errorf("no instance and no virtual server %q%s; there are %s", n, didYouMean(n, all, ""), cell(strings.Join(all, ", ")))
+			return s, fmt.Errorf("no instance and no virtual server %q%s; configured: %s", n, didYouMean(n, all, ""), cell(strings.Join(all, ", ")))
 		}
 	}
 	s.Instances, s.Services = instances, services

@@ -45,7 +45,11 @@ var errNotConfirmed = errors.New("nothing was done")
 
 // addYes adds the flag --yes.
 func addYes(f *flag.FlagSet) *bool {
-	return f.Bool("yes", false, "ask no question; without a terminal needed where packets may be lost")
+	yes := new(bool)
+	for _, name := range []string{"y", "yes"} {
+		f.BoolVar(yes, name, false, "do not ask; needed without a terminal for what may lose packets")
+	}
+	return yes
 }
 
 // confirm asks whether to go on with what the question says. Without a terminal
@@ -58,7 +62,7 @@ func (c *call) confirm(yes bool, r risk, question string) error {
 	case !c.terminal(c.stdin) && r == lossless:
 		return nil
 	case !c.terminal(c.stdin):
-		return fmt.Errorf("%w: %s Say --yes to do it without a terminal", errNotConfirmed, question)
+		return fmt.Errorf("%w: %s Without a terminal this needs --yes", errNotConfirmed, question)
 	}
 	fmt.Fprintf(c.stderr, "%s Go on? [y/N] ", question)
 	line, err := bufio.NewReader(c.stdin).ReadString('\n')

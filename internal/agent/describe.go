@@ -43,7 +43,14 @@ func describe(in *instance, out vrrp.Output) (journal.Event, bool) {
 		}
 	case vrrp.Announce:
 		e.Kind, e.Level = "announce", journal.Debug
-		e.Text = fmt.Sprintf("(%s) Sending/queueing gratuitous ARPs for %d addresses, %d rounds", name, len(o.Addresses), o.Rounds)
+		what, addresses := "gratuitous ARPs", "addresses"
+		if o.Addresses[0].Is6() {
+			what = "Unsolicited Neighbour Adverts"
+		}
+		if len(o.Addresses) == 1 {
+			addresses = "address"
+		}
+		e.Text = fmt.Sprintf("(%s) Sending/queueing %s for %d %s, %d rounds", name, what, len(o.Addresses), addresses, o.Rounds)
 	case vrrp.Dropped:
 		e.Kind, e.Level = "advert-dropped", journal.Warning
 		e.Text = fmt.Sprintf("(%s) ignoring advert from %s: %s", name, o.Source, o.Reason)

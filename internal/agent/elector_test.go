@@ -192,8 +192,8 @@ func TestOrdersThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 			req  control.MoveRequest
 			want string
 		}{
-			{better, control.MoveRequest{Kind: vrrp.Switchover, Instances: []string{"VI_2"}}, "there are VI_1"},
-			{worse, control.MoveRequest{Kind: vrrp.Switchover}, "master of no instance"},
+			{better, control.MoveRequest{Kind: vrrp.Switchover, Instances: []string{"VI_2"}}, "configured: VI_1"},
+			{worse, control.MoveRequest{Kind: vrrp.Switchover}, "this node is master of no instance: order it on the active node (VI_1: 192.0.2.1), or a failover here"},
 			{better, control.MoveRequest{Kind: vrrp.Failover}, "master of every instance already"},
 			{better, control.MoveRequest{Kind: vrrp.Resume}, "nothing to resume"},
 		} {

@@ -10,6 +10,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/desired"
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/track"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -97,7 +98,7 @@ func (e *elector) refreshOne(now time.Time, in *instance) {
 	priority, faults, waiting := e.evaluate(in)
 	if priority != in.priority {
 		in.priority = priority
-		e.feed(now, in, vrrp.Priority{Effective: priority, Cause: "tracking"})
+		e.feed(now, in, vrrp.Priority{Effective: priority, Cause: track.Explain(in.conf.Priority, e.tracked(in))})
 	}
 	for _, f := range faults {
 		if !slices.Contains(in.faults, f) {

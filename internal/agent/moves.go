@@ -96,7 +96,7 @@ func (e *elector) targets(req control.MoveRequest) ([]*instance, error) {
 	for _, name := range req.Instances {
 		in := e.index.byName[name]
 		if in == nil {
-			return nil, fmt.Errorf("no instance %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(e.index.byName)), ", "))
+			return nil, control.NoSuch("instance", name, slices.Sorted(maps.Keys(e.index.byName)))
 		}
 		out = append(out, in)
 	}
@@ -123,9 +123,23 @@ func (e *elector) targets(req control.MoveRequest) ([]*instance, error) {
 	case req.Kind == vrrp.Resume:
 		return nil, fmt.Errorf("nothing to resume: no instance is held, damped or forced")
 	case req.Kind == vrrp.Switchover, req.Force:
-		return nil, fmt.Errorf("this node is master of no instance")
+		return nil, fmt.Errorf("this node is master of no instance: order it on the active node%s, or a failover here", e.knownMasters())
 	}
 	return nil, fmt.Errorf("this node is master of every instance already")
+}
+
+// knownMasters names the nodes that are heard as masters, in brackets.
+func (e *elector) knownMasters() string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(e.index.byName)) {
+		if m := e.index.byName[name].router.Status().Master; m.IsValid() {
+			out = append(out, fmt.Sprintf("%s: %v", name, m))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(out, ", ") + ")"
 }
 
 func names(list []*instance) string {

@@ -44,7 +44,7 @@ func (a *Agent) otherThan(ctx context.Context, id string, old, next *config.Conf
 	case err != nil:
 		return err.Error()
 	case p.ID != id:
-		return fmt.Sprintf("a reload would do otherwise than plan %s has said: the file, or this node's state, has changed since; plan %s says what it would do now", id, p.ID)
+		return fmt.Sprintf("a reload would not do what plan %s showed, since the file or this node's state has changed; plan %s is what it would do now", id, p.ID)
 	}
 	return ""
 }

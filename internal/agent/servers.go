@@ -142,7 +142,7 @@ func (b *balancer) targets(server string, services []string, o desired.Overrides
 	}
 	for _, name := range services {
 		if !anyOf(meant, name) && !dormant {
-			return nil, &control.NotFoundError{Err: fmt.Errorf("no virtual server %q; there are %s", name, listServices(all))}
+			return nil, &control.NotFoundError{Err: control.NoSuch("virtual server", name, serviceNames(all))}
 		}
 	}
 	same := func(s netip.AddrPort) bool { return s.Addr() == at.Addr() && (at.Port() == 0 || at.Port() == s.Port()) }
@@ -165,7 +165,7 @@ func (b *balancer) targets(server string, services []string, o desired.Overrides
 		}
 	}
 	if len(out) == 0 {
-		return nil, &control.NotFoundError{Err: fmt.Errorf("no real server %s in %s; there are %s", server, listServices(meant), orNone(servers))}
+		return nil, &control.NotFoundError{Err: noServer(server, meant, servers)}
 	}
 	return out, nil
 }
@@ -212,22 +212,24 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-func listServices(list []*config.VirtualServer) string {
+func serviceNames(list []*config.VirtualServer) []string {
 	var names []string
 	for _, vs := range list {
 		names = append(names, vs.Name)
 	}
-	if len(names) == 0 {
-		return "any virtual server: none is configured"
-	}
-	return strings.Join(names, ", ")
+	return names
 }
 
-func orNone(names []string) string {
-	if len(names) == 0 {
-		return "none"
+// noServer says that a real server is in none of the virtual servers meant, and
+// which are.
+func noServer(server string, meant []*config.VirtualServer, servers []string) error {
+	switch {
+	case len(meant) == 0:
+		return fmt.Errorf("no real server %s: no virtual server is configured", server)
+	case len(servers) == 0:
+		return fmt.Errorf("no real server %s: %s has none", server, strings.Join(serviceNames(meant), ", "))
 	}
-	return strings.Join(names, ", ")
+	return fmt.Errorf("no real server %s in %s; configured: %s", server, strings.Join(serviceNames(meant), ", "), strings.Join(servers, ", "))
 }
 
 // refuse says why an order cannot be carried out: it changes nothing, or it would
@@ -497,7 +499,7 @@ func (b *balancer) checks(r control.CheckRequest) ([]orderedCheck, error) {
 	case len(kinds) == 0:
 		return nil, fmt.Errorf("%s has no health check", r.Server)
 	case len(out) == 0:
-		return nil, &control.NotFoundError{Err: fmt.Errorf("%s has no %s; there are %s", r.Server, r.Check, strings.Join(kinds, ", "))}
+		return nil, &control.NotFoundError{Err: fmt.Errorf("%s: %w", r.Server, control.NoSuch("check", r.Check, kinds))}
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
@@ -91,7 +92,10 @@ func known(s *health.Source) bool {
 
 func (w *watchers) scriptDone(r track.ScriptResult) {
 	if r.Text != "" {
-		e := journal.Event{Area: journal.VRRP, Kind: "script", Level: r.Level, Subject: r.Name, Text: r.Text, Cause: r.Cause}
+		e := journal.Event{Area: journal.VRRP, Kind: "script", Level: r.Level, Subject: r.Name, Text: r.Text}
+		if !strings.Contains(r.Text, r.Cause) {
+			e.Cause = r.Cause // keepalived's words for a failure have it already
+		}
 		if r.Changed {
 			e.Data = journal.ScriptChange{Name: r.Name, Up: r.Up, Cause: r.Cause}
 		}

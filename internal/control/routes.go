@@ -130,7 +130,7 @@ func (x *exchange) instance() (InstanceStatus, error) {
 		}
 		names = append(names, in.Name)
 	}
-	return InstanceStatus{}, &NotFoundError{noSuch("instance", x.r.PathValue("name"), names)}
+	return InstanceStatus{}, &NotFoundError{NoSuch("instance", x.r.PathValue("name"), names)}
 }
 
 func (x *exchange) service() (ServiceStatus, error) {
@@ -142,15 +142,15 @@ func (x *exchange) service() (ServiceStatus, error) {
 		}
 		names = append(names, v.Name)
 	}
-	return ServiceStatus{}, &NotFoundError{noSuch("virtual server", x.r.PathValue("name"), names)}
+	return ServiceStatus{}, &NotFoundError{NoSuch("virtual server", x.r.PathValue("name"), names)}
 }
 
-// noSuch says that there is nothing of a name, and what there is.
-func noSuch(kind, name string, names []string) error {
+// NoSuch says that there is nothing of that kind and name, and what there is.
+func NoSuch(kind, name string, names []string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("no %s %q: none is configured", kind, name)
 	}
-	return fmt.Errorf("no %s %q; there are %s", kind, name, strings.Join(names, ", "))
+	return fmt.Errorf("no %s %q; configured: %s", kind, name, strings.Join(names, ", "))
 }
 
 func (x *exchange) reload() (any, error) {

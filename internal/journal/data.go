@@ -57,9 +57,8 @@ type LowerPriority struct {
 	Name string `json:"name"`
 	// Priority is our own effective priority.
 	Priority int `json:"priority"`
-	// Peer and PeerPriority are what was heard.
-	Peer         string `json:"peer"`
-	PeerPriority int    `json:"peer_priority"`
+	// Peer is the address of the worse master.
+	Peer string `json:"peer"`
 }
 
 // End says how something ended that no check has ended.

@@ -2,6 +2,7 @@ package track
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tandem-ha/tandem/vrrp"
 )
@@ -61,6 +62,17 @@ func Evaluate(base int, tracks []Tracked) (priority uint8, faults []string) {
 		contributions = append(contributions, n)
 	}
 	return vrrp.EffectivePriority(uint8(min(max(base, 1), 255)), contributions...), faults
+}
+
+// Explain says what the effective priority is made of: "base 150, script chk -60".
+func Explain(base int, tracks []Tracked) string {
+	parts := []string{fmt.Sprintf("base %d", base)}
+	for _, t := range tracks {
+		if n, _ := t.Effect(); n != 0 {
+			parts = append(parts, fmt.Sprintf("%s %s %+d", t.Kind, t.Name, n))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Effect is what the thing adds to the priority, and why it keeps the instance in

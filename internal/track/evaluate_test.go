@@ -91,3 +91,17 @@ func TestEvaluate(t *testing.T) {
 		})
 	}
 }
+
+// TestExplain: the numbers that are told are those that count.
+func TestExplain(t *testing.T) {
+	for want, tracks := range map[string][]Tracked{
+		"base 150":                 {scripted(-60, true, true), scripted(0, true, false), link(-20, true)},
+		"base 150, script chk -60": {scripted(-60, true, false), link(0, true)},
+		"base 150, script chk +10, interface eth1 +5": {scripted(10, true, true), link(5, true)},
+		"base 150, file load -6":                      {numbered(-2, 3)},
+	} {
+		if got := Explain(150, tracks); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

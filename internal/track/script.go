@@ -75,7 +75,8 @@ type ScriptResult struct {
 	// Changed is true where Up is new, the first result included.
 	Changed bool
 	Up      bool
-	// Cause says how the deciding run ended: "exited with status 1".
+	// Cause says how the deciding run ended: "exited with status 1". It is empty for
+	// a notice whose Text says it.
 	Cause string
 	// Text and Level are the line for people, in keepalived's words.
 	Text  string
@@ -186,7 +187,7 @@ func (s *Script) timer(now time.Time, out []ScriptOutput) []ScriptOutput {
 	if s.timedOut {
 		return out
 	}
-	return append(out, s.notice("Track script "+s.config.Name+" is already running, expect idle - skipping run"))
+	return append(out, s.notice("Track script "+s.config.Name+" is already running, expect idle - skipping run", ""))
 }
 
 func (s *Script) done(now time.Time, in Done, out []ScriptOutput) []ScriptOutput {
@@ -205,12 +206,12 @@ func (s *Script) done(now time.Time, in Done, out []ScriptOutput) []ScriptOutput
 		return s.failure(now, cause, "failed ("+cause+")", out)
 	case in.Err != nil && transient(in.Err):
 		s.last = in.Err.Error()
-		return append(out, s.notice("VRRP_Script("+s.config.Name+") not counted: "+in.Err.Error()))
+		return append(out, s.notice("VRRP_Script("+s.config.Name+") not counted: "+in.Err.Error(), ""))
 	case in.Err != nil:
 		return s.failure(now, in.Err.Error(), "failed ("+in.Err.Error()+")", out)
 	}
 	if s.hasStatus && s.status != in.Status {
-		out = append(out, s.notice("Script `"+s.config.Name+"` now returning "+strconv.Itoa(in.Status)))
+		out = append(out, s.notice("Script `"+s.config.Name+"` now returning "+strconv.Itoa(in.Status), ""))
 	}
 	s.status, s.hasStatus = in.Status, true
 	if in.Status == 0 {
@@ -267,8 +268,9 @@ func (s *Script) change(now time.Time, text string, level journal.Level) ScriptR
 	}
 }
 
-func (s *Script) notice(text string) ScriptResult {
-	return ScriptResult{Name: s.config.Name, Up: s.Up(), Cause: s.last, Text: text, Level: journal.Info}
+// notice tells of what changes no result, with a cause where the text has none.
+func (s *Script) notice(text, cause string) ScriptResult {
+	return ScriptResult{Name: s.config.Name, Up: s.Up(), Cause: cause, Text: text, Level: journal.Info}
 }
 
 // reconfigure keeps how many successes or failures there have been in a row, so
@@ -280,10 +282,10 @@ func (s *Script) reconfigure(now time.Time, c ScriptConfig, out []ScriptOutput) 
 	case s.known && s.result >= old.Rise:
 		failures := old.Rise + old.Fall - 1 - s.result
 		s.result = s.config.Rise + s.config.Fall - 1 - min(failures, s.config.Fall-1)
-		out = append(out, s.notice("VRRP_Script("+c.Name+") considered successful on reload"))
+		out = append(out, s.notice("VRRP_Script("+c.Name+") considered successful on reload", s.last))
 	case s.known:
 		s.result = min(s.result, s.config.Rise-1)
-		out = append(out, s.notice("VRRP_Script("+c.Name+") considered unsuccessful on reload"))
+		out = append(out, s.notice("VRRP_Script("+c.Name+") considered unsuccessful on reload", s.last))
 	default:
 		s.result = s.config.Rise - 1
 	}
