@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 )
 
 // grpcServer answers every call with a handler, over TLS or in the clear.
@@ -27,7 +26,7 @@ func grpcServer(t *testing.T, secured bool, handler http.HandlerFunc) Connect {
 	}
 	t.Cleanup(srv.Close)
 	at := netAddrPort(srv.Listener.Addr())
-	return Connect{Addr: at.Addr(), Port: at.Port(), Timeout: 2 * time.Second}
+	return Connect{Addr: at.Addr(), Port: at.Port(), Timeout: ample}
 }
 
 // answers sends a message, in hex, and a status.
@@ -69,17 +68,18 @@ func TestGRPC(t *testing.T) {
 		{"compressed", answers("01000000020801", "0"), "grpc answer: not a HealthCheckResponse"},
 		{"cut", answers("000000000208", "0"), "grpc answer: not a HealthCheckResponse"},
 		{"no protobuf", answers("000000000208ff", "0"), "grpc answer: not a HealthCheckResponse"},
-		{"silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "grpc call from 127.0.0.1:*: timed out after 300ms"},
+		{"silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "grpc call from 127.0.0.1:*: timed out after 1s"},
 	}
 	for _, secured := range []bool{false, true} {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
 				cfg := GRPCConfig{Connect: grpcServer(t, secured, tt.handler)}
 				if secured {
 					cfg.TLS = &TLSOptions{}
 				}
 				if strings.Contains(tt.err, "timed out") {
-					cfg.Connect.Timeout = 300 * time.Millisecond
+					cfg.Connect.Timeout = brief
 				}
 				r := NewGRPC(cfg).Run(t.Context())
 				wantErr(t, r.Err, tt.err)
@@ -125,7 +125,7 @@ func TestGRPCNotHTTP2(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		drain(c)
 	})
-	c.Timeout = 300 * time.Millisecond
+	c.Timeout = brief
 	if r := NewGRPC(GRPCConfig{Connect: c}).Run(t.Context()); r.Err == nil {
 		t.Error("HTTP/1.1 is gRPC")
 	}

@@ -164,12 +164,12 @@ func TestHTTPTimeouts(t *testing.T) {
 		serve func(*net.TCPConn)
 		err   string
 	}{
-		{"silent", drain, "read answer from 127.0.0.1:*: timed out after 200ms"},
+		{"silent", drain, "read answer from 127.0.0.1:*: timed out after 1s"},
 		{"complete, connection kept open", func(c *net.TCPConn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc")
 			drain(c)
-		}, "read answer from 127.0.0.1:*: timed out after 200ms"},
+		}, "read answer from 127.0.0.1:*: timed out after 1s"},
 		{"reset", func(c *net.TCPConn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n")
@@ -184,8 +184,11 @@ func TestHTTPTimeouts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := listen(t, tt.serve)
-			c.Timeout = 200 * time.Millisecond
+			if strings.Contains(tt.err, "timed out") {
+				c.Timeout = brief
+			}
 			wantErr(t, NewHTTP(getting(c, HTTPURL{})).Run(t.Context()).Err, tt.err)
 		})
 	}
@@ -276,7 +279,7 @@ func TestHTTPSteps(t *testing.T) {
 	defer srv.Close()
 	at := srv.Listener.Addr().(*net.TCPAddr).AddrPort()
 	cfg := HTTPConfig{
-		Connect:  Connect{Addr: at.Addr(), Port: at.Port(), Timeout: 2 * time.Second},
+		Connect:  Connect{Addr: at.Addr(), Port: at.Port(), Timeout: ample},
 		Protocol: "1.1", URLs: []HTTPURL{{Path: "/good"}, {Path: "/bad"}},
 	}
 	c := NewHTTP(cfg).(Stepper)
@@ -307,7 +310,7 @@ func tlsServer(t *testing.T, max uint16, cipher uint16) (Connect, <-chan string)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	at := srv.Listener.Addr().(*net.TCPAddr).AddrPort()
-	return Connect{Addr: at.Addr(), Port: at.Port(), Timeout: 2 * time.Second}, names
+	return Connect{Addr: at.Addr(), Port: at.Port(), Timeout: ample}, names
 }
 
 // Section 8: SSL_GET asks for no certificate that anybody has signed, and talks
@@ -363,13 +366,13 @@ func TestSSLErrors(t *testing.T) {
 		drain(c)
 	}
 	run := func(c Connect) error {
-		c.Timeout = 300 * time.Millisecond
+		c.Timeout = brief
 		cfg := getting(c, HTTPURL{})
 		cfg.TLS = true
 		return NewHTTP(cfg).Run(t.Context()).Err
 	}
 	wantErr(t, run(listen(t, plain)), "tls handshake from 127.0.0.1:*: tls: first record does not look like a TLS handshake")
-	wantErr(t, run(listen(t, drain)), "tls handshake from 127.0.0.1:*: timed out after 300ms")
+	wantErr(t, run(listen(t, drain)), "tls handshake from 127.0.0.1:*: timed out after 1s")
 }
 
 // A server that ends the connection without TLS's farewell has ended it.

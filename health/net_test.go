@@ -52,7 +52,7 @@ func serveOn(t testing.TB, l *net.TCPListener, serve func(*net.TCPConn)) Connect
 		wg.Wait()
 	})
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: 2 * time.Second}
+	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: ample}
 }
 
 // closedPort is a loopback port on which nothing listens.
@@ -64,8 +64,15 @@ func closedPort(t *testing.T) Connect {
 	}
 	at := l.Addr().(*net.TCPAddr).AddrPort()
 	_ = l.Close()
-	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: 2 * time.Second}
+	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: ample}
 }
+
+// brief is the timeout of checks that run into it. It is long enough for all that
+// comes before on a machine that is busy with other things.
+const brief = time.Second
+
+// ample is the timeout of those that do not.
+const ample = 30 * time.Second
 
 // fullBacklog is a loopback port that answers no SYN: its queue is full.
 func fullBacklog(t *testing.T) Connect {

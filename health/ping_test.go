@@ -28,7 +28,7 @@ func pingable(t *testing.T, r Result) bool {
 
 func TestPing(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "::1"} {
-		r := NewPing(Connect{Addr: netip.MustParseAddr(addr), Port: 80, Timeout: 2 * time.Second}).Run(t.Context())
+		r := NewPing(Connect{Addr: netip.MustParseAddr(addr), Port: 80, Timeout: ample}).Run(t.Context())
 		if pingable(t, r) && (r.Err != nil || r.Took <= 0 || r.Transcript != "echo request to "+addr) {
 			t.Errorf("%s: %+v", addr, r)
 		}
@@ -39,7 +39,7 @@ func TestPing(t *testing.T) {
 func TestPingSockets(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "::1"} {
 		for _, kind := range []int{unix.SOCK_DGRAM, unix.SOCK_RAW} {
-			p := pingCheck{Connect{Addr: netip.MustParseAddr(addr), BindAddr: netip.MustParseAddr(addr), Timeout: 2 * time.Second}}
+			p := pingCheck{Connect{Addr: netip.MustParseAddr(addr), BindAddr: netip.MustParseAddr(addr), Timeout: ample}}
 			s, err := p.open(kind)
 			if err != nil {
 				if !errors.Is(err, ErrNotAttempted) {
@@ -58,7 +58,7 @@ func TestPingSockets(t *testing.T) {
 func TestPingUnreachable(t *testing.T) {
 	// A broadcast address without the permission to send there, or a network
 	// without a route to it, whichever socket net.ipv4.ping_group_range lets us have.
-	allowed := NewPing(Connect{Addr: netip.MustParseAddr("127.0.0.1"), Timeout: 2 * time.Second}).Run(t.Context()).Err == nil
+	allowed := NewPing(Connect{Addr: netip.MustParseAddr("127.0.0.1"), Timeout: ample}).Run(t.Context()).Err == nil
 	r := NewPing(Connect{Addr: netip.MustParseAddr("255.255.255.255"), Timeout: 200 * time.Millisecond}).Run(t.Context())
 	if r.Err == nil || allowed == errors.Is(r.Err, ErrNotAttempted) {
 		t.Errorf("error %v, and we can ping: %t", r.Err, allowed)

@@ -63,19 +63,19 @@ func TestSMTP(t *testing.T) {
 		{"HELO refused", []string{"220 hi\r\n", "501 no\r\n"}, helo, `answer to HELO is "501 no", want 250`},
 		{"HELO greeted", []string{"220 hi\r\n", "220 ok\r\n"}, helo, `answer to HELO is "220 ok", want 250`},
 		{"closed", []string{"220 hi\r\n", "250 ok\r\n"}, both, "read answer to QUIT from 127.0.0.1:*: connection closed"},
-		{"silent greeting", []string{""}, "", "read greeting from 127.0.0.1:*: timed out after 200ms"},
-		{"silent after QUIT", []string{"220 hi\r\n", "250 ok\r\n", ""}, both, "read answer to QUIT from 127.0.0.1:*: timed out after 200ms"},
-		{"half a line", []string{"220 hi\r\n", "250 ok\r\n", "221 bye|"}, both, "read answer to QUIT from 127.0.0.1:*: timed out after 200ms"},
+		{"silent greeting", []string{""}, "", "read greeting from 127.0.0.1:*: timed out after 1s"},
+		{"silent after QUIT", []string{"220 hi\r\n", "250 ok\r\n", ""}, both, "read answer to QUIT from 127.0.0.1:*: timed out after 1s"},
+		{"half a line", []string{"220 hi\r\n", "250 ok\r\n", "221 bye|"}, both, "read answer to QUIT from 127.0.0.1:*: timed out after 1s"},
 		{"a line without end", []string{strings.Repeat("x", 10000)}, "", "read greeting from 127.0.0.1:*: line longer than 4096 bytes"},
 		{"a reply without end", []string{strings.Repeat("220-x\r\n", 200)}, "", "read greeting from 127.0.0.1:*: reply of more than 100 lines"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			heard := make(chan string, 10)
 			c := mailServer(t, heard, tt.replies...)
-			c.Timeout = 2 * time.Second
 			if strings.Contains(tt.err, "timed out") {
-				c.Timeout = 200 * time.Millisecond
+				c.Timeout = brief
 			}
 			r := NewSMTP(SMTPConfig{Connect: c, HeloName: "lb.example.com"}).Run(t.Context())
 			wantErr(t, r.Err, tt.err)

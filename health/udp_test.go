@@ -39,7 +39,7 @@ func answerUDP(t *testing.T, answer func([]byte) [][]byte) Connect {
 		<-done
 	})
 	at := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: 2 * time.Second}
+	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: ample}
 }
 
 // closedUDP is a loopback port that answers with port unreachable.
@@ -91,7 +91,7 @@ func TestUDP(t *testing.T) {
 		{name: "payload", cfg: UDPConfig{Payload: []byte("hello")}, sent: "hello"},
 		{name: "empty payload", cfg: UDPConfig{Payload: []byte{}}, sent: ""},
 		{name: "lengths count with a pattern alone", cfg: UDPConfig{MinLength: 10}, reply: []string{"abc"}, sent: own},
-		{name: "reply required, silence", cfg: UDPConfig{RequireReply: true}, sent: own, err: "no reply from 127.0.0.1:*: timed out after 200ms"},
+		{name: "reply required, silence", cfg: UDPConfig{RequireReply: true}, sent: own, err: "no reply from 127.0.0.1:*: timed out after 1s"},
 		{name: "reply required, any", cfg: UDPConfig{RequireReply: true}, reply: []string{"anything"}, sent: own},
 		{name: "reply required, empty", cfg: UDPConfig{RequireReply: true}, reply: []string{""}, sent: own},
 		{name: "reply required, long", cfg: UDPConfig{RequireReply: true, MaxLength: 255}, reply: []string{long}, sent: own},
@@ -109,6 +109,7 @@ func TestUDP(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			got := make(chan string, 10)
 			tt.cfg.Connect = answerUDP(t, func(b []byte) [][]byte {
 				got <- string(b)
@@ -119,7 +120,7 @@ func TestUDP(t *testing.T) {
 				return out
 			})
 			if len(tt.reply) == 0 {
-				tt.cfg.Connect.Timeout = 200 * time.Millisecond
+				tt.cfg.Connect.Timeout = brief
 			}
 			if tt.pattern != "" {
 				tt.cfg.RequireReply, tt.cfg.Reply = true, pattern(t, tt.pattern)

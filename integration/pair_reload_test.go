@@ -242,7 +242,7 @@ func TestPairReloadByClock(t *testing.T) {
 	p.lead()
 	must(t, p.lb1.Write(replace("virtual_ipaddress {", "virtual_ipaddress {\n    10.9.8.1/32")(conf)))
 	must(t, os.WriteFile(reading, []byte("by the test"), 0o644))
-	must(t, os.WriteFile(when, []byte(time.Now().Add(2*time.Second).UTC().Format("15:04:05Z")+"\n"), 0o644))
+	must(t, os.WriteFile(when, []byte(time.Now().Add(3*time.Second).UTC().Format("15:04:05Z")+"\n"), 0o644))
 	r := reloaded(t, p.lb1, time.Time{})
 	if !r.OK || !r.Changed {
 		t.Errorf("%+v", r)

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -321,21 +320,16 @@ func TestPairStatusWhileFailing(t *testing.T) {
 	isIn(t, p.lb1, "VI_1", "FAULT", slack)
 	must(t, p.lb1.Host.Cut())
 	for i := range 20 {
-		ctx, cancel := context.WithTimeout(t.Context(), slack)
 		began := time.Now()
 		s, err := tryStatus(p.lb1)
-		cancel()
 		if err != nil {
 			t.Fatalf("status, try %d: %v", i, err)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > slack {
 			t.Errorf("status took %v", took)
 		}
 		if len(s.Instances) != 1 || s.Instances[0].StateName != "FAULT" || len(s.Instances[0].Faults) == 0 {
 			t.Fatalf("status: %+v", s.Instances)
-		}
-		if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(err)
 		}
 	}
 	text := ask(t, p.lb1, "status")

@@ -13,6 +13,12 @@ import (
 
 func TestSummarise(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(milliseconds ...int) (out []time.Time) {
+		for _, ms := range milliseconds {
+			out = append(out, start.Add(time.Duration(ms)*time.Millisecond))
+		}
+		return out
+	}
 	for _, c := range []struct {
 		name string
 		by   []string
@@ -21,13 +27,13 @@ func TestSummarise(t *testing.T) {
 		{"nothing sent", nil, Result{By: map[string]int{}}},
 		{"none lost", []string{"a", "a", "b"}, Result{Sent: 3, By: map[string]int{"a": 2, "b": 1}}},
 		{"a gap at a move", []string{"a", "", "", "b"}, Result{Sent: 4, Lost: 2, By: map[string]int{"a": 1, "b": 1}, Gaps: []Gap{
-			{At: time.Millisecond, Lost: 2, Lasted: 3 * time.Millisecond, Before: "a", After: "b"},
+			{At: time.Millisecond, Lost: 2, Left: at(2, 3), Lasted: 3 * time.Millisecond, Before: "a", After: "b"},
 		}}},
 		{"both ends", []string{"", "a", ""}, Result{Sent: 3, Lost: 2, By: map[string]int{"a": 1}, Gaps: []Gap{
-			{Lost: 1, Lasted: time.Millisecond, After: "a"},
-			{At: 2 * time.Millisecond, Lost: 1, Lasted: time.Millisecond, Before: "a"},
+			{Lost: 1, Left: at(1), Lasted: time.Millisecond, After: "a"},
+			{At: 2 * time.Millisecond, Lost: 1, Left: at(2), Lasted: time.Millisecond, Before: "a"},
 		}}},
-		{"all lost", []string{"", ""}, Result{Sent: 2, Lost: 2, By: map[string]int{}, Gaps: []Gap{{Lost: 2, Lasted: time.Millisecond}}}},
+		{"all lost", []string{"", ""}, Result{Sent: 2, Lost: 2, By: map[string]int{}, Gaps: []Gap{{Lost: 2, Left: at(1, 1), Lasted: time.Millisecond}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var sent []time.Time

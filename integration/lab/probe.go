@@ -201,6 +201,8 @@ type Gap struct {
 	// At is when the first was sent, counted from the start of the probe.
 	At   time.Duration
 	Lost int
+	// Left are the moments by which each had left the client: when the next was sent, if any was.
+	Left []time.Time
 	// Lasted is the time from the last answered datagram to the next answered.
 	Lasted time.Duration
 	// Before and After are the hosts that answered on either side.
@@ -242,6 +244,9 @@ func (r *Result) addGap(sent []time.Time, by []string, last, next int) {
 		return
 	}
 	g := Gap{At: sent[last+1].Sub(sent[0]), Lost: next - last - 1}
+	for i := last + 1; i < next; i++ {
+		g.Left = append(g.Left, sent[min(i+1, len(sent)-1)])
+	}
 	from, to := sent[max(last, 0)], sent[min(next, len(sent)-1)]
 	g.Lasted = to.Sub(from)
 	if last >= 0 {
