@@ -12,12 +12,14 @@ UNPRIVILEGED := ./config/... ./vrrp/... ./health/... ./ipvs/...
 NAMESPACES   := ./cmd/... ./internal/...
 TESTS        := .cache/test
 
-# Several pairs are elected side by side: the tests wait far more than they work.
-PAIRS ?= 8
+# Many pairs are elected side by side: the tests wait far more than they work.
+PAIRS ?= 16
 
 export TANDEM_BIN := $(CURDIR)/bin/tandem
+# A test that cannot run is a failure.
+export TANDEM_KERNEL_TESTS := 1
 
-.PHONY: conformance docs build setup setup-test test test-unit test-namespaces test-pair test-ipvs demo bench lint fuzz dist test-package test-web verify clean help
+.PHONY: conformance docs build setup setup-test test test-unit test-namespaces test-pair ready-ipvs test-ipvs demo bench lint fuzz dist test-package test-web verify clean help
 
 build:
 	go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tandem ./cmd/tandem
@@ -34,7 +36,10 @@ setup:
 setup-test:
 	@integration/setup $(TEST_PROGRAMS)
 
-test: test-unit test-namespaces test-pair test-ipvs
+# What test-ipvs boots and runs is made while the pairs wait.
+test: test-unit test-namespaces
+	$(MAKE) -j2 test-pair ready-ipvs
+	$(MAKE) test-ipvs
 
 test-unit:
 	go test -count=1 $(UNPRIVILEGED)
@@ -45,11 +50,14 @@ test-namespaces: setup-test
 test-pair: build setup-test
 	go test -count=1 -tags kernel -timeout 12m -parallel $(PAIRS) -run '^Test(Pair|Example)' ./integration
 
-test-ipvs: build setup-test
+ready-ipvs: build setup-test
 	@mkdir -p $(TESTS)
-	go test -tags 'kernel vm' -c -o $(TESTS)/host.test ./internal/host
-	go test -tags kernel -c -o $(TESTS)/ipvs.test ./ipvs
-	go test -tags kernel -c -o $(TESTS)/integration.test ./integration
+	nice go test -tags 'kernel vm' -c -o $(TESTS)/host.test ./internal/host
+	nice go test -tags kernel -c -o $(TESTS)/ipvs.test ./ipvs
+	nice go test -tags kernel -c -o $(TESTS)/integration.test ./integration
+	nice integration/vm --prepare
+
+test-ipvs: ready-ipvs
 	integration/vm integration/in-vm $(TESTS)
 
 demo: build setup

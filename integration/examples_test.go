@@ -98,6 +98,7 @@ func checked(t *testing.T, a *lab.Agent, program string) {
 // TestIPVSExample starts each example with virtual servers under tandem, and
 // compares its table with keepalived's for the same file.
 func TestIPVSExample(t *testing.T) {
+	t.Parallel()
 	for name, ipvs := range balances {
 		if !ipvs {
 			continue
@@ -118,7 +119,7 @@ func TestIPVSExample(t *testing.T) {
 			}
 			// Nothing answers the checks: both tables settle where all have failed.
 			settled := 0
-			eventually(t, 3*patience, "the tables are alike", func() error {
+			polled(t, 3*patience, 400*time.Millisecond, "the tables are alike", func() error {
 				want, err := table(k.Host)
 				if err != nil {
 					return err
@@ -131,7 +132,7 @@ func TestIPVSExample(t *testing.T) {
 				if len(want) == 0 || !slices.Equal(got, want) {
 					settled = 0
 				}
-				if settled < 40 {
+				if settled < 6 {
 					return &differ{got: got, want: want}
 				}
 				return nil

@@ -156,6 +156,7 @@ func (f *farm) has(scheduler string, servers ...string) {
 // TestIPVSBackend kills a real server and starts it again, under each family and
 // kind of check.
 func TestIPVSBackend(t *testing.T) {
+	t.Parallel()
 	const server = "  real_server %s 80 {\n    weight 1\n    %s {\n      connect_timeout 2\n      retry 1\n      delay_before_retry 1\n%s    }\n  }\n"
 	const url = "      url {\n        path /\n        status_code 200\n      }\n"
 	for _, c := range []struct{ name, vip, check, body string }{

@@ -92,6 +92,7 @@ func TestPairVMACUponMacvlan(t *testing.T) {
 
 // TestVMParents has VMACs in a VRF and upon a bond, which not every kernel has.
 func TestVMParents(t *testing.T) {
+	t.Parallel()
 	for _, w := range []parent{
 		{"eth0", []string{"link add red type vrf table 10", "link set red up", "link set eth0 master red"}},
 		{"bond0", []string{
@@ -106,6 +107,7 @@ func TestVMParents(t *testing.T) {
 // TestVMIpvlan has each node with an ipvlan and an address of its own on it, from
 // which its adverts come.
 func TestVMIpvlan(t *testing.T) {
+	t.Parallel()
 	parent{"eth0", nil}.elect(t, func(h *lab.Host) string {
 		return fmt.Sprintf("use_ipvlan vrrp.51 192.0.2.%d/24", 200+h.Number)
 	})
@@ -114,6 +116,7 @@ func TestVMIpvlan(t *testing.T) {
 // TestVMIpvlanModes asks for two modes on one link, of which the kernel has one: the
 // ipvlans are made, with the mode of the last, and are left alone from then on.
 func TestVMIpvlanModes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "lb1")
 	h := l.Host("lb1")
 	instance := func(vrid int, mode string) string {

@@ -14,6 +14,7 @@ import (
 // 2.2.7 knows as a keyword and refuses: it is the peer, upon the interface. There is
 // no route from one to the other outside the VRF.
 func TestVMVRF(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		mode
 		first, second string

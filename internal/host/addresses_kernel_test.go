@@ -146,7 +146,9 @@ func (n *testNS) keepalived(config string) (stop func()) {
 		n.t.Fatal(err)
 	}
 	cmd := exec.Command("keepalived", "-n", "-l", "-D", "-P", "-f", file,
-		"-p", filepath.Join(dir, "pid"), "-r", filepath.Join(dir, "vrrp.pid"))
+		"-p", filepath.Join(dir, "pid"), "-r", filepath.Join(dir, "vrrp.pid"),
+		// It will not run beside another whose pid files these are, either.
+		"-c", filepath.Join(dir, "checkers.pid"), "-b", filepath.Join(dir, "bfd.pid"))
 	cmd.Stdout, cmd.Stderr = log, log
 	n.do(cmd.Start)
 	stopped := false

@@ -15,32 +15,53 @@ const dumpAttempts = 10
 // index asks for the index of the interface with this name; the error is
 // unix.ENODEV where there is none.
 func (c *rtnl) index(name string) (int, error) {
+	info, err := c.link(0, appendAttr(nil, unix.IFLA_IFNAME, append([]byte(name), 0)))
+	if err != nil {
+		return 0, err
+	}
+	return int(int32(binary.NativeEndian.Uint32(info[4:]))), nil
+}
+
+// running asks whether an interface is up and has a carrier.
+func (c *rtnl) running(index int) (bool, error) {
+	info, err := c.link(index, nil)
+	if err != nil {
+		return false, err
+	}
+	const running = unix.IFF_UP | unix.IFF_RUNNING
+	return binary.NativeEndian.Uint32(info[8:])&running == running, nil
+}
+
+// link asks for the struct ifinfomsg of the interface with this index, or, where it
+// is 0, with this attribute.
+func (c *rtnl) link(index int, attr []byte) ([unix.SizeofIfInfomsg]byte, error) {
+	var info [unix.SizeofIfInfomsg]byte
+	binary.NativeEndian.PutUint32(info[4:], uint32(index))
 	seq := c.next()
 	b := beginMessage(c.out[:0], unix.RTM_GETLINK, unix.NLM_F_REQUEST, seq)
-	b = append(b, make([]byte, unix.SizeofIfInfomsg)...)
-	b = appendAttr(b, unix.IFLA_IFNAME, append([]byte(name), 0))
+	b = append(append(b, info[:]...), attr...)
 	b = endMessage(b, 0)
 	c.out = b[:0]
 	if err := c.send(b); err != nil {
-		return 0, err
+		return info, err
 	}
 	if err := c.deadline(answerTime); err != nil {
-		return 0, err
+		return info, err
 	}
 	for {
 		in, err := c.receive()
 		if err != nil {
-			return 0, err
+			return info, err
 		}
 		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
 			if m.seq != seq {
 				continue
 			}
 			if m.typ == unix.NLMSG_ERROR {
-				return 0, m.result()
+				return info, m.result()
 			}
 			if m.typ == unix.RTM_NEWLINK && len(m.data) >= unix.SizeofIfInfomsg {
-				return int(int32(binary.NativeEndian.Uint32(m.data[4:]))), nil
+				return [unix.SizeofIfInfomsg]byte(m.data), nil
 			}
 		}
 	}

@@ -14,16 +14,20 @@ import (
 // packets for it are dropped. Whoever announces an address at once would draw
 // packets that nobody takes.
 const (
-	// settleLimit bounds the wait; on an idle host it takes a millisecond.
+	// On an idle host it takes a millisecond. settleLimit bounds the wait for an
+	// address of an interface that is down, which cannot be reached before it is up;
+	// busyLimit for another: where network namespaces come and go, as containers
+	// do, the work queue waits for them now and then, for a second and more.
 	settleLimit = 200 * time.Millisecond
+	busyLimit   = 3 * time.Second
 	settlePause = time.Millisecond
 )
 
 // settle waits until the IPv6 addresses among those added can be reached. One
 // that is to pass duplicate address detection first is not waited for, nor is
-// any longer than settleLimit: the announcements are repeated.
+// any longer than these limits: the announcements are repeated.
 func (a *Addresses) settle(changes []AddressChange, index map[string]int) error {
-	end := time.Now().Add(settleLimit)
+	began := time.Now()
 	for _, c := range changes {
 		if c.Op != AddAddress || !c.Address.Prefix.Addr().Is6() || c.Address.Flags&unix.IFA_F_NODAD == 0 {
 			continue
@@ -34,8 +38,14 @@ func (a *Addresses) settle(changes []AddressChange, index map[string]int) error 
 			if err != nil {
 				return err
 			}
-			if local || !time.Now().Before(end) {
+			waited := time.Since(began)
+			if local || waited >= busyLimit {
 				break
+			}
+			if waited >= settleLimit {
+				if up, err := a.batch.conn.running(link); err != nil || !up {
+					break
+				}
 			}
 			time.Sleep(settlePause)
 		}

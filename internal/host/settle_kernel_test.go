@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,5 +40,20 @@ func TestKernelIPv6AddressesAreReachableWhenApplyReturns(t *testing.T) {
 	elsewhere := netip.MustParseAddr("fd00:9::dead")
 	if local, err := asker.local(elsewhere, index); err != nil || local {
 		t.Fatalf("%s, which is not ours: reachable %v, %v", elsewhere, local, err)
+	}
+}
+
+// An address of an interface that is down cannot be reached before it is up, and
+// nobody waits for that.
+func TestKernelIPv6AddressesOfAnInterfaceThatIsDown(t *testing.T) {
+	n, _ := pair(t, "v0", "w0")
+	n.run("ip", "link", "set", "v0", "down")
+	began := time.Now()
+	a := AddressChange{Op: AddAddress, Address: Address{Prefix: netip.MustParsePrefix("fd00:9::100/128"), Interface: "v0", Flags: unix.IFA_F_NODAD}}
+	if err := n.addresses().Apply([]AddressChange{a}); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took >= busyLimit {
+		t.Errorf("it took %v", took)
 	}
 }
