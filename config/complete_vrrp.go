@@ -280,11 +280,28 @@ func (d *decoder) completeAdverts(i *instanceDraft) {
 	i.HigherPrioSendAdvert = !i.Strict && pick(i.higherPrioSendAdvert, d.global.higherPrioSendAdvert)
 	i.SkipCheckAddresses = pick(i.skipCheckAddresses, d.global.skipCheckAddresses)
 	i.ChecksumV2Style = i.Version == 3 && !i.IPv6 && pick(i.checksumV2, d.global.checksumV2)
-	i.OwnerIgnoreAdverts = owner && pick(i.ownerIgnoreAdverts, i.Strict || d.global.ownerIgnoreAdverts)
+	d.completeOwner(i)
 	i.Accept = owner || pick(i.accept, !i.Strict)
 	if i.Strict && i.Version == 2 && i.accept != nil && *i.accept && !owner {
 		d.warn("accept-strict", i.at("accept"), "", "version 2 has no accept mode; strict mode drops it (vrrp_instance %s)", i.Name)
 		i.Accept = false
+	}
+}
+
+// completeOwner resolves whether the owner of the addresses ignores adverts.
+func (d *decoder) completeOwner(i *instanceDraft) {
+	owner, said := i.Priority == 255, i.ownerIgnoreAdverts
+	at := i.at("owner_ignore_adverts")
+	switch {
+	case said == nil:
+		i.OwnerIgnoreAdverts = owner && (i.Strict || d.global.ownerIgnoreAdverts)
+	case *said && !owner:
+		d.warn("owner-adverts", at, "Only an instance of priority 255 can.", "owner_ignore_adverts of vrrp_instance %s does not count, as its priority is %d", i.Name, i.Priority)
+	case !*said && owner && i.Strict:
+		d.warn("owner-adverts", at, "", "in strict mode the owner of the addresses ignores adverts (vrrp_instance %s)", i.Name)
+		i.OwnerIgnoreAdverts = true
+	default:
+		i.OwnerIgnoreAdverts = *said
 	}
 }
 

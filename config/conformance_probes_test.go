@@ -18,6 +18,8 @@ var particular = map[string][]string{
 	" track_group":              {"{\n}", "X {\n}", "X {\ngroup {\nA\n}\n}", "X Y {\n}", "\"X Y\" {\n}"},
 
 	"global_defs smtp_server":          {"192.0.2.1", "192.0.2.1 25", "192.0.2.1 0", "192.0.2.1 smtp", "192.0.2.1 65535", "192.0.2.1 65536", "2001:db8::1 25", "", "\"\""},
+	"global_defs nftables":             {"", "foo", "\"foo bar\"", "\"\"", "a/b", "foo x"},
+	"global_defs nftables_ipvs":        {"", "foo", "\"foo bar\"", "\"\"", "a/b", "foo x"},
 	"global_defs umask":                {"0177", "0777", "01000", "089", "0", "18", "IRUSR", "IRUSR|IWUSR", "IRUSR | IWUSR", "irusr", "x", ""},
 	"global_defs vrrp_garp_extra_if":   {"5", "all 5", "0", "1", "all", "86400", "86401", "5 x", "x", ""},
 	"global_defs lvs_timeouts":         {"tcp 5", "tcp 5 tcpfin 6 udp 7", "udp 0", "x 5", "tcp", "tcp 2678400", "tcp 2678401", "tcp x", ""},
@@ -52,11 +54,12 @@ var particular = map[string][]string{
 	"vrrp_instance garp_extra_if":              {"5", "all 5", "0", "all", "86400", "86401", "x", ""},
 	"vrrp_instance mcast_dst_ip":               {"224.0.0.9", "239.1.2.3", "192.0.2.7", "ff02::9", "x", ""},
 	"vrrp_instance accept":                     {"", "\nno_accept", "1"},
+	"vrrp_instance owner_ignore_adverts":       {"", "on", "off", "on\npriority 255", "\npriority 255", "off\npriority 255\nversion 3\nstrict_mode on", "\nstate MASTER\npriority 255\nstrict_mode off\nowner_ignore_adverts maybe"},
 	"vrrp_instance nopreempt":                  {"", "\nstate MASTER", "\npriority 255", "\npreempt_delay 5"},
 	"vrrp_instance strict_mode":                {"", "on", "off", "on\nstate MASTER", "on\nauthentication {\nauth_type PASS\nauth_pass abc\n}", "on\nunicast_peer {\n192.0.2.3\n}", "x"},
 	"vrrp_instance version":                    {"2", "3", "1", "4", "x", "3\nadvert_int 0.5", "3\nadvert_int 41", "2\nadvert_int 0.5", "3\nauthentication {\nauth_type PASS\nauth_pass abc\n}", ""},
-	"vrrp_instance virtual_ipaddress":          {"{\n192.0.2.12\n}", "{\n}", "", "X {\n192.0.2.12\n}", "{\nx\n}", "{\n192.0.2.12\n2001:db8::12\n}", "{\n192.0.2.12/33\n}", "{\n192.0.2.12 dev eth1 label eth1:1\n}", "{\n192.0.2.12 dev eth1 dev eth0\n}"},
-	"vrrp_instance virtual_ipaddress_excluded": {"{\n192.0.2.13\n}", "{\n}", "X {\n}", "{\n2001:db8::12\n}", "{\nx\n}"},
+	"vrrp_instance virtual_ipaddress":          {"{\n192.0.2.12\n}", "{\n}", "", "X {\n192.0.2.12\n}", "{\nx\n}", "{\n192.0.2.12\n2001:db8::12\n}", "{\n192.0.2.12/33\n}", "{\n192.0.2.12 dev eth1 label eth1:1\n}", "{\n192.0.2.12 dev eth1 dev eth0\n}", "{\n192.0.2.12\n192.0.2.12\n}", "{\n192.0.2.12/24\n192.0.2.12 dev eth1 label eth1:2\n}"},
+	"vrrp_instance virtual_ipaddress_excluded": {"{\n192.0.2.13\n}", "{\n192.0.2.12\n}", "{\n192.0.2.13\n192.0.2.13 dev eth1\n}", "{\n}", "X {\n}", "{\n2001:db8::12\n}", "{\nx\n}"},
 	"vrrp_instance track_interface":            {"{\neth1\n}", "{\neth0\n}", "{\nabsent0\n}", "{\neth1 weight 5\n}", "{\neth1 weight 254\n}", "{\neth1 weight 255\n}", "{\neth1 weight 5 reverse\n}", "{\neth1 weight 5 noreverse\n}", "{\neth1 reverse\n}", "{\neth1\neth1\n}"},
 	"vrrp_instance track_script":               {"{\nS\n}", "{\nX\n}", "{\nS weight 5 noreverse\n}", "{\nS weight 254\n}", "{\nS foo\n}", "{\nS\nS\n}", "{\nS weight 5\n}\npriority 255"},
 	"vrrp_instance track_file":                 {"{\nF\n}", "{\nF weight 254\n}", "{\nF weight 255\n}", "{\nF weight 5 noreverse\n}", "{\nF reverse\n}", "{\nF\nF\n}", "{\nF\n}\npriority 255"},
@@ -80,6 +83,8 @@ var particular = map[string][]string{
 	"vrrp_track_file init_file":                {"", "5", "overwrite", "5 overwrite", "5 x", "2147483648"},
 	"vrrp_track_process process":               {"foo", "\"foo bar\"", "foo a b", "/bin/foo", ""},
 	"track_group group":                        {"{\nA\n}", "{\nA\nC\n}", "{\n}", "{\nA C\n}"},
+	"garp_group garp_interval":                 spacingProbes,
+	"garp_group gna_interval":                  spacingProbes,
 	"garp_group interfaces":                    {"{\neth0\n}", "{\neth0\neth1\n}", "{\nabsent0\n}", "{\n}"},
 
 	"virtual_server lvs_method":              methodProbes,
@@ -202,12 +207,13 @@ var particular = map[string][]string{
 }
 
 var (
-	methodProbes = []string{"NAT", "DR", "TUN", "nat", "x", "", "NAT x", "TUN type ipip", "TUN type gue port 5", "TUN type gue", "TUN type gue port 0", "TUN type gue port 65536", "TUN type gue port 5 remcsum", "TUN type gre csum", "TUN type ipip csum", "TUN type x", "TUN x"}
-	statusProbes = []string{"200", "200-299 301", "100", "599", "99", "600", "300-200", "200x", ""}
-	digestProbes = []string{"0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdeg", ""}
-	regexProbes  = []string{"\"abc\"", "\"a\\.c\"", "'a b'", "abc", "\"a(b\"", "\"abc", ""}
-	tosProbes    = []string{"5", "0x10", "255", "256", "nonsense", "-1", ""}
-	timeProbes   = []string{"5", "5ms", "5s", "5.5s", "lock 5", "5x", "lock", ""}
+	methodProbes  = []string{"NAT", "DR", "TUN", "nat", "x", "", "NAT x", "TUN type ipip", "TUN type gue port 5", "TUN type gue", "TUN type gue port 0", "TUN type gue port 65536", "TUN type gue port 5 remcsum", "TUN type gre csum", "TUN type ipip csum", "TUN type x", "TUN x"}
+	statusProbes  = []string{"200", "200-299 301", "100", "599", "99", "600", "300-200", "200x", ""}
+	digestProbes  = []string{"0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdeg", ""}
+	regexProbes   = []string{"\"abc\"", "\"a\\.c\"", "'a b'", "abc", "\"a(b\"", "\"abc", ""}
+	tosProbes     = []string{"5", "0x10", "255", "256", "nonsense", "-1", ""}
+	spacingProbes = []string{"0", "0.000001", "0.0000001", "2147", "4294", "4294.967295", "4294.967296", "4295", "-1", "x", "1x", ""}
+	timeProbes    = []string{"5", "5ms", "5s", "5.5s", "lock 5", "5x", "lock", ""}
 )
 
 // otherBuild are the rows that a keepalived without iptables or ipsets does not
@@ -218,13 +224,14 @@ var otherBuild = []string{"vrrp_iptables", "vrrp_ipsets"}
 // that keepalived 2.2.7 does not know.
 var refused = map[string][]string{
 	"[BOOL]":                          {"ON", "1", "x y"},
-	"PATH":                            {""},
+	"PATH":                            {"", "/tmp/tandem-probe x"},
 	"NAME":                            {""},
 	"0.001..30":                       {"x", "0.001.5", "30x", "-x", "31", ""},
 	"1|2":                             {"zzz", ""},
 	"1..300":                          {"x", "1.5", "300x", "-x", "0", "301", ""},
 	"time|monotonic":                  {"TIME", "zzz", "1", ""},
 	"enforce|permissive|receive-only": {"ENFORCE", "zzz", "1", ""},
+	"owner_ignore_adverts":            {"", "on", "\nstate MASTER\npriority 255\nstrict_mode off\nowner_ignore_adverts maybe", "off\npriority 255\nversion 3\nstrict_mode on"},
 	"vrrp_delay_after_boot":           {"0", "0.000001", "0.0000001", "86400", "86401", "4295", "2678401", "4294967", "4294968", "4294967295", "-1", "x", "1x", ""},
 	"vrrp_iptables":                   {"INPUT OUTPUT x", "averylongnameofachainthatnobodyneeds"},
 	"vrrp_ipsets":                     {"averylongnameofanipsetthatnobodyneeds"},
@@ -233,4 +240,41 @@ var refused = map[string][]string{
 	"auth_hmac":                       {"{\n}", "{\nkey 1 0123456789abcdef0123456789abcdef\n}", "{\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 2\n}", ""},
 	"key":                             {"1 short", "0 0123456789abcdef0123456789abcdef", "1 hex:xx", "1 file:/absent/key", "1", "x", ""},
 	"active_key":                      {"2", "0", "256", "x", ""},
+}
+
+// later are the probes that keepalived 2.3.4 judges otherwise than 2.2.7, by
+// block, name and arguments: true where it reports something. tandem judges as
+// it does.
+var later = map[string]bool{
+	"global_defs notification_email_from foo x":                    true,
+	"global_defs vrrp_skip_check_adv_addr ON":                      true,
+	"global_defs vrrp_skip_check_adv_addr 1":                       true,
+	"global_defs vrrp_skip_check_adv_addr x y":                     true,
+	"global_defs vrrp_strict ON":                                   true,
+	"global_defs vrrp_strict 1":                                    true,
+	"global_defs vrrp_strict x y":                                  true,
+	"global_defs nftables \"\"":                                    true,
+	"global_defs nftables_ipvs \"\"":                               true,
+	" track_group X {\n}":                                          true,
+	" track_group \"X Y\" {\n}":                                    true,
+	" static_routes {\n10.0.0.0/8 via 192.0.2.2\n}":                false,
+	"garp_group garp_interval 4294":                                false,
+	"garp_group garp_interval 4294.967295":                         false,
+	"garp_group gna_interval 4294":                                 false,
+	"garp_group gna_interval 4294.967295":                          false,
+	"vrrp_instance virtual_ipaddress {\n192.0.2.12\n192.0.2.12\n}": true,
+	"vrrp_instance virtual_ipaddress {\n192.0.2.12/24\n192.0.2.12 dev eth1 label eth1:2\n}": true,
+	"vrrp_instance virtual_ipaddress_excluded {\n192.0.2.12\n}":                             true,
+	"vrrp_instance virtual_ipaddress_excluded {\n192.0.2.13\n192.0.2.13 dev eth1\n}":        true,
+	"vrrp_instance virtual_routes {\n10.0.0.0/8 via 192.0.2.2\n}":                           false,
+	routeBlock + " dev ~10.1.0.0/16":                                                        false,
+	serverB + "/HTTP_GET/url regex ":                                                        true,
+	serverB + "/SSL_GET/url regex ":                                                         true,
+}
+
+// judgedLater is whether a newer keepalived reports something of a probe, and
+// whether it was seen to judge it otherwise than 2.2.7.
+func judgedLater(p probe) (reports, differs bool) {
+	reports, differs = later[p.row.Block+" "+p.row.Name+" "+p.args]
+	return reports, differs
 }

@@ -357,6 +357,9 @@ func TestNewerKeywords(t *testing.T) {
 			if newer(k) && !k.Tandem && got != refuses(p) {
 				t.Errorf("%s %s %q: reported %t, want %t: %v", k.Block, k.Name, p.args, got, refuses(p), ds)
 			}
+			if want, differs := judgedLater(p); differs && got != want {
+				t.Errorf("%s %s %q: reported %t, want %t as of keepalived 2.3.4: %v", k.Block, k.Name, p.args, got, want, ds)
+			}
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (d *decoder) regexAt() *Regex {
 
 func urlRegex(d *decoder, n *Node) {
 	if len(n.Words) < 2 {
-		d.notice("missing-value", of(n.Words[0]), "Write regex \"PATTERN\".", "regex has no pattern")
+		d.fail("missing-value", of(n.Words[0]), "Write regex \"PATTERN\".", "regex has no pattern")
 		return
 	}
 	w := n.Words[1]

@@ -47,19 +47,34 @@ func firewallIPSets(d *decoder, n *Node) {
 
 func firewallTable(d *decoder, n *Node) {
 	f := &d.cfg.Global.Firewall
-	f.Table, f.TablePriority = "keepalived", -1
-	if len(n.Words) > 1 {
-		f.Table = n.Words[1].Value
+	name, ok := d.tableName(n, "keepalived")
+	if !ok {
+		return
 	}
+	f.Table, f.TablePriority = name, -1
 }
 
 func firewallIPVSTable(d *decoder, n *Node) {
 	f := &d.cfg.Global.Firewall
-	f.IPVSTable, f.IPVSPriority = "keepalived_ipvs", -1
+	name, ok := d.tableName(n, "keepalived_ipvs")
+	if !ok {
+		return
+	}
+	f.IPVSTable, f.IPVSPriority = name, -1
 	if f.IPVSMark == 0 {
 		f.IPVSMark = 1000
 	}
-	if len(n.Words) > 1 {
-		f.IPVSTable = n.Words[1].Value
+}
+
+// tableName is the name of an nftables table, standard where the statement has
+// none; false where it has an empty one and does not count.
+func (d *decoder) tableName(n *Node, standard string) (string, bool) {
+	if len(n.Words) < 2 {
+		return standard, true
 	}
+	name := n.Words[1].Value
+	if name == "" {
+		d.fail("invalid-value", of(n.Words[1]), "", "the name of the table is empty; %s does not count", n.name())
+	}
+	return name, name != ""
 }

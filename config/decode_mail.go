@@ -31,6 +31,13 @@ func mailHELO(d *decoder, n *Node) {
 	}
 }
 
+func mailFrom(d *decoder, n *Node) {
+	stringTo(func(d *decoder) *string { return &d.cfg.Global.Mail.From })(d, n)
+	if len(n.Words) > 2 {
+		d.warn("extra-words", words(n, 2), "", "%s takes one parameter", n.name())
+	}
+}
+
 func mailTimeout(d *decoder, n *Node) {
 	v, ok := d.number(n.Words[1], 0, maxTimerSeconds)
 	if !ok {

@@ -385,9 +385,5 @@ func (r *routeLine) finish() bool {
 		d.warn("route-protocol", at, "Add no_track to keep the protocol.", "only a route of protocol keepalived is watched; its protocol is %d", keepalivedProtocol)
 		r.Protocol = keepalivedProtocol
 	}
-	if r.Hop.Interface == "" && !r.NoTrack {
-		d.warn("route-interface", at, "Add dev IFNAME, or no_track.", "the route %s names no interface and is not tracked", r.Text)
-		r.NoTrack = true
-	}
 	return true
 }

@@ -114,7 +114,7 @@ func (d *decoder) completeTrackGroups() {
 			g.Instances = append(g.Instances, w.Value)
 		}
 		if len(g.Instances) == 0 {
-			d.notice("group-empty", words(g.node, 0), "Add a block group with the names of instances.", "track_group %s has no member; it does not count", g.Name)
+			d.warn("group-empty", words(g.node, 0), "Add a block group with the names of instances.", "track_group %s has no member; it does not count", g.Name)
 			continue
 		}
 		d.cfg.TrackGroups = append(d.cfg.TrackGroups, g.TrackGroup)
@@ -151,7 +151,7 @@ func garpGroupInterval(place func(*GARPGroup) *time.Duration) func(*decoder, *No
 }
 
 // maxGroupSpacing is the longest spacing that keepalived's own counter holds.
-const maxGroupSpacing = 4293 * time.Second
+const maxGroupSpacing = (1<<32 - 1) * time.Microsecond
 
 func garpGroupInterface(d *decoder, n *Node) { d.garpMember(n.Words[1]) }
 

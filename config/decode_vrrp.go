@@ -67,6 +67,8 @@ type instanceDraft struct {
 	node *Node
 	// pollLink is the old linkbeat_use_polling of the instance.
 	pollLink bool
+	// addresses are those of both lists.
+	addresses map[netip.Addr]struct{}
 	// family is 4 or 6, 0 while no address has been seen.
 	family                                  int
 	version, downTimer                      int
@@ -112,7 +114,7 @@ func instanceBlock(d *decoder, n *Node) {
 		node: n, Instance: &Instance{Pos: n.Words[0].pos(), Name: name, AdvertInterval: time.Second, TrackPrimary: true},
 		downTimer: unset, garpDelay: unset, garpRepeat: unset, garpRefresh: unset, garpRefreshRepeat: unset,
 		garpLowerDelay: unset, garpLowerRepeat: unset, said: saidBy(n),
-		extraGARP: ExtraGARP{Interval: unset},
+		extraGARP: ExtraGARP{Interval: unset}, addresses: map[netip.Addr]struct{}{},
 	}
 	d.inst = i
 	d.instances = append(d.instances, i)
@@ -390,15 +392,27 @@ func instanceTrackScript(d *decoder, n *Node) {
 func instanceVIPs(d *decoder, n *Node) {
 	d.lines(n, func(l *Node) {
 		a, ok := d.address(l, virtualAddress)
-		if ok && d.familyOf(a.Prefix.Addr(), l.Words[0]) {
+		if ok && d.familyOf(a.Prefix.Addr(), l.Words[0]) && d.firstOf(a, l) {
 			d.inst.Addresses = append(d.inst.Addresses, a)
 		}
 	})
 }
 
+// firstOf is true where the instance has the address on no line before. The
+// adverts would name it twice, and so differ from a keepalived peer's.
+func (d *decoder) firstOf(a Address, l *Node) bool {
+	addr := a.Prefix.Addr()
+	if _, there := d.inst.addresses[addr]; there {
+		d.warn("duplicate", of(l.Words[0]), "", "vrrp_instance %s has the address %s already; this line does not count", d.inst.Name, addr)
+		return false
+	}
+	d.inst.addresses[addr] = struct{}{}
+	return true
+}
+
 func instanceExcluded(d *decoder, n *Node) {
 	d.lines(n, func(l *Node) {
-		if a, ok := d.address(l, virtualAddress); ok {
+		if a, ok := d.address(l, virtualAddress); ok && d.firstOf(a, l) {
 			d.inst.Excluded = append(d.inst.Excluded, a)
 		}
 	})

@@ -102,15 +102,12 @@ func globalScripts() []Keyword {
 }
 
 func globalMail() []Keyword {
-	mail := func(p func(*Mail) *string) option {
-		return does(stringTo(func(d *decoder) *string { return p(&d.cfg.Global.Mail) }))
-	}
 	alert := func(p func(*globalDraft) **bool) option {
 		return does(optBoolTo(func(d *decoder) **bool { return p(&d.global) }))
 	}
 	return []Keyword{
 		row("router_id", "NAME", "host name", "1.1.8", "Names this node in messages.", lenient, does(globalRouterID)),
-		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", lenient, mail(func(m *Mail) *string { return &m.From })),
+		row("notification_email_from", "ADDRESS", "user@host", "<=0.6.6", "Is the sender of e-mail.", lenient, does(mailFrom)),
 		row("smtp_server", "HOST [PORT]", "none", "<=0.6.6", "Is the mail relay.", does(mailServer)),
 		row("smtp_helo_name", "NAME", "host name", "1.2.20", "Is how the program greets the mail relay.", lenient, does(mailHELO)),
 		row("smtp_connect_timeout", "SECS", "30", "<=0.6.6", "Bounds a connection to the mail relay.", does(mailTimeout)),

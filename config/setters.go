@@ -174,24 +174,6 @@ func wholeSecondsTo(place func(*decoder) *time.Duration, minimum, maximum int64)
 	}
 }
 
-// anyBoolTo takes a switch for which old keepalived takes anything: what is
-// neither on nor off is a notice only, and on.
-func anyBoolTo(place func(*decoder) *bool) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
-		*place(d) = true
-		if len(n.Words) < 2 {
-			return
-		}
-		switch v := n.Words[1].Value; v {
-		case "on", "true", "yes":
-		case "off", "false", "no":
-			*place(d) = false
-		default:
-			d.notice("invalid-value", of(n.Words[1]), "Write on, true or yes, or off, false or no.", "'%s' is neither on nor off for %s; it is on", v, n.name())
-		}
-	}
-}
-
 // alone refuses further words behind the first parameter.
 func alone(f func(*decoder, *Node)) func(*decoder, *Node) {
 	return func(d *decoder, n *Node) {

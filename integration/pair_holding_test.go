@@ -40,6 +40,7 @@ virtual_routes {
   10.90.0.0/16 dev %[1]s scope link
   10.92.0.0/16 tos 0x10 via 192.0.2.9 dev %[1]s
   10.93.0.0/16 via 10.99.99.9 dev %[1]s onlink
+  10.101.0.0/16 via 192.0.2.9
   default via 192.0.2.9 dev %[1]s table 301
   10.94.0.0/16 via 192.0.2.9 dev %[1]s protocol 99 no_track
   2001:db8:80::/48 via 2001:db8::9 dev %[1]s pref high
@@ -221,6 +222,10 @@ func TestPairHolding(t *testing.T) {
 	both(func(p *pair) { p.holds(p.lb1, down1) })
 	both(func(p *pair) { must(t, p.lb1.Host.IP("route del 10.82.0.0/16", "addr del 10.7.0.1/24 dev up0")) })
 	alike("after deletions of what is not tracked")
+
+	// Newer versions watch routes without an interface, too, as tandem does.
+	must(t, b.lb1.Host.IP("route del 10.101.0.0/16", "route del 10.86.0.0/16", "route del unreachable 10.87.0.0/16", "route del blackhole 10.52.0.0/16"))
+	alike("after deletions of routes without an interface")
 
 	both(func(p *pair) {
 		for _, n := range []*lab.Agent{p.lb1, p.lb2} {
