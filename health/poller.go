@@ -1,105 +1,260 @@
 package health
 
 import (
+	"container/heap"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// poller is a launcher that runs the checks that only connect in one loop over
-// one epoll instance, and leaves all others to another launcher. A thousand
-// connections cost a wake-up or a few instead of a goroutine and a wake-up each.
-// The timeout of a connection is the end of its context.
+// poller runs the attempts that only connect, all of them in the goroutine of
+// whoever uses it: without goroutine, context or timer for each. What is begun
+// together is looked at together: most connections, those of a network nearby,
+// have come about by then, and cost three system calls. The others wait in an
+// epoll instance.
 type poller struct {
-	others launcher
+	// wake is called, from another goroutine, when settle has something to do
+	// before the time of deadline.
+	wake func()
 
-	mu sync.Mutex
-	// open are the attempts that wait for their connection, by the number that
-	// epoll knows them under.
-	open   map[int32]*connection
+	// begun are attempts that no one has looked at since they were begun, polled
+	// what the kernel is asked of them.
+	begun  []*attempt
+	polled []unix.PollFd
+	// open are the attempts that epoll waits for, by the number that it knows
+	// them under; expiry has them by the end of their time.
+	open   map[int32]*attempt
 	number int32
+	expiry expiry
 	loop   *pollLoop
+	events [256]unix.EpollEvent
+
+	ended []finished
 }
 
-// connection is an attempt to connect.
+// connection is what the poller has of an attempt.
 type connection struct {
-	check   tcpCheck
-	ctx     context.Context
-	done    func(Result)
-	start   time.Time
-	fd      int
-	release func() bool
+	fd        int
+	start     time.Time
+	expires   time.Time
+	number    int32
+	heapIndex int
 }
 
-// pollLoop is what the loop has of the kernel's.
+// pollLoop is what waits for the kernel.
 type pollLoop struct {
+	// fd is that of epoll, to be used until that is closed.
+	fd    int
 	epoll *os.File
-	raw   syscall.RawConn
 	ended chan struct{}
 }
 
-// gather is how long the loop waits for more once it has been woken: a crowd of
-// connections that begin together end together, and waking costs more than all
-// else that is done for one.
-const gather = time.Millisecond
+// The poller's pace.
+const (
+	// crowd is how many attempts are begun before they are looked at.
+	crowd = 32
+	// gather is how long those that are not connected at once are left alone, and
+	// then how long others may come to those that are: waking costs more than all
+	// else that is done for one.
+	gather = time.Millisecond
+)
 
-func newPoller(others launcher) *poller {
-	return &poller{others: others, open: map[int32]*connection{}}
+func newPoller(wake func()) *poller {
+	return &poller{wake: wake, open: map[int32]*attempt{}}
 }
 
-// launch begins an attempt. Where there is no epoll instance to be had, the
-// attempt is one of the others'. To connect does not block, so it is done here:
-// another goroutine would have to be woken.
-func (p *poller) launch(ctx context.Context, c Check, step int, done func(Result)) {
-	tcp, ok := c.(tcpCheck)
-	if !ok {
-		p.others.launch(ctx, c, step, done)
-		return
-	}
-	loop, err := p.looping()
-	if err != nil {
-		p.others.launch(ctx, c, step, done)
-		return
-	}
-	p.begin(loop, &connection{check: tcp, ctx: ctx, done: done, start: time.Now(), fd: -1})
+// takes says whether attempts of the check are the poller's.
+func (p *poller) takes(c Check) bool {
+	_, ok := c.(*tcpCheck)
+	return ok
 }
 
-// looping is the loop, which runs from the first attempt on.
-func (p *poller) looping() (*pollLoop, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// begin begins an attempt of a check that the poller takes. It ends by a result of
+// settle.
+func (p *poller) begin(a *attempt) {
+	tcp := a.order.Run.(*tcpCheck)
+	a.start = time.Now()
+	fd, pending, err := tcp.begin()
+	a.connection = connection{fd: fd, start: a.start, heapIndex: -1}
+	if !pending {
+		p.end(a, err, time.Now())
+		return
+	}
+	if p.begun = append(p.begun, a); len(p.begun)%crowd == 0 {
+		p.look(len(p.begun) - crowd)
+	}
+}
+
+// settle is what has ended since it was last called. It is valid until then.
+func (p *poller) settle() []finished {
+	p.look(0)
+	if len(p.begun) > 0 {
+		time.Sleep(gather)
+		p.look(0)
+	}
+	for _, a := range p.begun {
+		p.await(a)
+	}
+	clear(p.begun)
+	p.begun = p.begun[:0]
+	if p.loop != nil {
+		p.hear()
+		now := time.Now()
+		for len(p.expiry) > 0 && !p.expiry[0].expires.After(now) {
+			a := p.expiry[0]
+			p.take(a)
+			p.end(a, fmt.Errorf("connect %s: %s after %s", a.tcp().cfg.remote(), timedOut, a.tcp().cfg.Timeout), now)
+		}
+	}
+	ended := p.ended
+	p.ended = p.ended[:0]
+	return ended
+}
+
+// deadline is when settle has to be called at the latest, zero for never.
+func (p *poller) deadline() time.Time {
+	if len(p.expiry) == 0 {
+		return time.Time{}
+	}
+	return p.expiry[0].expires
+}
+
+// cancel ends an attempt that was begun and has not ended: settle says so.
+func (p *poller) cancel(a *attempt) {
+	p.take(a)
+	p.end(a, fmt.Errorf("connect %s: %w", a.tcp().cfg.remote(), context.Canceled), time.Now())
+}
+
+// close ends all attempts, and gives back what the poller holds. It can be used
+// again.
+func (p *poller) close() {
+	for len(p.expiry) > 0 {
+		p.cancel(p.expiry[0])
+	}
+	if p.loop != nil {
+		_ = p.loop.epoll.Close()
+		<-p.loop.ended
+		p.loop = nil
+	}
+}
+
+// look asks the kernel for the attempts begun, from one on.
+func (p *poller) look(from int) {
+	begun := p.begun[from:]
+	if len(begun) == 0 {
+		return
+	}
+	p.polled = p.polled[:0]
+	for _, a := range begun {
+		p.polled = append(p.polled, unix.PollFd{Fd: int32(a.fd), Events: unix.POLLOUT})
+	}
+	if err := poll(p.polled); err != nil {
+		// It has no memory: epoll will know.
+		return
+	}
+	now := time.Now()
+	left := begun[:0]
+	for i, a := range begun {
+		if events := p.polled[i].Revents; events != 0 {
+			p.end(a, a.outcome(events&^unix.POLLOUT != 0), now)
+		} else {
+			left = append(left, a)
+		}
+	}
+	clear(begun[len(left):])
+	p.begun = p.begun[:from+len(left)]
+}
+
+// await has epoll hear of the end of an attempt.
+func (p *poller) await(a *attempt) {
 	if p.loop == nil {
-		loop, err := openLoop()
+		loop, err := openLoop(p.wake)
 		if err != nil {
-			return nil, err
+			p.end(a, fmt.Errorf("%w for %s: %w", err, a.tcp().cfg.remote(), ErrNotAttempted), time.Now())
+			return
 		}
 		p.loop = loop
-		go p.run(loop)
 	}
-	return p.loop, nil
-}
-
-// close ends the loop. No attempt may be left.
-func (p *poller) close() {
-	p.mu.Lock()
-	loop := p.loop
-	p.loop = nil
-	p.mu.Unlock()
-	if loop == nil {
+	p.number = max(p.number+1, 1)
+	for p.open[p.number] != nil {
+		p.number = max(p.number+1, 1)
+	}
+	err := unix.EpollCtl(p.loop.fd, unix.EPOLL_CTL_ADD, a.fd, &unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: p.number})
+	if err != nil {
+		p.end(a, fmt.Errorf("epoll for %s: %w: %w", a.tcp().cfg.remote(), err, ErrNotAttempted), time.Now())
 		return
 	}
-	_ = loop.epoll.Close()
-	<-loop.ended
+	a.number, a.expires = p.number, a.start.Add(a.tcp().cfg.Timeout)
+	p.open[a.number] = a
+	heap.Push(&p.expiry, a)
 }
 
-// openLoop makes an epoll instance that Go's own poller waits for.
-func openLoop() (*pollLoop, error) {
+// hear ends the attempts that epoll knows to have ended.
+func (p *poller) hear() {
+	for {
+		n, err := unix.EpollWait(p.loop.fd, p.events[:], 0)
+		if err != nil {
+			// Should it ever fail, attempts end by their time.
+			return
+		}
+		now := time.Now()
+		for _, e := range p.events[:n] {
+			if a := p.open[e.Fd]; a != nil {
+				p.take(a)
+				p.end(a, a.outcome(e.Events&^unix.EPOLLOUT != 0), now)
+			}
+		}
+		if n < len(p.events) {
+			return
+		}
+	}
+}
+
+// take takes an attempt from among those that wait.
+func (p *poller) take(a *attempt) {
+	delete(p.open, a.number)
+	if a.heapIndex >= 0 {
+		heap.Remove(&p.expiry, a.heapIndex)
+	}
+}
+
+// end ends an attempt that nothing waits for any more.
+func (p *poller) end(a *attempt, err error, now time.Time) {
+	if a.fd >= 0 {
+		closeSocket(a.fd)
+		a.fd = -1
+	}
+	r := a.tcp().result(err)
+	r.Took = now.Sub(a.start)
+	p.ended = append(p.ended, finished{a, r})
+}
+
+// outcome is what became of a connection that the kernel has settled; doubtful is
+// one that cannot merely be written to.
+func (a *attempt) outcome(doubtful bool) error {
+	if !doubtful {
+		return nil
+	}
+	errno, err := unix.GetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && errno != 0 {
+		err = syscall.Errno(errno)
+	}
+	if err != nil {
+		return a.tcp().cfg.callError("connect", err)
+	}
+	return nil
+}
+
+// tcp is the check of an attempt that is the poller's.
+func (a *attempt) tcp() *tcpCheck { return a.order.Run.(*tcpCheck) }
+
+// openLoop makes an epoll instance that Go's own poller waits for, and a goroutine
+// that tells when it has something.
+func openLoop(wake func()) (*pollLoop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -109,162 +264,53 @@ func openLoop() (*pollLoop, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	loop := &pollLoop{epoll: os.NewFile(uintptr(fd), "epoll"), ended: make(chan struct{})}
-	if loop.raw, err = loop.epoll.SyscallConn(); err != nil {
+	loop := &pollLoop{fd: fd, epoll: os.NewFile(uintptr(fd), "epoll"), ended: make(chan struct{})}
+	raw, err := loop.epoll.SyscallConn()
+	if err != nil {
 		_ = loop.epoll.Close()
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
+	go loop.run(raw, wake)
 	return loop, nil
 }
 
-// run serves events until the epoll instance is closed.
-func (p *poller) run(loop *pollLoop) {
-	defer close(loop.ended)
-	events := make([]unix.EpollEvent, 256)
-	for {
-		var n int
-		var failed error
-		woken := false
-		err := loop.raw.Read(func(fd uintptr) bool {
-			if woken {
-				time.Sleep(gather)
-			}
-			woken = true
-			n, failed = unix.EpollWait(int(fd), events, 0)
-			return n > 0 || failed != nil && !errors.Is(failed, unix.EINTR)
-		})
-		if err != nil || failed != nil {
-			// It is closed. Should it ever fail, attempts end by their contexts.
-			return
+// run tells of events until the epoll instance is closed.
+func (l *pollLoop) run(raw syscall.RawConn, wake func()) {
+	defer close(l.ended)
+	first := true
+	_ = raw.Read(func(uintptr) bool {
+		if !first {
+			time.Sleep(gather)
 		}
-		for _, e := range events[:n] {
-			if c := p.take(e.Fd); c != nil {
-				p.settle(c, e.Events)
-			}
-		}
-	}
-}
-
-// begin connects for an attempt.
-func (p *poller) begin(loop *pollLoop, c *connection) {
-	if err := c.ctx.Err(); err != nil {
-		c.finish(c.failure(err))
-		return
-	}
-	pending, err := c.connect()
-	if err == nil && pending {
-		err = p.await(loop.raw, c)
-		pending = err == nil
-	}
-	if !pending {
-		c.close()
-		c.finish(err)
-	}
-}
-
-// await has the loop hear of the end of the attempt, whichever comes first: the
-// connection or the context's end.
-func (p *poller) await(epoll syscall.RawConn, c *connection) error {
-	p.mu.Lock()
-	p.number = max(p.number+1, 1)
-	for p.open[p.number] != nil {
-		p.number = max(p.number+1, 1)
-	}
-	n := p.number
-	p.open[n] = c
-	c.release = context.AfterFunc(c.ctx, func() {
-		if p.take(n) != nil {
-			c.close()
-			c.finish(c.failure(c.ctx.Err()))
-		}
+		first = false
+		wake()
+		return false
 	})
-	p.mu.Unlock()
-	var err error
-	if e := epoll.Control(func(fd uintptr) {
-		err = unix.EpollCtl(int(fd), unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: n})
-	}); e != nil {
-		err = e
-	}
-	if err != nil && p.take(n) != nil {
-		return fmt.Errorf("epoll for %s: %w: %w", c.check.cfg.remote(), err, ErrNotAttempted)
-	}
-	return nil
 }
 
-// take makes the caller the only one to end the attempt, unless it has ended.
-func (p *poller) take(n int32) *connection {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.open[n]
-	delete(p.open, n)
-	if c != nil {
-		c.release()
-	}
-	return c
+// expiry is a heap of the attempts that wait, the first to expire first.
+type expiry []*attempt
+
+func (h expiry) Len() int           { return len(h) }
+func (h expiry) Less(i, j int) bool { return h[i].expires.Before(h[j].expires) }
+func (h expiry) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].connection.heapIndex, h[j].connection.heapIndex = i, j
 }
 
-// settle ends an attempt that the kernel has settled.
-func (p *poller) settle(c *connection, events uint32) {
-	var err error
-	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		errno, e := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		if e == nil && errno != 0 {
-			e = syscall.Errno(errno)
-		}
-		if e != nil {
-			err = c.check.cfg.callError("connect", e)
-		}
-	}
-	c.close()
-	c.finish(err)
+// Push is for container/heap.
+func (h *expiry) Push(x any) {
+	a := x.(*attempt)
+	a.connection.heapIndex = len(*h)
+	*h = append(*h, a)
 }
 
-// connect begins to connect, and says whether the end is to be waited for.
-func (c *connection) connect() (pending bool, err error) {
-	cfg := c.check.cfg
-	family := unix.AF_INET
-	if cfg.Addr.Is6() {
-		family = unix.AF_INET6
-	}
-	c.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		c.fd = -1
-		return false, cfg.callError("socket", err)
-	}
-	if err := cfg.setOptions(c.fd); err != nil {
-		return false, fmt.Errorf("connect %s: %w", cfg.remote(), err)
-	}
-	if local := cfg.local(); local.IsValid() {
-		if err := unix.Bind(c.fd, sockaddr(local)); err != nil {
-			return false, cfg.callError("bind", err)
-		}
-	}
-	switch err := unix.Connect(c.fd, sockaddr(cfg.remote())); {
-	case err == nil:
-		return false, nil
-	case errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EINTR):
-		return true, nil
-	default:
-		return false, cfg.callError("connect", err)
-	}
-}
-
-// failure is what the end of the context says of the server.
-func (c *connection) failure(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("connect %s: %s after %s", c.check.cfg.remote(), timedOut, c.check.cfg.Timeout)
-	}
-	return fmt.Errorf("connect %s: %w", c.check.cfg.remote(), err)
-}
-
-func (c *connection) close() {
-	if c.fd >= 0 {
-		_ = unix.Close(c.fd)
-	}
-}
-
-func (c *connection) finish(err error) {
-	r := c.check.result(err)
-	r.Took = time.Since(c.start)
-	c.done(r)
+// Pop is for container/heap.
+func (h *expiry) Pop() any {
+	last := len(*h) - 1
+	a := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	a.connection.heapIndex = -1
+	return a
 }

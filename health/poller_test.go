@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -27,47 +25,57 @@ func sockets(t *testing.T) int {
 // with one result each and no descriptor left.
 func TestPollerMany(t *testing.T) {
 	good, bad, silent := listen(t, func(*net.TCPConn) {}), closedPort(t), fullBacklog(t)
+	patient := silent
+	patient.Timeout = time.Hour
 	before := sockets(t)
-	p := newPoller(goroutines{})
-	var done sync.WaitGroup
-	var counts [4]atomic.Int32
-	ctx, cancel := context.WithCancel(t.Context())
-	for i := range 800 {
-		kind := i % 4
-		cfg := [4]Connect{good, bad, silent, silent}[kind]
-		attempt, end := context.WithTimeout(ctx, cfg.Timeout)
-		if kind == 3 {
-			end()
-			attempt, end = context.WithTimeout(ctx, time.Hour)
-		}
-		done.Add(1)
-		p.launch(attempt, NewTCP(cfg), 0, func(r Result) {
-			defer done.Done()
-			defer end()
-			switch {
-			case kind == 0 && r.Err == nil,
-				kind == 1 && r.Err != nil && strings.HasSuffix(r.Err.Error(), "connection refused"),
-				kind == 2 && r.Err != nil && strings.Contains(r.Err.Error(), timedOut),
-				kind == 3 && errors.Is(r.Err, context.Canceled):
-				counts[kind].Add(1)
+	wake := make(chan struct{}, 1)
+	p := newPoller(func() { poke(wake) })
+	kinds := map[*attempt]int{}
+	var counts [4]int
+	take := func() {
+		for _, f := range p.settle() {
+			kind, there := kinds[f.attempt]
+			delete(kinds, f.attempt)
+			switch r := f.result; {
+			case there && kind == 0 && r.Err == nil,
+				there && kind == 1 && r.Err != nil && strings.HasSuffix(r.Err.Error(), "connection refused"),
+				there && kind == 2 && r.Err != nil && strings.Contains(r.Err.Error(), timedOut) && r.Took >= silent.Timeout,
+				there && kind == 3 && errors.Is(r.Err, context.Canceled):
+				counts[kind]++
 			default:
 				t.Errorf("kind %d: %v", kind, r.Err)
 			}
-		})
+		}
 	}
-	for end := time.Now().Add(10 * time.Second); counts[2].Load() < 200 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	for i := range 800 {
+		a := &attempt{order: StartCheck{Run: NewTCP([4]Connect{good, bad, silent, patient}[i%4])}}
+		kinds[a] = i % 4
+		p.begin(a)
+		if i%100 == 99 {
+			take()
+		}
 	}
-	cancel()
-	done.Wait()
+	for end := time.Now().Add(10 * time.Second); counts[2] < 200 && time.Now().Before(end); take() {
+		select {
+		case <-wake:
+		case <-time.After(time.Until(p.deadline())):
+		}
+		if n := len(p.open); n > 400 {
+			t.Fatalf("%d open", n)
+		}
+	}
+	for a := range kinds {
+		p.cancel(a)
+	}
+	take()
 	p.close()
-	for kind := range counts {
-		if n := counts[kind].Load(); n != 200 {
+	for kind, n := range counts {
+		if n != 200 {
 			t.Errorf("%d results of kind %d", n, kind)
 		}
 	}
-	if len(p.open) != 0 {
-		t.Errorf("%d open", len(p.open))
+	if len(p.open) != 0 || len(p.expiry) != 0 || len(p.begun) != 0 {
+		t.Errorf("%d open, %d to expire, %d begun", len(p.open), len(p.expiry), len(p.begun))
 	}
 	// The listener's own end of a connection may close a little later.
 	after := sockets(t)
@@ -79,29 +87,35 @@ func TestPollerMany(t *testing.T) {
 	}
 }
 
-// IPv6, and a check that does more than connect, work as ever; a poller that
-// was closed begins anew.
+// IPv6, and addresses that cannot be connected to, work as ever; a poller that
+// was closed, with attempts under way, begins anew.
 func TestPollerOthers(t *testing.T) {
 	l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
 	if err != nil {
 		t.Fatal(err)
 	}
 	six := serveOn(t, l, drain)
-	p := newPoller(goroutines{})
-	defer p.close()
+	silent := fullBacklog(t)
+	silent.Timeout = time.Hour
+	wake := make(chan struct{}, 1)
+	p := newPoller(func() { poke(wake) })
 	for range 2 {
-		if r := attempted(t.Context(), p, NewTCP(six)); r.Err != nil {
+		if r := polled(t.Context(), p, wake, NewTCP(six)); r.Err != nil {
 			t.Error(r.Err)
 		}
-		if r := attempted(t.Context(), p, fake{run: func(context.Context) Result { return Result{Transcript: "x"} }}); r.Transcript != "x" {
-			t.Errorf("%+v", r)
+		p.begin(&attempt{order: StartCheck{Run: NewTCP(silent)}})
+		if n := len(p.settle()) + len(p.open); n != 1 {
+			t.Errorf("%d attempts under way", n)
 		}
 		p.close()
+		if ended := p.settle(); len(ended) != 1 || !errors.Is(ended[0].result.Err, context.Canceled) {
+			t.Errorf("closed: %+v", ended)
+		}
 	}
 	unreachable := Connect{Addr: netip.MustParseAddr("255.255.255.255"), Port: 9, Timeout: time.Second}
-	for _, l := range launchers(t) {
-		if r := attempted(t.Context(), l, NewTCP(unreachable)); r.Err == nil {
-			t.Errorf("%T: connected to the broadcast address", l)
+	for name, run := range ways(t) {
+		if r := run(t.Context(), NewTCP(unreachable)); r.Err == nil {
+			t.Errorf("%s: connected to the broadcast address", name)
 		}
 	}
 }

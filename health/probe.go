@@ -95,9 +95,9 @@ func (p *probe) schedule(now time.Time, fraction float64) {
 }
 
 // start begins an attempt.
-func (p *probe) start(now time.Time, attempt uint64, out []Output) []Output {
+func (p *probe) start(now time.Time, attempt uint64) StartCheck {
 	p.attempt, p.started, p.deadline = attempt, now, time.Time{}
-	return append(out, StartCheck{CheckRef: p.ref, Attempt: attempt, Step: p.step, Run: p.cfg.Check})
+	return StartCheck{CheckRef: p.ref, Attempt: attempt, Step: p.step, Run: p.cfg.Check}
 }
 
 // cancel ends the attempt that runs, if any, and the schedule.

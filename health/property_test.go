@@ -69,7 +69,7 @@ func invariants(t *testing.T, m *Service) {
 		t.Fatalf("quorum %d, hysteresis %d, live weight %d, yet up is %t", quorum, margin, live, m.quorum)
 	}
 	for i, e := range m.due {
-		if e.server.heapIndex != i || !e.at.Equal(e.server.Deadline()) || m.byAddr[e.server.ref.Server] != e.server {
+		if e.heapIndex != i || !e.due.Equal(e.Deadline()) || m.byAddr[e.ref.Server] != e {
 			t.Fatalf("heap entry %d is stale", i)
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	// lull is the least time between two turns: what ends meanwhile is told of
 	// together.
 	lull = 5 * time.Millisecond
+	// breath is the pause after a crowd of attempts has been begun: with one CPU
+	// nothing else would run until the last of thousands is.
+	breath = 50 * time.Microsecond
 )
 
 // Scheduler runs the checks of services: it owns their machines, starts the
@@ -30,10 +33,13 @@ const (
 type Scheduler struct {
 	handler func(service string, out Output)
 	results func(service, kind string, r Result)
-	launch  launcher
 	seed    func() uint64
 	limit   int
 	wake    chan struct{}
+	// poller runs the attempts that only connect, in Run; it says by ready that
+	// some have ended.
+	poller *poller
+	ready  chan struct{}
 
 	mu       sync.Mutex
 	services map[string]*entry
@@ -45,11 +51,18 @@ type Scheduler struct {
 	told     []*follow
 	running  map[key]*attempt
 	// waiters wait for checks that were ordered by hand.
-	waiters  map[*waiter]struct{}
-	waiting  []*attempt
+	waiters map[*waiter]struct{}
+	waiting []*attempt
+	// cancels are those of the poller that are of no use any more, free are for the
+	// next ones.
+	cancels, free []*attempt
+	// starts and ends are what Run begins and ends; they are its own.
+	starts, ends []*attempt
+
 	active   int
 	stopped  bool
 	scratch  []Output
+	orders   []StartCheck
 	attempts sync.WaitGroup
 }
 
@@ -71,21 +84,6 @@ type event struct {
 type key struct {
 	entry  *entry
 	number uint64
-}
-
-// attempt is a StartCheck that waits or runs.
-type attempt struct {
-	key       key
-	order     StartCheck
-	limited   context.Context
-	cancel    context.CancelFunc
-	cancelled bool
-}
-
-// finished is an attempt that has ended, not yet told to its machine.
-type finished struct {
-	attempt *attempt
-	result  Result
 }
 
 // Option sets something about a Scheduler.
@@ -115,9 +113,10 @@ func WithResults(f func(service, kind string, r Result)) Option {
 // each of the two in order. It must not block: while it does, no check starts.
 func NewScheduler(handler func(service string, out Output), opts ...Option) *Scheduler {
 	s := &Scheduler{
-		handler: handler, results: func(string, string, Result) {}, launch: newPoller(goroutines{}), seed: rand.Uint64, limit: defaultConcurrency,
-		wake: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{}, waiters: map[*waiter]struct{}{},
+		handler: handler, results: func(string, string, Result) {}, seed: rand.Uint64, limit: defaultConcurrency,
+		wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), services: map[string]*entry{}, running: map[key]*attempt{}, waiters: map[*waiter]struct{}{},
 	}
+	s.poller = newPoller(func() { poke(s.ready) })
 	for _, o := range opts {
 		o(s)
 	}
@@ -202,37 +201,83 @@ func (s *Scheduler) Run(ctx context.Context) {
 	defer cancel()
 	for ctx.Err() == nil {
 		began := time.Now()
-		events, starts, wait := s.turn(attempts, began)
+		events, wait := s.turn(attempts, began)
 		delivered := s.deliver(events)
-		for _, a := range starts {
-			s.launch.launch(a.limited, a.order.Run, a.order.Step, func(r Result) { s.finish(a, r) })
-		}
-		if delivered {
+		s.launch()
+		if s.settled() || delivered {
 			continue
 		}
-		if wait >= 0 {
-			timer.Reset(wait)
-		} else {
-			timer.Stop()
+		if end := s.poller.deadline(); !end.IsZero() && (wait < 0 || time.Until(end) < wait) {
+			wait = max(time.Until(end), granularity)
 		}
-		select {
-		case <-ctx.Done():
-		case <-s.wake:
-			// Results of a crowd of checks are taken together.
-			if soon := lull - time.Since(began); soon > 0 {
-				timer.Reset(soon)
-				select {
-				case <-ctx.Done():
-				case <-timer.C:
-				}
-			}
-		case <-timer.C:
-		}
+		s.rest(ctx, timer, began, wait)
 	}
 	s.deliver(s.end(time.Now()))
 	cancel()
 	s.attempts.Wait()
-	s.launch.close()
+	s.poller.close()
+}
+
+// launch begins the attempts whose turn it is, and ends those that are of no use
+// any more.
+func (s *Scheduler) launch() {
+	for i, a := range s.starts {
+		if i > 0 && i%crowd == 0 {
+			time.Sleep(breath)
+		}
+		if a.limited == nil {
+			s.poller.begin(a)
+		} else {
+			go a.run(s.finish)
+		}
+	}
+	for _, a := range s.ends {
+		s.poller.cancel(a)
+	}
+}
+
+// settled files what has ended in the poller, if anything has.
+func (s *Scheduler) settled() bool {
+	ended := s.poller.settle()
+	if len(ended) == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished = append(s.finished, ended...)
+	return true
+}
+
+// rest waits until there is something to do, for ever where wait is negative. A
+// crowd of checks that end are told of together.
+func (s *Scheduler) rest(ctx context.Context, timer *time.Timer, began time.Time, wait time.Duration) {
+	if wait >= 0 {
+		timer.Reset(wait)
+	} else {
+		timer.Stop()
+	}
+	for lulled := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-s.wake:
+		case <-s.ready:
+			if !s.settled() {
+				continue
+			}
+		}
+		if lulled {
+			continue
+		}
+		soon := lull - time.Since(began)
+		if soon <= 0 {
+			return
+		}
+		lulled = true
+		timer.Reset(soon)
+	}
 }
 
 // deliver gives the events to the handler: what is to be done before what is told.
@@ -251,54 +296,100 @@ func (s *Scheduler) deliver(events []event) bool {
 }
 
 // poke makes the loop take a turn.
-func (s *Scheduler) poke() {
+func (s *Scheduler) poke() { poke(s.wake) }
+
+func poke(c chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// turn does what is to be done now and returns what the handler is to be told,
-// the attempts to launch, and how long nothing will fall due, negative for ever.
-func (s *Scheduler) turn(ctx context.Context, now time.Time) (events []event, starts []*attempt, wait time.Duration) {
+// turn does what is to be done now and returns what the handler is to be told, and
+// how long nothing will fall due, negative for ever. It leaves the attempts to
+// launch in starts, and those to cancel in ends.
+func (s *Scheduler) turn(ctx context.Context, now time.Time) (events []event, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.finished {
-		s.active--
-		delete(s.running, f.attempt.key)
-		f.attempt.cancel()
-		if !f.attempt.cancelled {
-			s.results(f.attempt.key.entry.name, f.attempt.order.Kind, f.result)
-			s.step(f.attempt.key.entry, now, CheckDone{
-				Server: f.attempt.order.Server, Attempt: f.attempt.key.number, Result: f.result,
-			})
-		}
+		s.conclude(f, now)
 	}
 	clear(s.finished)
 	s.finished = s.finished[:0]
+	s.ends = s.ends[:0]
+	for _, a := range s.cancels {
+		if s.running[a.key] == a {
+			s.ends = append(s.ends, a)
+		}
+	}
+	s.cancels = s.cancels[:0]
 	s.observe(ctx, now)
 	for len(s.due) > 0 && !s.due[0].at.After(now) {
-		s.step(s.due[0], now, TimerFired{})
+		s.fire(s.due[0], now)
 	}
-	starts = s.startWaiting(ctx)
+	s.startWaiting(ctx)
 	s.answerWaiters()
 	events, s.queue = s.queue, nil
 	wait = -1
 	if len(s.due) > 0 {
 		wait = max(s.due[0].at.Sub(now), granularity)
 	}
-	return events, starts, wait
+	return events, wait
+}
+
+// conclude tells its machine of an attempt that has ended. The lock is held.
+func (s *Scheduler) conclude(f finished, now time.Time) {
+	a, e := f.attempt, f.attempt.key.entry
+	s.active--
+	delete(s.running, a.key)
+	if a.cancel != nil {
+		a.cancel()
+	}
+	if !a.cancelled {
+		s.results(e.name, a.order.Kind, f.result)
+		s.scratch = e.service.checkDone(now, CheckDone{Server: a.order.Server, Attempt: a.key.number, Result: f.result}, s.scratch[:0])
+		s.heed(e)
+	}
+	if len(s.free) < s.limit {
+		s.free = append(s.free, a)
+	}
+}
+
+// fire has a machine start the checks that are due. The lock is held.
+func (s *Scheduler) fire(e *entry, now time.Time) {
+	s.orders = e.service.fire(now, s.orders[:0])
+	for i, o := range s.orders {
+		s.queueStart(e, o)
+		s.orders[i] = StartCheck{}
+	}
+	s.rearm(e)
+}
+
+// queueStart has an attempt wait for its turn. The lock is held.
+func (s *Scheduler) queueStart(e *entry, o StartCheck) {
+	var a *attempt
+	if n := len(s.free); n > 0 {
+		a, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		a = new(attempt)
+	}
+	*a = attempt{key: key{e, o.Attempt}, order: o}
+	s.running[a.key] = a
+	s.waiting = append(s.waiting, a)
 }
 
 // step gives a machine an input and files what follows. The lock is held.
 func (s *Scheduler) step(e *entry, now time.Time, in Input) {
 	s.scratch = e.service.Step(now, in, s.scratch[:0])
+	s.heed(e)
+}
+
+// heed files what a machine has just put out.
+func (s *Scheduler) heed(e *entry) {
 	for i, o := range s.scratch {
 		switch o := o.(type) {
 		case StartCheck:
-			a := &attempt{key: key{e, o.Attempt}, order: o}
-			s.running[a.key] = a
-			s.waiting = append(s.waiting, a)
+			s.queueStart(e, o)
 		case CancelCheck:
 			s.cancel(key{e, o.Attempt})
 		default:
@@ -316,15 +407,19 @@ func (s *Scheduler) cancel(k key) {
 		return
 	}
 	a.cancelled = true
-	if a.cancel != nil {
+	switch {
+	case a.cancel != nil:
 		a.cancel()
+	case a.launched:
+		s.cancels = append(s.cancels, a)
 	}
 }
 
-// startWaiting returns as many of the waiting attempts as the bound allows: they
+// startWaiting takes as many of the waiting attempts as the bound allows: they
 // are to be launched without the lock.
-func (s *Scheduler) startWaiting(ctx context.Context) []*attempt {
-	var starts []*attempt
+func (s *Scheduler) startWaiting(ctx context.Context) {
+	clear(s.starts)
+	s.starts = s.starts[:0]
 	looked := 0
 	for _, a := range s.waiting {
 		if !a.cancelled && s.active >= s.limit {
@@ -336,17 +431,19 @@ func (s *Scheduler) startWaiting(ctx context.Context) []*attempt {
 			continue
 		}
 		s.active++
-		s.attempts.Add(1)
-		a.limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
-		starts = append(starts, a)
+		a.launched = true
+		if !s.poller.takes(a.order.Run) {
+			s.attempts.Add(1)
+			a.limited, a.cancel = context.WithTimeout(ctx, attemptLimit(a.order.Run))
+		}
+		s.starts = append(s.starts, a)
 	}
 	if looked > 0 {
 		s.waiting = slices.Delete(s.waiting, 0, looked)
 	}
-	return starts
 }
 
-// finish takes the result of an attempt, from whatever goroutine it ran in.
+// finish takes the result of an attempt, from the goroutine that it ran in.
 func (s *Scheduler) finish(a *attempt, r Result) {
 	s.mu.Lock()
 	s.finished = append(s.finished, finished{a, r})

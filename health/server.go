@@ -22,8 +22,9 @@ type Server struct {
 	// suspended puts attempts off.
 	suspended bool
 	// place is the server's place in its service, heapIndex that in the heap of
-	// deadlines.
+	// deadlines, and due the deadline that it has there.
 	place, heapIndex int
+	due              time.Time
 }
 
 // newServer is the machine of a server that is up unless one of its checks is an
@@ -92,21 +93,12 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 		out = append(out, ServerAdded{ServerRef: s.ref, Up: s.up, Weight: s.weight})
 		return s.activate(now, in.Seed, out)
 	case TimerFired:
-		for _, p := range s.probes {
-			if !p.deadline.IsZero() && !p.deadline.After(now) {
-				if s.suspended && !p.urgent {
-					p.deadline = now.Add(p.cfg.Interval)
-					continue
-				}
-				*s.attempts++
-				out = p.start(now, *s.attempts, out)
-			}
+		for _, o := range s.fire(now, nil) {
+			out = append(out, o)
 		}
 	case CheckDone:
-		for _, p := range s.probes {
-			if in.Attempt != 0 && p.attempt == in.Attempt {
-				return s.checkDone(now, p, in.Result, out)
-			}
+		if p := s.running(in.Attempt); p != nil {
+			return s.checkDone(now, p, in.Result, out)
 		}
 	case CheckObserved:
 		if in.Check >= 0 && in.Check < len(s.probes) && s.probes[in.Check].traits.Follows {
@@ -124,6 +116,31 @@ func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 		return append(out, ServerRemoved{ServerRef: s.ref, Up: s.up, Inhibit: s.cfg.InhibitOnFailure})
 	}
 	return out
+}
+
+// fire appends the attempts that are due to starts.
+func (s *Server) fire(now time.Time, starts []StartCheck) []StartCheck {
+	for _, p := range s.probes {
+		if !p.deadline.IsZero() && !p.deadline.After(now) {
+			if s.suspended && !p.urgent {
+				p.deadline = now.Add(p.cfg.Interval)
+				continue
+			}
+			*s.attempts++
+			starts = append(starts, p.start(now, *s.attempts))
+		}
+	}
+	return starts
+}
+
+// running is the check whose attempt this is, nil if it runs no longer.
+func (s *Server) running(attempt uint64) *probe {
+	for _, p := range s.probes {
+		if attempt != 0 && p.attempt == attempt {
+			return p
+		}
+	}
+	return nil
 }
 
 // activate schedules the checks that have never been scheduled.

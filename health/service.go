@@ -54,7 +54,7 @@ func (s *Service) Deadline() time.Time {
 	if len(s.due) == 0 {
 		return time.Time{}
 	}
-	return s.due[0].at
+	return s.due[0].due
 }
 
 // Pool is what the table should hold, in configured order, the sorry server
@@ -74,17 +74,12 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		}
 		return s.start(now, in, out)
 	case TimerFired:
-		for len(s.due) > 0 && !s.due[0].at.After(now) {
-			srv := s.due[0].server
-			out = srv.Step(now, in, out)
-			s.rearm(srv)
+		for _, o := range s.fire(now, nil) {
+			out = append(out, o)
 		}
 		return out
 	case CheckDone:
-		var changed bool
-		if out, changed = s.checked(now, in.Server, in, out); !changed {
-			return out
-		}
+		return s.checkDone(now, in, out)
 	case CheckNow:
 		if srv := s.byAddr[in.Server]; srv != nil {
 			out = srv.Step(now, in, out)
@@ -92,10 +87,10 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 		}
 		return out
 	case CheckObserved:
-		var changed bool
-		if out, changed = s.checked(now, in.Server, in, out); !changed {
-			return out
+		if p := s.probe(in.Server, in.Check); p != nil && p.traits.Follows {
+			return s.checked(now, s.byAddr[in.Server], p, in.Result, out)
 		}
+		return out
 	case Suspend:
 		s.cfg.Suspended = in.On
 		for _, srv := range s.servers {
@@ -113,18 +108,37 @@ func (s *Service) Step(now time.Time, in Input, out []Output) []Output {
 	return s.publish(at, out)
 }
 
-// checked gives a server what one of its checks found, and says whether that
-// changes what the server adds to the pool.
-func (s *Service) checked(now time.Time, server netip.AddrPort, in Input, out []Output) ([]Output, bool) {
-	srv := s.byAddr[server]
-	if srv == nil {
-		return out, false
+// fire appends the attempts that are due to starts.
+func (s *Service) fire(now time.Time, starts []StartCheck) []StartCheck {
+	for !s.stopped && len(s.due) > 0 && !s.due[0].due.After(now) {
+		srv := s.due[0]
+		starts = srv.fire(now, starts)
+		s.rearm(srv)
 	}
+	return starts
+}
+
+// checkDone takes the end of an attempt.
+func (s *Service) checkDone(now time.Time, in CheckDone, out []Output) []Output {
+	if srv := s.byAddr[in.Server]; srv != nil && !s.stopped {
+		if p := srv.running(in.Attempt); p != nil {
+			return s.checked(now, srv, p, in.Result, out)
+		}
+	}
+	return out
+}
+
+// checked gives a server what one of its checks found.
+func (s *Service) checked(now time.Time, srv *Server, p *probe, r Result, out []Output) []Output {
+	at := len(out)
 	live, up, weight := srv.live(), srv.up, srv.weight
-	out = srv.Step(now, in, out)
+	out = srv.checkDone(now, p, r, out)
 	s.rearm(srv)
 	s.live += srv.live() - live
-	return out, srv.up != up || srv.weight != weight
+	if srv.up == up && srv.weight == weight {
+		return out
+	}
+	return s.publish(at, s.decide(now, out))
 }
 
 func isStart(in Input) bool {
@@ -274,55 +288,49 @@ func (s *Service) Status() ServiceStatus {
 	return st
 }
 
-// deadline is a server's place in the heap of deadlines.
-type deadline struct {
-	at     time.Time
-	server *Server
-}
-
-// deadlines is a heap, earliest first and then in configured order, that keeps each server's index in it.
-type deadlines []deadline
+// deadlines is a heap of servers, the earliest due first and then in configured
+// order, that keeps each server's index in it.
+type deadlines []*Server
 
 func (d deadlines) Len() int { return len(d) }
 func (d deadlines) Less(i, j int) bool {
-	if d[i].at.Equal(d[j].at) {
-		return d[i].server.place < d[j].server.place
+	if d[i].due.Equal(d[j].due) {
+		return d[i].place < d[j].place
 	}
-	return d[i].at.Before(d[j].at)
+	return d[i].due.Before(d[j].due)
 }
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].server.heapIndex, d[j].server.heapIndex = i, j
+	d[i].heapIndex, d[j].heapIndex = i, j
 }
 
 // Push is for container/heap.
 func (d *deadlines) Push(x any) {
-	e := x.(deadline)
-	e.server.heapIndex = len(*d)
-	*d = append(*d, e)
+	srv := x.(*Server)
+	srv.heapIndex = len(*d)
+	*d = append(*d, srv)
 }
 
 // Pop is for container/heap.
 func (d *deadlines) Pop() any {
 	last := len(*d) - 1
-	e := (*d)[last]
-	(*d)[last] = deadline{}
+	srv := (*d)[last]
+	(*d)[last] = nil
 	*d = (*d)[:last]
-	e.server.heapIndex = -1
-	return e
+	srv.heapIndex = -1
+	return srv
 }
 
 // rearm files the server under its deadline.
 func (s *Service) rearm(srv *Server) {
-	at := srv.Deadline()
+	srv.due = srv.Deadline()
 	switch i := srv.heapIndex; {
-	case at.IsZero() && i >= 0:
+	case srv.due.IsZero() && i >= 0:
 		heap.Remove(&s.due, i)
-	case at.IsZero():
+	case srv.due.IsZero():
 	case i >= 0:
-		s.due[i].at = at
 		heap.Fix(&s.due, i)
 	default:
-		heap.Push(&s.due, deadline{at: at, server: srv})
+		heap.Push(&s.due, srv)
 	}
 }

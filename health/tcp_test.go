@@ -13,21 +13,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// launchers are the ways to run an attempt.
-func launchers(t *testing.T) []launcher {
-	p := newPoller(goroutines{})
+// A way runs an attempt to its end, within the bounds that the scheduler gives it.
+type way func(ctx context.Context, c Check) Result
+
+// ways are an attempt in a goroutine and one of a poller's.
+func ways(t *testing.T) map[string]way {
+	wake := make(chan struct{}, 1)
+	p := newPoller(func() { poke(wake) })
 	t.Cleanup(p.close)
-	return []launcher{goroutines{}, p}
+	return map[string]way{
+		"goroutine": inGoroutine,
+		"poller":    func(ctx context.Context, c Check) Result { return polled(ctx, p, wake, c) },
+	}
 }
 
-// attempted runs an attempt to its end, within the bounds that the scheduler
-// gives it.
-func attempted(ctx context.Context, l launcher, c Check) Result {
+func inGoroutine(ctx context.Context, c Check) Result {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit(c))
 	defer cancel()
 	done := make(chan Result, 2)
-	l.launch(ctx, c, 0, func(r Result) { done <- r })
+	a := &attempt{order: StartCheck{Run: c}, limited: ctx}
+	go a.run(func(_ *attempt, r Result) { done <- r })
 	return <-done
+}
+
+// polled has a poller make an attempt, which the end of ctx cancels.
+func polled(ctx context.Context, p *poller, wake <-chan struct{}, c Check) Result {
+	a := &attempt{order: StartCheck{Run: c}}
+	p.begin(a)
+	for cancelled := false; ; {
+		for _, f := range p.settle() {
+			return f.result
+		}
+		if cancelled {
+			panic("cancelled, and not ended")
+		}
+		select {
+		case <-wake:
+		case <-time.After(time.Until(p.deadline())):
+		case <-ctx.Done():
+			cancelled = true
+			p.cancel(a)
+		}
+	}
 }
 
 // backlogSocket listens with a queue for one connection more than it is told
@@ -60,13 +87,13 @@ func TestTCPSendsNothing(t *testing.T) {
 		n, err := c.Read(b)
 		got <- fmt.Sprintf("%d %v", n, err)
 	})
-	for _, l := range launchers(t) {
-		r := attempted(t.Context(), l, NewTCP(cfg))
+	for name, run := range ways(t) {
+		r := run(t.Context(), NewTCP(cfg))
 		if r.Err != nil || r.Took <= 0 || r.Transcript != "connected to "+cfg.remote().String() {
-			t.Errorf("%T: result %+v", l, r)
+			t.Errorf("%s: result %+v", name, r)
 		}
 		if heard := <-got; heard != "0 EOF" {
-			t.Errorf("%T: the server heard %q, want 0 bytes and the end", l, heard)
+			t.Errorf("%s: the server heard %q, want 0 bytes and the end", name, heard)
 		}
 	}
 }
@@ -94,15 +121,15 @@ func TestTCPErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := tt.cfg(t)
-			for _, l := range launchers(t) {
+			for name, run := range ways(t) {
 				start := time.Now()
-				r := attempted(t.Context(), l, NewTCP(cfg))
+				r := run(t.Context(), NewTCP(cfg))
 				wantErr(t, r.Err, tt.want)
 				if errors.Is(r.Err, ErrNotAttempted) != tt.not {
-					t.Errorf("%T: not attempted is %t for %v", l, !tt.not, r.Err)
+					t.Errorf("%s: not attempted is %t for %v", name, !tt.not, r.Err)
 				}
 				if took := time.Since(start); took > 30*time.Second || r.Took <= 0 {
-					t.Errorf("%T: took %s, says %s", l, took, r.Took)
+					t.Errorf("%s: took %s, says %s", name, took, r.Took)
 				}
 			}
 		})
@@ -113,19 +140,19 @@ func TestTCPErrors(t *testing.T) {
 func TestTCPCancel(t *testing.T) {
 	cfg := fullBacklog(t)
 	cfg.Timeout = time.Hour
-	for _, l := range launchers(t) {
+	for name, run := range ways(t) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		start := time.Now()
-		if r := attempted(ctx, l, NewTCP(cfg)); r.Err == nil {
-			t.Errorf("%T: connected to a port that answers nothing", l)
+		if r := run(ctx, NewTCP(cfg)); r.Err == nil {
+			t.Errorf("%s: connected to a port that answers nothing", name)
 		}
 		cancel()
 		// It is over before it begins.
-		if r := attempted(ctx, l, NewTCP(cfg)); r.Err == nil {
-			t.Errorf("%T: connected after the end", l)
+		if r := run(ctx, NewTCP(cfg)); r.Err == nil {
+			t.Errorf("%s: connected after the end", name)
 		}
 		if took := time.Since(start); took > 30*time.Second {
-			t.Errorf("%T: took %s", l, took)
+			t.Errorf("%s: took %s", name, took)
 		}
 	}
 }
@@ -137,17 +164,17 @@ func TestTCPBind(t *testing.T) {
 	cfg := listen(t, func(c *net.TCPConn) { from <- c.RemoteAddr().String() })
 	cfg.BindAddr, cfg.BindPort = netip.MustParseAddr("127.0.0.2"), free.Port
 	// Twice: the port is not free at once after a connection.
-	for _, l := range launchers(t) {
-		if r := attempted(t.Context(), l, NewTCP(cfg)); r.Err != nil && !errors.Is(r.Err, ErrNotAttempted) {
+	for _, run := range ways(t) {
+		if r := run(t.Context(), NewTCP(cfg)); r.Err != nil && !errors.Is(r.Err, ErrNotAttempted) {
 			t.Fatal(r.Err)
 		}
 	}
 	cameFrom(t, from, fmt.Sprintf("127.0.0.2:%d", free.Port))
 	cfg.BindAddr = netip.Addr{}
 	cfg.BindInterface = "lo"
-	for _, l := range launchers(t) {
+	for _, run := range ways(t) {
 		cfg.BindPort = closedPort(t).Port
-		if r := attempted(t.Context(), l, NewTCP(cfg)); r.Err != nil {
+		if r := run(t.Context(), NewTCP(cfg)); r.Err != nil {
 			t.Fatal(r.Err)
 		}
 		cameFrom(t, from, fmt.Sprintf("127.0.0.1:%d", cfg.BindPort))
@@ -195,15 +222,11 @@ func TestConnectZone(t *testing.T) {
 // scheduler, each round of a listener whose queue the kernel fills and nobody
 // empties, so that nothing but the checks is measured; ns/op is one check.
 func BenchmarkScheduler1000TCP(b *testing.B) {
-	for name, launch := range map[string]func() launcher{
-		"goroutines": func() launcher { return goroutines{} },
-		"epoll":      func() launcher { return newPoller(goroutines{}) },
-	} {
-		b.Run(name, func(b *testing.B) { benchmarkTCP(b, launch()) })
-	}
+	b.Run("goroutines", func(b *testing.B) { benchmarkTCP(b, func(c Check) Check { return struct{ Check }{c} }) })
+	b.Run("poller", func(b *testing.B) { benchmarkTCP(b, func(c Check) Check { return c }) })
 }
 
-func benchmarkTCP(b *testing.B, launch launcher) {
+func benchmarkTCP(b *testing.B, as func(Check) Check) {
 	rounds := (b.N + 999) / 1000
 	services := make([]ServiceConfig, rounds)
 	var done sync.WaitGroup
@@ -213,7 +236,7 @@ func benchmarkTCP(b *testing.B, launch launcher) {
 		services[i].Name = fmt.Sprint(i)
 		cfg := Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: backlogSocket(b, 2000), Timeout: 5 * time.Second}
 		for n := range 1000 {
-			c := check(func(c *CheckConfig) { c.Check, c.Interval = NewTCP(cfg), time.Hour })
+			c := check(func(c *CheckConfig) { c.Check, c.Interval = as(NewTCP(cfg)), time.Hour })
 			services[i].Servers = append(services[i].Servers, ServerConfig{
 				Addr: netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), Port: 80, Weight: 1, Checks: []CheckConfig{c},
 			})
@@ -232,7 +255,6 @@ func benchmarkTCP(b *testing.B, launch launcher) {
 			done.Done()
 		}
 	}, WithConcurrency(256))
-	s.launch = launch
 	s.Apply(services)
 	end := begin(s)
 	var before, after unix.Rusage

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,21 @@ type Metrics struct {
 	repairs     prometheus.Counter
 	checks      *prometheus.CounterVec
 	latency     *prometheus.HistogramVec
+
+	mu sync.Mutex
+	// checked are the series of the checks that were made: thousands a second are,
+	// and to find one by its labels costs more than to count.
+	checked map[checkLabels]*checkSeries
+}
+
+// checkLabels tell the checks of a kind of one virtual server from others.
+type checkLabels struct{ service, kind string }
+
+// checkSeries are the series of such checks. A counter is there once there is
+// something to count.
+type checkSeries struct {
+	succeeded, failed prometheus.Counter
+	latency           prometheus.Observer
 }
 
 // New returns the metrics of an agent.
@@ -45,6 +61,7 @@ func New(source Source) *Metrics {
 	m := &Metrics{
 		source:   source,
 		registry: prometheus.NewRegistry(),
+		checked:  map[checkLabels]*checkSeries{},
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tandem_transitions_total", Help: "Changes of state of an instance, by the state that it came to.",
 		}, []string{"instance", "to"}),
@@ -97,12 +114,23 @@ func (m *Metrics) Sink(e journal.Event) {
 
 // Checked counts a health check of a virtual server's and how long it took.
 func (m *Metrics) Checked(service, kind string, took time.Duration, ok bool) {
-	result := "success"
-	if !ok {
-		result = "failure"
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	labels := checkLabels{service, kind}
+	series := m.checked[labels]
+	if series == nil {
+		series = &checkSeries{latency: m.latency.WithLabelValues(service, kind)}
+		m.checked[labels] = series
 	}
-	m.checks.WithLabelValues(service, kind, result).Inc()
-	m.latency.WithLabelValues(service, kind).Observe(took.Seconds())
+	counter, result := &series.succeeded, "success"
+	if !ok {
+		counter, result = &series.failed, "failure"
+	}
+	if *counter == nil {
+		*counter = m.checks.WithLabelValues(service, kind, result)
+	}
+	(*counter).Inc()
+	series.latency.Observe(took.Seconds())
 }
 
 // Describe implements prometheus.Collector.
