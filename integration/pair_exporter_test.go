@@ -288,7 +288,8 @@ func TestPairDumpTime(t *testing.T) {
 	for signal, file := range map[string]string{"JSON": "keepalived.json", "DATA": "keepalived.data", "STATS": "keepalived.stats"} {
 		path := filepath.Join(a.Dir, file)
 		var took []time.Duration
-		for range 20 {
+		// A busy machine delays most of them; not all.
+		for i := 0; i < 20 || i < 200 && slices.Min(took) > exporterWait; i++ {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Fatal(err)
 			}
@@ -309,8 +310,7 @@ func TestPairDumpTime(t *testing.T) {
 			}
 		}
 		slices.Sort(took)
-		t.Logf("%s: median %v, worst %v", file, took[10], took[19])
-		// A busy machine delays most of them; not all.
+		t.Logf("%s: median of %d %v, worst %v", file, len(took), took[len(took)/2], took[len(took)-1])
 		if took[0] > exporterWait {
 			t.Errorf("%s is there after %v at the soonest", file, took[0])
 		}
