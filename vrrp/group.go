@@ -88,9 +88,7 @@ func (g *Group) State() State { return g.state }
 func (g *Group) Deadline() time.Time {
 	var first time.Time
 	for _, m := range g.members {
-		if d := m.Deadline(); !d.IsZero() && (first.IsZero() || d.Before(first)) {
-			first = d
-		}
+		first = sooner(first, m.Deadline())
 	}
 	return first
 }
@@ -98,6 +96,20 @@ func (g *Group) Deadline() time.Time {
 // Step tells the group what happened at now and appends to out what its members
 // want done, in order.
 func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOutput {
+	if m := g.beatOf(now, in); m != nil {
+		m.begin(now, g.outs[:0])
+		m.sendDueAdvert()
+		return g.collect(m, out)
+	}
+	out = g.whole(now, in, out)
+	for _, m := range g.members {
+		m.reckon()
+	}
+	return out
+}
+
+// whole is a Step that may move anything.
+func (g *Group) whole(now time.Time, in GroupInput, out []GroupOutput) []GroupOutput {
 	for _, m := range g.members {
 		m.now = now
 	}

@@ -20,6 +20,7 @@ import (
 // are there. While it hands over it still is, and serves, but sends no adverts
 // and counts as the worse master against any other (see handover).
 type Router struct {
+	beat
 	cfg Config
 
 	// Reported with every change.
@@ -72,11 +73,7 @@ type Router struct {
 	condition eligibility
 	flaps     flaps
 
-	// Being master.
-	advert        Output    // our advert, boxed once so that sending allocates nothing
-	advertAt      time.Time // Adver_Timer (RFC 9568 6.2)
-	sentAt        time.Time // our last advert
-	anchor        time.Time // see Align
+	// Being master, beside beat.
 	answeredAt    time.Time // the last advert that was sent to answer another
 	announceAt    time.Time // first burst of announcements, where it waits
 	burstAt       time.Time // second burst of announcements
@@ -152,6 +149,7 @@ func (r *Router) Step(now time.Time, in Input, out []Output) []Output {
 	if r.condition.wanted {
 		r.offerIneligible()
 	}
+	r.reckon()
 	return r.end()
 }
 
@@ -303,18 +301,21 @@ func (r *Router) sendsOldChecksum() bool {
 // sendAdvert sends our advert and sets Adver_Timer.
 func (r *Router) sendAdvert() {
 	r.emit(r.advert)
-	r.sentAt, r.advertAt = r.now, r.aligned(r.now.Add(r.cfg.AdvertInterval))
+	r.sentAt, r.advertAt = r.now, r.nextAdvert(r.now)
 }
 
 // sendDueAdvert sends an advert whose timer expired (RFC 9568 6.4.3). The next
 // one counts from when this one was due, so that the period does not drift.
 func (r *Router) sendDueAdvert() {
-	next := r.aligned(r.advertAt.Add(r.cfg.AdvertInterval))
-	r.sendAdvert()
-	if next.After(r.now) {
-		r.advertAt = next
+	r.emit(r.advert)
+	r.sentAt, r.advertAt = r.now, r.nextAdvert(r.advertAt)
+	if !r.advertAt.After(r.now) {
+		r.advertAt = r.nextAdvert(r.now)
 	}
 }
+
+// nextAdvert is when the advert after one at a moment is due.
+func (r *Router) nextAdvert(at time.Time) time.Time { return r.aligned(at.Add(r.cfg.AdvertInterval)) }
 
 // sendPriority0 gives up being master: backups need only wait for their skew.
 func (r *Router) sendPriority0() { r.emit(SendAdvert{r.packet(0)}) }

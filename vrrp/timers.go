@@ -92,7 +92,7 @@ func (r *Router) downAt() time.Time {
 
 // MasterDownAt is when Active_Down_Timer expires, unless an advert comes first;
 // zero where it is not running.
-func (r *Router) MasterDownAt() time.Time { return r.downAt() }
+func (r *Router) MasterDownAt() time.Time { return r.masterDownAt }
 
 // answerWindow is how long an offer waits for a peer's first advert.
 func (r *Router) answerWindow() time.Duration {
@@ -108,18 +108,27 @@ func (r *Router) due(t time.Time) bool { return !t.IsZero() && !t.After(r.now) }
 
 // Deadline is when the router next wants a TimerFired; zero for never. It may
 // have passed already, where one TimerFired sets a timer that is late too.
-func (r *Router) Deadline() time.Time {
+func (r *Router) Deadline() time.Time { return sooner(r.advertAt, r.otherAt) }
+
+// nextOther is when a timer other than Adver_Timer expires; zero for never.
+func (r *Router) nextOther() time.Time {
 	var first time.Time
 	for _, t := range [...]time.Time{
-		r.startupUntil, r.downAt(), r.advertAt, r.handover.until, r.retryAt,
+		r.startupUntil, r.masterDownAt, r.handover.until, r.retryAt,
 		r.reacquireAt, r.announceAt, r.burstAt, r.refreshAt, r.lowerBurstAt, r.reclaimAt,
 		r.condition.offerAt, r.flaps.until,
 	} {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
+		first = sooner(first, t)
 	}
 	return first
+}
+
+// sooner is the first of two moments, of which a zero one never comes.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // timerFired does what is due. Each timer is compared with now, so that a call

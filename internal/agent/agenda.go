@@ -1,94 +1,119 @@
 package agent
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
-// agenda knows which group is due next. It belongs to the elector's loop.
-type agenda struct {
-	heap appointments
-	of   map[*vrrp.Group]*appointment
-}
-
-// appointment is when a group wants a TimerFired; those that want none are not
-// in the heap and have the place -1.
-type appointment struct {
+// company is a group as the loop drives it.
+type company struct {
 	group *vrrp.Group
+	// lone is the instance of a router that is in no sync group, nil of a sync group.
+	lone *instance
+	// at is when the group wants a TimerFired, and place where it is on the agenda;
+	// what wants none has the place -1.
 	at    time.Time
 	place int
 }
 
-// reset makes an agenda of these groups.
-func (a *agenda) reset(groups []*vrrp.Group) {
-	a.heap, a.of = nil, map[*vrrp.Group]*appointment{}
-	for _, g := range groups {
-		a.of[g] = &appointment{group: g, place: -1}
-		a.note(g)
+func newCompany(g *vrrp.Group, members ...*instance) *company {
+	c := &company{group: g, place: -1}
+	if len(members) == 1 {
+		c.lone = members[0]
 	}
+	return c
 }
 
-// note takes down the group's deadline; a group that is not on the agenda is
-// passed over.
-func (a *agenda) note(g *vrrp.Group) {
-	x := a.of[g]
-	if x == nil {
+// fired is a TimerFired for all of a company.
+func fired() vrrp.GroupInput { return vrrp.GroupInput{Input: vrrp.TimerFired{}} }
+
+// agenda knows which company is due next: a heap by moment, in which the moments
+// stand themselves, so that ordering it reads nothing else. It belongs to the
+// elector's loop.
+type agenda struct {
+	// epoch is what these moments, and those of adverts, are reckoned from.
+	epoch time.Time
+	heap  []appointment
+}
+
+// appointment is when a company is due.
+type appointment struct {
+	at  time.Duration
+	who *company
+}
+
+// reset empties the agenda.
+func (a *agenda) reset() { a.heap = nil }
+
+// note takes down when the company is due.
+func (a *agenda) note(c *company) {
+	at := c.group.Deadline()
+	if at.Equal(c.at) && c.place >= 0 {
 		return
 	}
-	at := g.Deadline()
+	c.at = at
+	x := appointment{at.Sub(a.epoch), c}
 	switch {
-	case at.Equal(x.at) && x.place >= 0:
 	case at.IsZero():
-		if x.place >= 0 {
-			heap.Remove(&a.heap, x.place)
-		}
-	case x.place < 0:
-		x.at = at
-		heap.Push(&a.heap, x)
-	default:
-		x.at = at
-		heap.Fix(&a.heap, x.place)
+		a.drop(c)
+		return
+	case c.place < 0:
+		c.place = len(a.heap)
+		a.heap = append(a.heap, x)
 	}
+	a.settle(c.place, x)
 }
 
-// first is the group that is due first, or nil where none ever is.
-func (a *agenda) first() *appointment {
+// first is the company that is due first, or nil where none ever is.
+func (a *agenda) first() *company {
 	if len(a.heap) == 0 {
 		return nil
 	}
-	return a.heap[0]
+	return a.heap[0].who
 }
 
-// appointments is a heap by moment.
-type appointments []*appointment
-
-// Len is part of heap.Interface.
-func (h appointments) Len() int { return len(h) }
-
-// Less is part of heap.Interface.
-func (h appointments) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-
-// Swap is part of heap.Interface.
-func (h appointments) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+// drop takes a company off the agenda, where it is on it.
+func (a *agenda) drop(c *company) {
+	place, last := c.place, len(a.heap)-1
+	if place < 0 {
+		return
+	}
+	c.place = -1
+	x := a.heap[last]
+	a.heap[last] = appointment{}
+	a.heap = a.heap[:last]
+	if place < last {
+		a.settle(place, x)
+	}
 }
 
-// Push is part of heap.Interface.
-func (h *appointments) Push(x any) {
-	a := x.(*appointment)
-	a.place = len(*h)
-	*h = append(*h, a)
+// settle puts an appointment in a place that is free, or in that where the order
+// is right after it.
+func (a *agenda) settle(place int, x appointment) {
+	for place > 0 {
+		above := (place - 1) / 2
+		if a.heap[above].at <= x.at {
+			break
+		}
+		a.put(place, a.heap[above])
+		place = above
+	}
+	for {
+		below := 2*place + 1
+		if below+1 < len(a.heap) && a.heap[below+1].at < a.heap[below].at {
+			below++
+		}
+		if below >= len(a.heap) || a.heap[below].at >= x.at {
+			break
+		}
+		a.put(place, a.heap[below])
+		place = below
+	}
+	a.put(place, x)
 }
 
-// Pop is part of heap.Interface.
-func (h *appointments) Pop() any {
-	last := len(*h) - 1
-	a := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	a.place = -1
-	return a
+func (a *agenda) put(place int, x appointment) {
+	a.heap[place] = x
+	x.who.place = place
 }

@@ -70,7 +70,7 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 	in := &instance{
 		id:      id,
 		hostUp:  host.Uptime(),
-		stamp:   e.record.Stamp(id),
+		sending: sending{stamp: e.record.Stamp(id)},
 		held:    map[netip.Addr]bool{},
 		stopped: make(chan struct{}),
 		end:     journal.Stop,
@@ -98,7 +98,7 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 	if changed {
 		in.auth.Reconfigure(after)
 		in.observer.Configure(after)
-		e.step(now, in.group, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
+		e.step(now, in.company, vrrp.GroupInput{Member: old.Name, Input: vrrp.Reconfigure{Config: after}})
 	}
 	if reflect.DeepEqual(oldEvery, in.every) {
 		in.every = oldEvery
@@ -123,7 +123,8 @@ func (e *elector) reconfigure(now time.Time, in *instance, cfg *config.Config, c
 // remove ends an instance that is configured no longer.
 func (e *elector) remove(now time.Time, in *instance) {
 	in.end = journal.Deleted
-	e.step(now, vrrp.NewGroup("", in.router), vrrp.GroupInput{Input: vrrp.Shutdown{}})
+	e.agenda.drop(in.company)
+	e.step(now, newCompany(vrrp.NewGroup("", in.router), in), vrrp.GroupInput{Input: vrrp.Shutdown{}})
 	in.outlook.endAsking()
 	in.outlook.endReading()
 	e.leaveSocket(in)
@@ -133,18 +134,19 @@ func (e *elector) remove(now time.Time, in *instance) {
 // regroup forms the sync groups anew around the routers; each router outside
 // any group is a company of its own.
 func (e *elector) regroup(now time.Time, cfg *config.Config, list []*instance) {
-	e.groups = nil
+	e.companies = nil
+	e.agenda.reset()
 	grouped := map[*instance]bool{}
 	form := func(name string, members []*instance) {
 		var routers []*vrrp.Router
 		for _, in := range members {
 			routers = append(routers, in.router)
 		}
-		g := vrrp.NewGroup(name, routers...)
+		c := newCompany(vrrp.NewGroup(name, routers...), members...)
 		for _, in := range members {
-			in.group = g
+			in.company = c
 		}
-		e.groups = append(e.groups, g)
+		e.companies = append(e.companies, c)
 	}
 	for _, sg := range cfg.SyncGroups {
 		var members []*instance
@@ -163,9 +165,8 @@ func (e *elector) regroup(now time.Time, cfg *config.Config, list []*instance) {
 			form("", []*instance{in})
 		}
 	}
-	e.agenda.reset(e.groups)
-	for _, g := range e.groups {
-		e.step(now, g, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+	for _, c := range e.companies {
+		e.step(now, c, fired())
 	}
 }
 

@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"cmp"
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/tandem-ha/tandem/config"
@@ -40,7 +38,7 @@ type elector struct {
 	life context.Context
 
 	conf      *config.Config
-	groups    []*vrrp.Group
+	companies []*company
 	instances map[string]*instance // by instance id
 	index     index
 	links     map[string]host.Link
@@ -77,8 +75,6 @@ type elector struct {
 	maintenance bool
 
 	agenda agenda
-	// epoch is what the moments of adverts are reckoned from.
-	epoch time.Time
 	// breathe is when timers are looked at again after a burst of them.
 	breathe time.Time
 	// attended are the sockets that are read from time to time, the others
@@ -114,10 +110,6 @@ type foreignKey struct {
 // next one waits too.
 const queueLength = 1024
 
-// defaultHopLimit is the hop limit of IPv6 unicast adverts that configure none,
-// where keepalived leaves it to the kernel: the kernel's default.
-const defaultHopLimit = 64
-
 func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, kept host.Kept, j *journal.Journal) *elector {
 	e := &elector{
 		wire: w, record: r, ledger: l, kept: kept, journal: j,
@@ -125,7 +117,7 @@ func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, kept ho
 		taking:     func(string) {},
 		hurry:      func() {},
 		calls:      make(chan func(time.Time), queueLength),
-		epoch:      time.Now(),
+		agenda:     agenda{epoch: time.Now()},
 		time:       newTimekeeping(),
 		gather:     gatherMost,
 		inbox:      host.NewInbox(),
@@ -175,28 +167,36 @@ func (e *elector) do(ctx context.Context, call func(now time.Time)) bool {
 
 // feed gives an input to one instance.
 func (e *elector) feed(now time.Time, in *instance, input vrrp.Input) {
-	e.step(now, in.group, vrrp.GroupInput{Member: in.conf.Name, Input: input})
+	e.step(now, in.company, vrrp.GroupInput{Member: in.conf.Name, Input: input})
 }
 
 // step gives a group an input and carries out what it answers.
-func (e *elector) step(now time.Time, g *vrrp.Group, input vrrp.GroupInput) {
-	e.out = g.Step(now, input, e.out[:0])
-	e.agenda.note(g)
+func (e *elector) step(now time.Time, c *company, input vrrp.GroupInput) {
+	e.out = c.group.Step(now, input, e.out[:0])
+	e.agenda.note(c)
 	for _, o := range e.out {
-		if in := e.index.byName[o.Member]; o.Member != "" && in != nil {
-			e.carryOut(now, in, o.Output)
+		in := c.lone
+		if in == nil && o.Member != "" {
+			in = e.index.byName[o.Member]
+		}
+		if o.Member == "" || in == nil {
+			e.groupMoved(c.group, o.Output)
 		} else {
-			e.groupMoved(g, o.Output)
+			e.carryOut(now, in, o.Output)
 		}
 	}
 }
 
 // carryOut does what a router asks for.
 func (e *elector) carryOut(now time.Time, in *instance, out vrrp.Output) {
+	if o, ok := out.(vrrp.SendAdvert); ok {
+		e.send(now, in, o.Packet)
+		if o.Packet.Priority != 0 {
+			return // what is no news is not looked at further
+		}
+	}
 	in.observe(now, out)
 	switch o := out.(type) {
-	case vrrp.SendAdvert:
-		e.send(now, in, o.Packet)
 	case vrrp.Acquire:
 		for _, a := range o.Addresses {
 			in.held[a] = true
@@ -292,52 +292,6 @@ func (e *elector) groupMoved(g *vrrp.Group, out vrrp.Output) {
 	})
 }
 
-// send has an advert sent, once for the group or once for each peer. An
-// advert that cannot be sent is counted; the next one is tried in its turn.
-func (e *elector) send(now time.Time, in *instance, p vrrp.Packet) {
-	if s := in.sender(); s == nil || s.conn == nil || !in.source.IsValid() {
-		in.counters.SendErrors++
-		return
-	}
-	in.auth.Stamp(now)
-	if !in.conf.Unicast() {
-		e.sendTo(in, p, in.conf.Group, 255)
-	}
-	for _, peer := range in.peers {
-		e.sendTo(in, p, peer.Addr, cmp.Or(in.conf.UnicastTTL, defaultHopLimit))
-	}
-	in.counters.AdvertsSent++
-	if p.Priority == 0 {
-		in.counters.PriorityZeroSent++
-		e.clear(in)
-	} else {
-		e.scribe.stamp(in.stamp, now)
-	}
-}
-
-// sendTo queues an advert; the turn of the loop ends with sending them.
-func (e *elector) sendTo(in *instance, p vrrp.Packet, dst netip.Addr, ttl int) {
-	s := in.sender()
-	b, err := in.auth.Append(e.buf[:0], &p, in.source, dst)
-	if err == nil {
-		e.buf = b
-		err = s.conn.Queue(in.source, dst, ttl, b)
-	}
-	if err != nil {
-		in.counters.SendErrors++
-		return
-	}
-	if len(s.queued) == 0 {
-		e.unsent = append(e.unsent, s)
-	}
-	s.queued = append(s.queued, in)
-}
-
-// clear forgets the last advert, since somebody else may be master from now on.
-func (e *elector) clear(in *instance) {
-	e.scribe.stamp(in.stamp, time.Time{})
-}
-
 // served passes on what became of an instance's wish for addresses.
 func (e *elector) served(now time.Time, id string, serial uint64, err error) {
 	in := e.instances[id]
@@ -371,8 +325,8 @@ func (e *elector) stop(limit time.Duration, now <-chan struct{}) {
 			for _, in := range e.instances {
 				stopped = append(stopped, in.stopped)
 			}
-			for _, g := range e.groups {
-				e.step(at, g, vrrp.GroupInput{Input: vrrp.Shutdown{Limit: limit}})
+			for _, c := range e.companies {
+				e.step(at, c, vrrp.GroupInput{Input: vrrp.Shutdown{Limit: limit}})
 			}
 		}
 	}

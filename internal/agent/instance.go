@@ -17,22 +17,16 @@ import (
 // instance is one VRRP instance while it runs: its machine, what it holds and
 // what it is fed. It belongs to the elector's loop.
 type instance struct {
+	conf    *config.Instance
+	router  *vrrp.Router
+	company *company
+	sending
 	// id stays the same while the router does, whatever its name becomes.
-	id     string
-	conf   *config.Instance
-	router *vrrp.Router
-	group  *vrrp.Group
-	auth   *vrrp.Authenticator
-	// observer looks for what breaks pairs.
-	observer alarm.Observer
+	id string
 
 	// extra waits for the next announcement of garp_extra_if.
 	extra *time.Timer
 
-	socket *socket
-	// own is the socket of the instance's own link, where it has one.
-	own   *socket
-	stamp *host.Stamp
 	// hostUp is for how long the host had been up when the instance was made.
 	hostUp time.Duration
 	// peers are the unicast peers in force, and outlook what finds them out.
@@ -44,9 +38,6 @@ type instance struct {
 	link     vrrp.LinkState
 	priority uint8
 	faults   []string
-	// source is the last address that there was to send from: priority 0 goes from
-	// there when that address is what was lost.
-	source netip.Addr
 	// anchor is what the adverts are aligned to.
 	anchor time.Time
 
@@ -70,12 +61,13 @@ type instance struct {
 	// dampedUntil is what is kept of the end of damping.
 	dampedUntil time.Time
 
-	counters control.Counters
 	// margin is the least time that was left of Active_Down_Timer when an advert
 	// came, since the instance last changed its state; watched is whether one did.
 	margin  time.Duration
 	watched bool
 	jitter  jitter
+	// observer looks for what breaks pairs.
+	observer alarm.Observer
 	// stopped is closed when the router has stopped.
 	stopped chan struct{}
 }
@@ -128,6 +120,7 @@ func (in *instance) configure(cfg *config.Config, conf *config.Instance, vrf des
 	if conf.PeersFrom == nil || len(in.peers) == 0 {
 		in.peers = desired.Router(cfg.Global, conf).Peers
 	}
+	in.address()
 }
 
 // byLink sorts addresses by the interface that they live on. One that is no
@@ -201,7 +194,7 @@ func (in *instance) status() control.InstanceStatus {
 		Version:      in.conf.Version,
 		BasePriority: in.conf.Priority,
 		Interval:     in.conf.AdvertInterval,
-		SyncGroup:    in.group.Name(),
+		SyncGroup:    in.company.group.Name(),
 		Counters:     c,
 		DownMargin:   in.margin,
 		Jitter:       in.jitter.report(),

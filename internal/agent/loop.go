@@ -59,6 +59,7 @@ func (e *elector) turn(now time.Time) {
 	e.hand()
 	e.attune()
 	e.flush()
+	e.scribe.turn(now)
 }
 
 // fire steps the groups whose moment has come, the most overdue first, and a
@@ -83,7 +84,7 @@ func (e *elector) fire(now time.Time) {
 		if !a.at.Equal(e.noted) {
 			e.punctual(now, now.Sub(a.at))
 		}
-		e.step(now, a.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+		e.step(now, a, fired())
 	}
 	e.breathe = now.Add(breath)
 }
@@ -122,6 +123,9 @@ func (e *elector) next() time.Time {
 		if next.IsZero() || h.nextRead.Before(next) {
 			next = h.nextRead
 		}
+	}
+	if at := e.scribe.next(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		next = at
 	}
 	return next
 }
@@ -192,18 +196,6 @@ func (e *elector) readAll(s *socket) {
 			return
 		}
 	}
-}
-
-// flush sends the adverts that are queued.
-func (e *elector) flush() {
-	for i, s := range e.unsent {
-		if s.conn != nil {
-			s.conn.Flush(s.failed)
-		}
-		s.queued = s.queued[:0]
-		e.unsent[i] = nil
-	}
-	e.unsent = e.unsent[:0]
 }
 
 // gatherTime is how long packets may gather, so that none of these instances

@@ -97,8 +97,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 // setMaintenance tells all routers, and later ones when they are made.
 func (e *elector) setMaintenance(now time.Time, on bool) {
 	e.maintenance = on
-	for _, g := range e.groups {
-		e.step(now, g, vrrp.GroupInput{Input: vrrp.Maintenance{On: on}})
+	for _, c := range e.companies {
+		e.step(now, c, vrrp.GroupInput{Input: vrrp.Maintenance{On: on}})
 	}
 }
 
@@ -154,14 +154,14 @@ func (e *elector) vacate(ctx context.Context, names []string, force bool) ([]con
 // release ends the holds that handing over for maintenance has left: what keeps
 // the routers backup is the maintenance.
 func (e *elector) release(now time.Time, moved map[string]control.MoveOutcome) {
-	var groups []*vrrp.Group
+	var companies []*company
 	for name, o := range moved {
-		if in := e.index.byName[name]; in != nil && o.Done && in.router.Status().Hold && !slices.Contains(groups, in.group) {
-			groups = append(groups, in.group)
+		if in := e.index.byName[name]; in != nil && o.Done && in.router.Status().Hold && !slices.Contains(companies, in.company) {
+			companies = append(companies, in.company)
 		}
 	}
-	for _, g := range groups {
-		e.step(now, g, vrrp.GroupInput{Input: vrrp.Command{Kind: vrrp.Resume}})
+	for _, c := range companies {
+		e.step(now, c, vrrp.GroupInput{Input: vrrp.Command{Kind: vrrp.Resume}})
 	}
 }
 

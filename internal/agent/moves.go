@@ -64,14 +64,14 @@ func (e *elector) order(now time.Time, req control.MoveRequest) (*move, error) {
 		pending: map[*instance]*control.MoveOutcome{},
 		from:    map[*instance]vrrp.State{},
 	}
-	var groups []*vrrp.Group
+	var companies []*company
 	for _, in := range targets {
-		if !slices.Contains(groups, in.group) {
-			groups = append(groups, in.group)
+		if !slices.Contains(companies, in.company) {
+			companies = append(companies, in.company)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.instances)) {
-		if in := e.instances[id]; slices.Contains(groups, in.group) {
+		if in := e.instances[id]; slices.Contains(companies, in.company) {
 			o := &control.MoveOutcome{Instance: in.conf.Name}
 			m.pending[in], m.outcomes = o, append(m.outcomes, o)
 			m.from[in] = in.router.Status().State
@@ -83,8 +83,8 @@ func (e *elector) order(now time.Time, req control.MoveRequest) (*move, error) {
 	}
 	e.moves = append(e.moves, m)
 	e.journal.Add(journal.Event{Kind: "move", Level: journal.Notice, Text: fmt.Sprintf("%s ordered for %s", req.Kind, names(targets))})
-	for _, g := range groups {
-		e.step(now, g, vrrp.GroupInput{Input: vrrp.Command{Kind: req.Kind, Force: req.Force}})
+	for _, c := range companies {
+		e.step(now, c, vrrp.GroupInput{Input: vrrp.Command{Kind: req.Kind, Force: req.Force}})
 	}
 	return m, nil
 }

@@ -3,14 +3,14 @@ package agent
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/host"
 )
 
-// stampRest is how old the moment of an advert may be before it is in the file:
-// those of many instances are written together.
+// stampRest is how old what is in the file may be before the moments of adverts are
+// written again: those of many instances are written together, and in a turn of the
+// loop that has something else to do, if there is one before twice that.
 const stampRest = 50 * time.Millisecond
 
 // scribe writes to files what the elector wants remembered: a disk may take its
@@ -19,28 +19,54 @@ type scribe struct {
 	record *host.Record
 	mu     sync.Mutex
 	jobs   []func()
-	// wake tells of a job, or of a stamp while nobody looks for any.
-	wake chan struct{}
-	// looking is true while stamps are looked for from time to time.
-	looking atomic.Bool
+	// stamps says that the moments of adverts are to be written.
+	stamps bool
+	wake   chan struct{}
 	// failed is called with the error of writing stamps.
 	failed func(error)
+
+	// marked belong to the loop: whether there are moments that are not to be
+	// written yet, whether they must not wait, and when it was last said that they
+	// be written.
+	marked, urgent bool
+	told           time.Time
 }
 
 func newScribe(r *host.Record, failed func(error)) *scribe {
 	return &scribe{record: r, wake: make(chan struct{}, 1), failed: failed}
 }
 
-// stamp has the moment of an advert noted, the zero one forgotten.
-func (s *scribe) stamp(st *host.Stamp, sent time.Time) {
-	if sent.IsZero() {
-		st.Clear()
-	} else {
-		st.Mark(sent)
+// mark has the moment of an advert noted. It is called by the loop, as clear, turn
+// and next are.
+func (s *scribe) mark(st *host.Stamp, sent time.Time) {
+	st.Mark(sent)
+	s.marked = true
+}
+
+// clear has the moment of the last advert forgotten.
+func (s *scribe) clear(st *host.Stamp) {
+	st.Clear()
+	s.marked, s.urgent = true, true
+}
+
+// turn ends a turn of the loop.
+func (s *scribe) turn(now time.Time) {
+	if !s.marked || !s.urgent && now.Sub(s.told) < stampRest {
+		return
 	}
-	if !s.looking.Swap(true) {
-		s.kick()
+	s.marked, s.urgent, s.told = false, false, now
+	s.mu.Lock()
+	s.stamps = true
+	s.mu.Unlock()
+	s.kick()
+}
+
+// next is when the loop has to have another turn for what is marked; zero for never.
+func (s *scribe) next() time.Time {
+	if !s.marked {
+		return time.Time{}
 	}
+	return s.told.Add(2 * stampRest)
 }
 
 // write has a job done, after those given before.
@@ -60,27 +86,15 @@ func (s *scribe) kick() {
 
 // run writes until ctx is done, and then what is still to be written.
 func (s *scribe) run(ctx context.Context) {
-	look := time.NewTimer(0)
-	defer look.Stop()
-	looks := true
 	for {
 		select {
 		case <-s.wake:
 			s.do()
-			if !looks && s.looking.Load() {
-				looks = true
-				look.Reset(0)
-			}
-		case <-look.C:
-			// Whoever stamps after this Store kicks, and before it is written now.
-			s.looking.Store(false)
-			if looks = s.writeStamps(); looks {
-				s.looking.Store(true)
-				look.Reset(stampRest)
-			}
 		case <-ctx.Done():
+			s.mu.Lock()
+			s.stamps = true
+			s.mu.Unlock()
 			s.do()
-			s.writeStamps()
 			return
 		}
 	}
@@ -88,19 +102,16 @@ func (s *scribe) run(ctx context.Context) {
 
 func (s *scribe) do() {
 	s.mu.Lock()
-	jobs := s.jobs
-	s.jobs = nil
+	jobs, stamps := s.jobs, s.stamps
+	s.jobs, s.stamps = nil, false
 	s.mu.Unlock()
 	for _, job := range jobs {
 		job()
 	}
-}
-
-// writeStamps says whether there were any stamps to be written.
-func (s *scribe) writeStamps() bool {
-	n, err := s.record.WriteStamps()
-	if err != nil {
+	if !stamps {
+		return
+	}
+	if err := s.record.WriteStamps(); err != nil {
 		s.failed(err)
 	}
-	return n > 0 || err != nil
 }

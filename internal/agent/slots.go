@@ -19,7 +19,7 @@ func (e *elector) align(now time.Time, list []*instance) {
 		interval := in.conf.AdvertInterval
 		anchor := time.Time{}
 		if n := count[interval]; n > 1 {
-			anchor = e.epoch.Add(slot(interval, next[interval], n))
+			anchor = e.agenda.epoch.Add(slot(interval, next[interval], n))
 			next[interval]++
 		}
 		if anchor != in.anchor {

@@ -106,7 +106,7 @@ func (b *solo) master(t testing.TB) {
 	t.Helper()
 	for _, in := range b.elector.instances {
 		at := b.elector.agenda.first().at
-		b.elector.step(at, in.group, vrrp.GroupInput{Input: vrrp.TimerFired{}})
+		b.elector.step(at, in.company, fired())
 		b.elector.hand()
 		deadline := time.After(10 * time.Second)
 		for in.router.Status().State != vrrp.Master {

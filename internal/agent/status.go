@@ -72,7 +72,8 @@ func (e *elector) report(s *control.Status) {
 	}
 	s.StampErrors, s.Alarms = e.stampErrors, e.alarms.Active()
 	s.Timekeeping = e.time.report()
-	for _, g := range e.groups {
+	for _, c := range e.companies {
+		g := c.group
 		if g.Name() == "" {
 			continue
 		}

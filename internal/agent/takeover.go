@@ -146,6 +146,7 @@ func (e *elector) updatePeers(now time.Time, in *instance) {
 		return
 	}
 	in.peers = list
+	in.address()
 	settings := in.settings(e.conf.Global)
 	in.auth.Reconfigure(settings)
 	in.observer.Configure(settings)

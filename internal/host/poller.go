@@ -35,8 +35,10 @@ type Poller struct {
 
 	// woken is true from Wake until Wait has seen it.
 	woken atomic.Bool
-	// until is what the timer is set to.
-	until  time.Time
+	// until is what the timer is set to, zero where it is not.
+	until time.Time
+	// looked is whether poll was called since Wait was.
+	looked bool
 	events [16]unix.EpollEvent
 	n      int
 	waitFn func(fd uintptr) bool
@@ -93,6 +95,7 @@ func (p *Poller) Wait(until time.Time) error {
 	if !until.IsZero() {
 		wait = time.Until(until)
 	}
+	p.looked = false
 	if !until.IsZero() && wait <= 0 {
 		p.poll(uintptr(p.fd))
 	} else {
@@ -109,7 +112,9 @@ func (p *Poller) Wait(until time.Time) error {
 	for _, e := range p.events[:p.n] {
 		switch e.Fd {
 		case timerToken:
-			p.until = time.Time{}
+			if p.expired() {
+				p.until = time.Time{}
+			}
 		case eventToken:
 			_, _ = unix.Read(p.event, p.number[:])
 			p.woken.Store(false)
@@ -134,15 +139,26 @@ func (p *Poller) setTimer(wait time.Duration) error {
 // as where packets are sent and received: none of them blocks, and a call that the
 // runtime knows of wakes its monitor, a thousand times a second where adverts are
 // many.
+//
+// Woken at the moment that is waited for it does not look: what else there is, is told
+// by the next Wait, which begins by looking.
 func (p *Poller) poll(fd uintptr) bool {
+	if p.looked && p.expired() {
+		p.until, p.n = time.Time{}, 0
+		return true
+	}
+	p.looked = true
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd,
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
 	p.n = int(n)
-	if errno != 0 {
-		p.n = 0
+	if errno != 0 || p.n == 1 && p.events[0].Fd == timerToken && !p.expired() {
+		p.n = 0 // at most an event of a timer that has been served
 	}
 	return p.n > 0 || errno != 0 && errno != unix.EINTR
 }
+
+// expired is whether the moment has come that the timer is set to.
+func (p *Poller) expired() bool { return !p.until.IsZero() && !time.Now().Before(p.until) }
 
 // report tells of one socket; one that was removed meanwhile is not told of.
 func (p *Poller) report(token int32) {

@@ -247,7 +247,7 @@ func TestStampsAgeWithTheBoot(t *testing.T) {
 
 func write(t *testing.T, r *Record) {
 	t.Helper()
-	if _, err := r.WriteStamps(); err != nil {
+	if err := r.WriteStamps(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -271,7 +271,7 @@ func TestStampsAreWrittenAgain(t *testing.T) {
 	}
 	r.stamps.file = closed
 	r.Stamp("VI_3").Mark(time.Now())
-	if _, err := r.WriteStamps(); err == nil {
+	if err := r.WriteStamps(); err == nil {
 		t.Fatal("written to a closed file")
 	}
 	r.stamps.file = good
@@ -290,7 +290,7 @@ func TestStampsDoNotAllocate(t *testing.T) {
 	s := r.Stamp("VI_1")
 	mark := func() {
 		s.Mark(time.Now())
-		if _, err := r.WriteStamps(); err != nil {
+		if err := r.WriteStamps(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -315,7 +315,7 @@ func BenchmarkStamps(b *testing.B) {
 		for _, s := range list {
 			s.Mark(time.Now())
 		}
-		if _, err := r.WriteStamps(); err != nil {
+		if err := r.WriteStamps(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -183,8 +183,8 @@ func (s *Stamp) put(at int64) {
 }
 
 // WriteStamps puts into the file, in one system call, what was marked and cleared
-// since the last time, and says how many bytes that was; what cannot be written is tried again at the next call.
-func (r *Record) WriteStamps() (n int, err error) {
+// since the last time; what cannot be written is tried again at the next call.
+func (r *Record) WriteStamps() error {
 	s := r.stamps
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -196,15 +196,15 @@ func (r *Record) WriteStamps() (n int, err error) {
 	s.scratch = append(s.scratch[:0], s.image[part.from:part.to]...)
 	s.mu.Unlock()
 	if len(s.scratch) == 0 {
-		return 0, nil
+		return nil
 	}
-	if n, err = s.file.WriteAt(s.scratch, int64(part.from)); err != nil {
+	if _, err := s.file.WriteAt(s.scratch, int64(part.from)); err != nil {
 		s.mu.Lock()
 		s.dirty = s.dirty.with(part)
 		s.mu.Unlock()
-		return n, fmt.Errorf("write stamps: %w", err)
+		return fmt.Errorf("write stamps: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 // setClock relates the two clocks anew: they part where the host is suspended.
