@@ -11,7 +11,7 @@ import (
 // stampRest is how old what is in the file may be before the moments of adverts are
 // written again: those of many instances are written together, and in a turn of the
 // loop that has something else to do, if there is one before twice that.
-const stampRest = 50 * time.Millisecond
+const stampRest = 100 * time.Millisecond
 
 // scribe writes to files what the elector wants remembered: a disk may take its
 // time, and the loop must not wait for it.
