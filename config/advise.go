@@ -33,7 +33,7 @@ func (d *decoder) advisePassword(i *instanceDraft) {
 	if i.AuthType != "PASS" {
 		return
 	}
-	d.notice("auth-clear", of(i.auth.Words[0]), "It keeps routers apart by mistake and no attacker out; version 3 has none. Restrict who can send on the network.",
+	d.notice("auth-clear", of(i.auth.Words[0]), "It guards against mistakes, not against attackers; version 3 has none. Restrict who can send on the network.",
 		"the password of vrrp_instance %s is sent in clear with each advert", i.Name)
 }
 

@@ -98,7 +98,7 @@ func (d *decoder) root(t *Tree) {
 func (d *decoder) balance(nodes []*Node) {
 	for _, n := range nodes {
 		if n.HasBlock && len(n.Tail) == 0 && n.settled == nil && n.passage == nil {
-			d.fail("missing-brace", of(n.brace()), "Close the block by a '}'.", "this block is never closed")
+			d.fail("missing-brace", of(n.brace()), "Close the block with '}'.", "this block is never closed")
 		}
 		d.balance(n.Body)
 	}

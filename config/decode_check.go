@@ -214,7 +214,7 @@ func urlDigest(d *decoder, n *Node) {
 	w := n.Words[1]
 	v := strings.ToLower(w.Value)
 	if len(v) != 32 || strings.Trim(v, "0123456789abcdef") != "" {
-		d.fail("invalid-value", of(w), "Calculate it by genhash.", "the digest '%s' is not of 32 hex digits", w.Value)
+		d.fail("invalid-value", of(w), "Calculate it with tandem genhash.", "the digest '%s' is not of 32 hex digits", w.Value)
 		return
 	}
 	d.url.Digest = v

@@ -50,7 +50,7 @@ func hmacKey(d *decoder, n *Node) {
 		return
 	}
 	if len(secret) < minSecret || len(secret) > maxSecret {
-		d.fail("secret-length", of(w), "Make one by openssl rand -hex 32, and write hex: before it.", "the secret of key %d has %d bytes, not %d to %d", id, len(secret), minSecret, maxSecret)
+		d.fail("secret-length", of(w), "Make one with openssl rand -hex 32, and write hex: before it.", "the secret of key %d has %d bytes, not %d to %d", id, len(secret), minSecret, maxSecret)
 		return
 	}
 	d.hmac.Keys = append(d.hmac.Keys, HMACKey{ID: int(id), Secret: secret})

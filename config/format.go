@@ -184,7 +184,7 @@ func (f *formatter) judge(lines []physicalLine) {
 		}
 	}
 	for _, w := range open {
-		f.fail("missing-brace", of(w), "Close the block by a '}'.", "this block is never closed")
+		f.fail("missing-brace", of(w), "Close the block with '}'.", "this block is never closed")
 	}
 }
 

@@ -18,6 +18,8 @@ type command struct {
 	// args is the usage after the name, short the line in the list of
 	// commands, long the text of its own help.
 	args, short, long string
+	// heading is that of the group in the list of commands that this one begins.
+	heading string
 	// agentless commands ask no agent, and need not know where one is; hidden
 	// ones are for programs and stand in no list.
 	agentless, hidden bool
@@ -47,17 +49,17 @@ func (c *call) fail(err error) int {
 // commandTable lists the commands in the order of the help.
 func commandTable() []command {
 	return []command{
-		{name: "run", args: "[OPTION...]", short: "run the agent in the foreground, log on standard error",
+		{name: "run", heading: "The agent", args: "[OPTION...]", short: "run the agent in the foreground, log on standard error",
 			long: "Runs the agent as keepalived -n -l does, with keepalived's options; see " +
 				"tandem help options. Stop it with an interrupt: a master hands over first, a second interrupt ends at once.",
 			raw:       func(p *program, args []string) int { return p.keepalivedStyle(append([]string{"-n", "-l"}, args...)) },
 			completes: completeOptions},
-		{name: "check", args: "[FILE...]", short: "check configuration files",
+		{name: "check", heading: "The configuration file", args: "[FILE...]", short: "check configuration files",
 			long: "Reads the files (default " + defaultConfig + ") and says all that is wrong in them, with the line. " +
 				"Changes nothing. The exit status is that of keepalived -t, the highest of all files: 0 nothing, 4 and 5 errors, " +
 				"6 script security, 2 a missing parameter. Notices do not count, unless with --strict.",
 			agentless: true, setup: setupCheck, completes: completeFiles},
-		{name: "fmt", args: "[FILE...]", short: "lay configuration files out",
+		{name: "fmt", args: "[FILE...]", short: "format configuration files",
 			long: "Prints the files (default " + defaultConfig + ", - is standard input) in canonical layout: one statement a line, " +
 				"blocks indented, comments and quotes as they are. What a file says stays the same. One that cannot be laid out " +
 				"safely is left alone, with the reason; the exit status is then 2.",
@@ -77,7 +79,7 @@ func commandTable() []command {
 				". What must never be is watched all the while: two masters that hear each other, or none where one could be; the exit " +
 				"status is then 1. Nothing outside is touched.",
 			agentless: true, setup: setupSimulate, completes: completeFiles},
-		{name: "status", args: "[INSTANCE|VIRTUAL_SERVER...]", short: "show what the agent does and why",
+		{name: "status", heading: "The pair", args: "[INSTANCE|VIRTUAL_SERVER...]", short: "show the state of everything, and why",
 			long: "Shows instances, sync groups, scripts, virtual servers with their real servers, what is at fault " +
 				"and every order of an operator that is in force. The exit status is 3 where no agent runs.",
 			setup: setupStatus, completes: completeStatus},
@@ -87,7 +89,7 @@ func commandTable() []command {
 		{name: "failover", args: "[INSTANCE...]", short: "take over to this standby node",
 			long:  moveHelp(vrrp.Failover),
 			setup: setupMove(vrrp.Failover), completes: completeInstances},
-		{name: "resume", args: "[INSTANCE...]", short: "end what switchover or failover has ordered",
+		{name: "resume", args: "[INSTANCE...]", short: "end what a switchover or failover began",
 			long:  moveHelp(vrrp.Resume),
 			setup: setupMove(vrrp.Resume), completes: completeInstances},
 		{name: "maintenance", args: "on|off", short: "keep this node from becoming master, or end that",
@@ -95,7 +97,7 @@ func commandTable() []command {
 				"in maintenance. From then on the node does not become master, also where no peer is left, after a reload and after a " +
 				"restart, until off. With --force the node gives up what nobody takes over.",
 			setup: setupMaintenance, completes: completeWords("on", "off")},
-		{name: "drain", args: "SERVER", short: "give a real server no new connections, and wait until the last one has ended",
+		{name: "drain", heading: "Real servers", args: "SERVER", short: "give a real server no new connections, and wait for the last to end",
 			long: "Sets the weight of the real server, ADDRESS or ADDRESS:PORT, to 0 in every virtual server that has it, and waits until no " +
 				"connection is left, or --timeout has passed: the exit status is then 1, and the drain stands. It stands across reloads " +
 				"and restarts, until tandem undrain. The last real server that takes new connections is drained only with --force. " +
@@ -107,15 +109,15 @@ func commandTable() []command {
 			long: "Sets the weight of the real server in IPVS, whatever configuration and checks say, across reloads and restarts until reset. " +
 				"A server that fails its checks stays out.",
 			setup: setupServer(control.Weight), completes: completeServers},
-		{name: "check-now", args: "SERVER", short: "make the health checks of a real server now",
-			long: "Makes a whole round of each check of the real server, waits for what it finds, and prints it. It counts as any other. " +
+		{name: "check-now", args: "SERVER", short: "run the health checks of a real server now",
+			long: "Runs a whole round of each check of the real server, waits for the result, and prints it. It counts as any other. " +
 				"The exit status is 1 where a check failed.",
 			setup: setupChecks(control.CheckNow), completes: completeServers},
-		{name: "pause", args: "SERVER", short: "make no health checks of a real server until unpause",
-			long:  "The checks are not made, across reloads and restarts, and go on counting as they did, good or failed.",
+		{name: "pause", args: "SERVER", short: "run no health checks of a real server until unpause",
+			long:  "The checks do not run, across reloads and restarts, and go on counting as they did, good or failed.",
 			setup: setupChecks(control.Pause), completes: completeServers},
-		{name: "unpause", args: "SERVER", short: "make the health checks of a real server again", setup: setupChecks(control.Unpause), completes: completeServers},
-		{name: "plan", short: "show what a reload would change",
+		{name: "unpause", args: "SERVER", short: "run the health checks of a real server again", setup: setupChecks(control.Unpause), completes: completeServers},
+		{name: "plan", heading: "Changes, and what happened", short: "show what a reload would change",
 			long: "Reads the configuration as a reload would, and prints what it would change: in the configuration, in the kernel as things " +
 				"are now, and whose traffic that touches. Changes nothing. The exit status is 0 where there is nothing to change, 2 where there " +
 				"is, and 1 where a reload would be refused.",
@@ -133,7 +135,7 @@ func commandTable() []command {
 			long: "Prints the events that the agent remembers, also those of processes before this one, oldest first; with --follow, " +
 				"also what happens from now on.",
 			setup: setupEvents},
-		{name: "genhash", args: "-s ADDRESS -p PORT -u PATH [OPTION...]", short: "print the MD5 digest of what a web server answers",
+		{name: "genhash", heading: "The rest", args: "-s ADDRESS -p PORT -u PATH [OPTION...]", short: "print the MD5 digest of what a web server answers",
 			long: "Makes the request that HTTP_GET or SSL_GET would make and prints the digest to write into the configuration. Options, " +
 				"output and exit status are those of keepalived's genhash; genhash -h lists them. A link called genhash does the same.",
 			agentless: true, raw: (*program).genhash},
@@ -302,15 +304,20 @@ func (p *program) help(args []string) int {
 
 func (p *program) helpAll(w io.Writer) {
 	fmt.Fprintf(w, "tandem keeps a pair of load balancers serving: VRRP failover, virtual addresses,\nIPVS and health checks, from an ordinary keepalived.conf.\n\n")
-	fmt.Fprintf(w, "Usage: %s COMMAND [FLAG...] [ARGUMENT...]\n       %s [OPTION...]        as keepalived: see %s help options\n\nCommands:\n", p.name, p.name, p.name)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "Usage: %s COMMAND [FLAG...] [ARGUMENT...]\n       %s [OPTION...]        as keepalived: see %s help options\n", p.name, p.name, p.name)
+	width := 0
+	for _, name := range commandNames() {
+		width = max(width, len(name))
+	}
 	for _, c := range commandTable() {
+		if c.heading != "" {
+			fmt.Fprintf(w, "\n%s:\n", c.heading)
+		}
 		if !c.hidden {
-			fmt.Fprintf(t, "  %s\t%s\n", c.name, c.short)
+			fmt.Fprintf(w, "  %-*s  %s\n", width, c.name, c.short)
 		}
 	}
-	t.Flush()
-	fmt.Fprintf(w, "\n%s help COMMAND says more about one.\n", p.name)
+	fmt.Fprintf(w, "\n%s help COMMAND explains one of them.\n", p.name)
 }
 
 func (p *program) helpCommand(w io.Writer, c command) {
