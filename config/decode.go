@@ -45,8 +45,9 @@ type decoder struct {
 	// scriptAnswers are what the host has said of scripts.
 	scriptAnswers map[scriptQuestion]error
 	trackGroups   []*trackGroupDraft
-	// unordered counts the rules without a preference of their own.
-	unordered  int
+	// unordered counts the rules without a preference of their own, by whether
+	// they are of IPv6.
+	unordered  map[bool]uint32
 	routeNames *routeNames
 	services   []*serviceDraft
 	// sketch is what a service that is read by itself is read into.

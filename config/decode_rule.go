@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// firstPreference is that of the first rule that names none; each further one
-// has the next lower.
+// firstPreference is that of the first rule of a family that names none; each
+// further one has the next lower.
 const firstPreference = 16384
 
 // ruleLine is one line of rules while it is read.
@@ -291,8 +291,8 @@ func (r *ruleLine) finish() bool {
 		r.Protocol = keepalivedProtocol
 	}
 	if !r.preference {
-		r.Preference = uint32(max(firstPreference-d.unordered, 1))
-		d.unordered++
+		r.Preference = firstPreference - min(d.unordered[r.IPv6], firstPreference-1)
+		d.unordered[r.IPv6]++
 		d.warn("rule-preference", at, "Add preference N.", "the rule has no preference; %d is used, which is probably not what you want", r.Preference)
 	}
 	return true

@@ -123,7 +123,7 @@ func (l *loader) decode(again func(Options) (*loader, error)) *decoder {
 func (l *loader) decodeTree(t *Tree) *decoder {
 	d := &decoder{
 		reporter: &l.reporter, table: keywordTable(), shell: l.shell, options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},
-		global: newGlobalDraft(), sets: map[string]*serverSet{}, servers: map[netip.AddrPort]bool{}, sketch: new(sketch),
+		global: newGlobalDraft(), sets: map[string]*serverSet{}, unordered: map[bool]uint32{}, servers: map[netip.AddrPort]bool{}, sketch: new(sketch),
 	}
 	d.root(t)
 	if d.cfg.Global.RouterID == "" {
