@@ -23,7 +23,7 @@ type Node struct {
 // Nodes makes the nodes of a scenario, and says what was assumed where the files do not
 // say it. The error says that there is nothing to simulate.
 func Nodes(list []Node) ([]sim.Node, []string, error) {
-	b := builder{list: list}
+	b := builder{list: list, invented: map[netip.Addr]bool{}}
 	out := make([]sim.Node, 0, len(list))
 	for i, n := range list {
 		node := sim.Node{Name: n.Name, Groups: b.groups(i)}
@@ -39,6 +39,8 @@ func Nodes(list []Node) ([]sim.Node, []string, error) {
 type builder struct {
 	list  []Node
 	notes []string
+	// invented are the sources that are made up.
+	invented map[netip.Addr]bool
 }
 
 func (b *builder) note(format string, args ...any) {
@@ -113,10 +115,12 @@ func (b *builder) source(i int, in *config.Instance) netip.Addr {
 		return a
 	}
 	b.note("addresses that adverts come from are made up, rising from node to node; they decide between equal priorities")
+	a := netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
 	if in.IPv6 {
-		return netip.AddrFrom16([16]byte{0xfe, 0x80, 15: byte(i + 1)})
+		a = netip.AddrFrom16([16]byte{0xfe, 0x80, 15: byte(i + 1)})
 	}
-	return netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
+	b.invented[a] = true
+	return a
 }
 
 // only is whether no other node has the instance's source address too, as where one
@@ -162,7 +166,8 @@ func lists(in *config.Instance, a netip.Addr) bool {
 }
 
 // joinPeers makes the nodes each other's peers where unicast peers are found while the
-// program runs, or where the files list addresses that no node has.
+// program runs, or where the files list addresses that no node has and do not say which
+// they have.
 func (b *builder) joinPeers(nodes []sim.Node) {
 	members := func(yield func(n int, m *sim.Member) bool) {
 		for n := range nodes {
@@ -186,7 +191,11 @@ func (b *builder) joinPeers(nodes []sim.Node) {
 			}
 		}
 		known := slices.ContainsFunc(m.Config.Peers, func(p vrrp.Peer) bool { return slices.Contains(all, p.Addr) })
-		if known && b.fromFile(n, m.Config.Name) || len(all) == 0 {
+		unknown := slices.ContainsFunc(all, func(a netip.Addr) bool { return b.invented[a] })
+		if len(all) == 0 || b.fromFile(n, m.Config.Name) && (known || !unknown) {
+			if len(all) > 0 && !known {
+				b.note("%s of %s sends to none of the other nodes", m.Config.Name, nodes[n].Name)
+			}
 			continue
 		}
 		b.note("the nodes are taken to be each other's unicast peers")

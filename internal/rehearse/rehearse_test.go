@@ -57,6 +57,10 @@ func TestNodes(t *testing.T) {
 		}, "a//VI_1/ 10.0.0.1 >10.0.0.2 >10.0.0.3; b//VI_1/ 10.0.0.2 >10.0.0.1 >10.0.0.3; c//VI_1/ 10.0.0.3 >10.0.0.1 >10.0.0.2", ""},
 		{"one file for two", []Node{read(t, "a", instance("VI_1", "1", "unicast_src_ip 10.0.0.1\nunicast_peer {\n10.0.0.2\n}")), read(t, "b", instance("VI_1", "1", "unicast_src_ip 10.0.0.1\nunicast_peer {\n10.0.0.2\n}"))},
 			"a//VI_1/ 192.0.2.1 >192.0.2.2; b//VI_1/ 192.0.2.2 >192.0.2.1", "each other's unicast peers"},
+		{"a peer that is none", []Node{
+			read(t, "a", instance("VI_1", "1", "unicast_src_ip 10.0.0.1\nunicast_peer {\n10.0.0.9\n}")),
+			read(t, "b", instance("VI_1", "1", "unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.1\n}")),
+		}, "a//VI_1/ 10.0.0.1 >10.0.0.9; b//VI_1/ 10.0.0.2 >10.0.0.1", "VI_1 of a sends to none of the other nodes"},
 		{"peers that are found", []Node{read(t, "a", instance("VI_1", "1", "unicast_peers_from {\nfile /x\n}")), read(t, "b", instance("VI_1", "1", "unicast_peers_from {\nfile /x\n}"))},
 			"a//VI_1/ 192.0.2.1 >192.0.2.2; b//VI_1/ 192.0.2.2 >192.0.2.1", "each other's unicast peers"},
 		{"sync groups", []Node{read(t, "a", "vrrp_sync_group G {\n group {\n VI_2\n VI_1\n }\n}\n"+instance("VI_1", "1", "")+instance("VI_2", "2", "")+instance("VI_3", "3", ""))},
