@@ -137,19 +137,20 @@ type trackForm struct {
 }
 
 // trackOptions reads "weight N [reverse|noreverse]" behind the name in a line of
-// a tracking block. What cannot be read does not count.
-func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) {
+// a tracking block. A number that cannot be read does not count; with a word that is
+// none of these the whole line does not, and the result is false.
+func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) bool {
 	if len(n.Words) < 2 {
-		return
+		return true
 	}
 	w := n.Words[1]
 	switch {
 	case w.Value != "weight":
-		d.warn("unknown-option", of(w), "A line may say weight N, then reverse.", "unknown option %s for %s", w.Value, t.Name)
-		return
+		d.warn("unknown-option", of(w), "A line may say weight N, then reverse.", "unknown option %s for %s, which is not tracked", w.Value, t.Name)
+		return false
 	case len(n.Words) < 3:
-		d.fail("missing-value", of(w), "Write weight N.", "weight lacks its parameter")
-		return
+		d.fail("missing-value", of(w), "Write weight N.", "weight lacks its parameter; %s is not tracked", t.Name)
+		return false
 	}
 	var v int
 	var ok bool
@@ -160,20 +161,21 @@ func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) {
 		long, ok = d.number(n.Words[2], -f.limit, f.limit)
 		v = int(long)
 	}
-	if !ok {
-		return
+	if ok {
+		t.Weight, t.Reverse = v, false
 	}
-	t.Weight, t.Reverse = v, false
 	if len(n.Words) < 4 {
-		return
+		return true
 	}
 	switch w := n.Words[3]; {
 	case w.Value == "reverse":
-		t.Reverse = true
+		t.Reverse = t.Reverse || ok
 	case w.Value == "noreverse" && f.noreverse:
 	default:
-		d.warn("unknown-option", of(w), "The weight may be followed by reverse.", "unknown option %s for %s", w.Value, t.Name)
+		d.warn("unknown-option", of(w), "The weight may be followed by reverse.", "unknown option %s for %s, which is not tracked", w.Value, t.Name)
+		return false
 	}
+	return true
 }
 
 // scriptTracks reads a block track_script.
@@ -192,7 +194,9 @@ func (d *decoder) scriptTracks(n *Node, list []Track, owner string) []Track {
 			}
 		}
 		t := Track{Pos: w.pos(), Name: w.Value, Weight: s.Weight, Reverse: s.Reverse}
-		d.trackOptions(l, &t, trackForm{noreverse: true})
+		if !d.trackOptions(l, &t, trackForm{noreverse: true}) {
+			return
+		}
 		s.used = true
 		list = append(list, t)
 	})
@@ -231,8 +235,10 @@ func (d *decoder) interfaceTracks(n *Node, list []Track, owner string) []Track {
 			}
 		}
 		t := Track{Pos: w.pos(), Name: w.Value}
-		d.trackOptions(l, &t, trackForm{})
 		d.interfaceExists(w, owner+" tracks")
+		if !d.trackOptions(l, &t, trackForm{}) {
+			return
+		}
 		list = append(list, t)
 	})
 	return list

@@ -57,8 +57,9 @@ func (d *decoder) tracks(n *Node, list []Track, owner, what string, find func(st
 			}
 		}
 		t := Track{Pos: w.pos(), Name: w.Value, Weight: known.weight, Reverse: known.reverse}
-		d.trackOptions(l, &t, trackForm{limit: known.limit, noreverse: true})
-		list = append(list, t)
+		if d.trackOptions(l, &t, trackForm{limit: known.limit, noreverse: true}) {
+			list = append(list, t)
+		}
 	})
 	return list
 }
