@@ -73,8 +73,8 @@ func TestHalfOpenConnections(t *testing.T) {
 // cost memory without bound.
 func TestSlowReaders(t *testing.T) {
 	a := richAgent()
-	a.log = journal.New(2000, time.Now)
-	for range 2000 {
+	a.log = journal.New(700, time.Now)
+	for range 700 {
 		a.log.Add(journal.Event{Text: strings.Repeat("long ", 200)})
 	}
 	path := serve(t, a)
@@ -85,7 +85,7 @@ func TestSlowReaders(t *testing.T) {
 	}
 	took := prompt(t, path, patient)
 	grown := heap() - before
-	t.Logf("with %d slow readers of 2 MB each the status took %v, the heap grew by %d MiB", len(conns), took, grown>>20)
+	t.Logf("with %d slow readers of 0.7 MB each the status took %v, the heap grew by %d MiB", len(conns), took, grown>>20)
 	if grown > 256<<20 {
 		t.Errorf("the heap grew by %d MiB", grown>>20)
 	}
