@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ type vrrpState vrrp.State
 type jsonProcess struct {
 	Process        string  `json:"process"`
 	Parameters     string  `json:"parameters,omitempty"`
-	ParamMatch     string  `json:"param_match,omitempty"`
+	ParamMatch     string  `json:"param_match"`
 	Min            int     `json:"min_processes"`
 	Max            *int    `json:"max_processes,omitempty"`
 	Current        int     `json:"current_processes"`
@@ -114,6 +115,8 @@ type jsonProcess struct {
 	Weight         int     `json:"weight"`
 	TerminateDelay seconds `json:"terminate_delay"`
 	ForkDelay      seconds `json:"fork_delay"`
+	Forking        bool    `json:"fork_delay_timer_running"`
+	Terminating    bool    `json:"terminate_delay_timer_running"`
 	FullCommand    bool    `json:"full_command"`
 }
 
@@ -144,12 +147,17 @@ func processesOf(s control.Status) []jsonProcess {
 			continue
 		}
 		p := jsonProcess{
-			Process: c.Process, Parameters: strings.Join(c.Params, " "), ParamMatch: c.Match, Min: c.Quorum, Current: t.Count,
+			Process: c.Name, Parameters: strings.Join(c.Params, " "), ParamMatch: cmp.Or(c.Match, "none"), Min: c.Quorum, Current: t.Count,
 			HaveQuorum: t.State == "up", Weight: c.Weight, TerminateDelay: seconds(c.TerminateDelay), ForkDelay: seconds(c.ForkDelay),
 			FullCommand: c.FullCommand,
 		}
 		if c.QuorumMax >= 0 {
 			p.Max = &c.QuorumMax
+		}
+		// While the quorum is not what the count makes it, a delay is running.
+		few, many := t.Count < c.Quorum, c.QuorumMax >= 0 && t.Count > c.QuorumMax
+		if delayed := t.State != "unknown" && p.HaveQuorum == (few || many); delayed {
+			p.Terminating, p.Forking = few, !few
 		}
 		out = append(out, p)
 	}

@@ -173,8 +173,9 @@ func TestJSONVersion(t *testing.T) {
 	if d := cmp.Diff(list, both.VRRP); d != "" {
 		t.Errorf("the instances (-1 +2):\n%s", d)
 	}
-	want := []map[string]any{{"process": "none", "min_processes": 1.0, "current_processes": 0.0, "have_quorum": false, "weight": 3.0,
-		"terminate_delay": 0.0, "fork_delay": 0.0, "full_command": false}}
+	// The names and words are those of keepalived 2.3.4.
+	want := []map[string]any{{"process": "tp", "param_match": "none", "min_processes": 1.0, "current_processes": 0.0, "have_quorum": false, "weight": 3.0,
+		"terminate_delay": 0.0, "fork_delay": 0.0, "fork_delay_timer_running": false, "terminate_delay_timer_running": false, "full_command": false}}
 	if d := cmp.Diff(want, both.Processes); d != "" {
 		t.Errorf("the processes (-want +got):\n%s", d)
 	}
