@@ -171,7 +171,7 @@ func TestReconfigurePreemptDelay(t *testing.T) {
 }
 
 // In BACKUP: preemption comes with the running timer, never at once, and serves
-// before it adverts, since the lower master lives.
+// before it advertises, since the lower master lives.
 func TestPreemptionOfALivingMaster(t *testing.T) {
 	play(t, plain(), asBackup(
 		step{"1s", from(low, 50), "lower-priority-master"},

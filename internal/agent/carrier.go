@@ -13,7 +13,7 @@ import (
 )
 
 // This file is what the elector does about an instance that has a link of its own,
-// a VMAC or an ipvlan: it adverts from there, and hears there what the kernel takes
+// a VMAC or an ipvlan: it advertises from there, and hears there what the kernel takes
 // for that link's. Who makes the links is vmacs.
 
 // openOwn makes sure that the instance has the socket of its own link, if it has

@@ -13,9 +13,9 @@ import (
 // why.
 type Override struct {
 	Since time.Time `json:"since"`
-	// By is who ordered it, as the journal names him.
+	// By is who ordered it, as the journal names them.
 	By string `json:"by"`
-	// Reason is what he said, if anything.
+	// Reason is why, as the order says; empty where it does not.
 	Reason string `json:"reason,omitempty"`
 }
 

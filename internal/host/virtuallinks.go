@@ -178,7 +178,7 @@ func (v *VirtualLinks) configure(changes []LinkChange) error {
 	return errors.Join(
 		v.run(there, func(b []byte, seq uint32, c LinkChange) ([]byte, error) {
 			if c.Link.Kind != Macvlan {
-				return b, errNothing // its own address is what it adverts from
+				return b, errNothing // its own address is the source of its adverts
 			}
 			return appendNoLinkLocal(b, seq, index[c.Link.Name]), nil
 		}, unix.EAFNOSUPPORT),

@@ -21,7 +21,7 @@ func Overrides(i control.InstanceStatus, now time.Time) []string {
 		out = append(out, fmt.Sprintf("held by an operator: it stays backup while a peer is there; tandem resume %s ends it", i.Name))
 	}
 	if i.Forced {
-		out = append(out, fmt.Sprintf("forced by an operator: it adverts %d instead of %d; tandem resume %s ends it", i.Priority, i.BasePriority, i.Name))
+		out = append(out, fmt.Sprintf("forced by an operator: it advertises %d instead of %d; tandem resume %s ends it", i.Priority, i.BasePriority, i.Name))
 	}
 	if !i.DampedUntil.IsZero() {
 		out = append(out, fmt.Sprintf("damped for another %v: it lost mastership too often and leaves it to its peers; tandem resume %s ends it",
