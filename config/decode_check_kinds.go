@@ -42,16 +42,13 @@ func dnsName(d *decoder, n *Node) {
 	d.check.DNS.Name = orElse(w.Value, ".")
 }
 
-// hexBytes reads words of hex digits, of which one may stand alone at the start
-// of a word. With wild, a digit may be X, and mask tells which bits count.
+// hexBytes reads words of hex digits, of which one may stand alone at the end of
+// a word, as keepalived.conf(5) has it: "12f 3" is 12 0f 03. With wild, a digit may be X, and mask tells which bits count.
 func hexBytes(words []Token, wild bool) (value, mask []byte, ok bool) {
 	for _, w := range words {
 		for part := range strings.FieldsSeq(w.Value) {
-			if wild {
-				part = strings.TrimPrefix(part, "0x")
-			}
-			if len(part)%2 == 1 {
-				part = "0" + part
+			if last := len(part) - 1; len(part)%2 == 1 {
+				part = part[:last] + "0" + part[last:]
 			}
 			zero, full := []byte(part), []byte(part)
 			for i, c := range zero {

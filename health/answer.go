@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // What an answer may measure at most.
@@ -31,8 +33,10 @@ type answer struct {
 	// hash wants the digest of the body, keep the body itself, as far as it is
 	// searched.
 	hash, keep bool
-	header     []byte
-	text       []byte
+	// resets has a reset behind the header end the answer as a farewell does.
+	resets bool
+	header []byte
+	text   []byte
 	// line and status are of the status line.
 	line   string
 	status int
@@ -43,7 +47,8 @@ type answer struct {
 }
 
 // read takes the answer off the stream. A server that closes without TLS's own
-// farewell has ended all the same.
+// farewell has ended all the same, and so has one that resets where resets end an
+// answer.
 func (a *answer) read(r io.Reader) error {
 	a.length = -1
 	if a.hash {
@@ -71,6 +76,9 @@ func (a *answer) read(r io.Reader) error {
 		}
 		switch {
 		case err == nil:
+		case a.resets && !inHeader && errors.Is(err, unix.ECONNRESET):
+			a.finish()
+			return nil
 		case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 			return err
 		case inHeader && len(a.header) == 0:
@@ -78,11 +86,16 @@ func (a *answer) read(r io.Reader) error {
 		case inHeader:
 			return errors.New("connection closed within the header")
 		default:
-			if a.hash {
-				a.digest = hex.EncodeToString(a.md5.Sum(nil))
-			}
+			a.finish()
 			return nil
 		}
+	}
+}
+
+// finish takes the end of the stream for that of the answer.
+func (a *answer) finish() {
+	if a.hash {
+		a.digest = hex.EncodeToString(a.md5.Sum(nil))
 	}
 }
 
@@ -108,7 +121,9 @@ func (a *answer) parseHeader() error {
 	version, after, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(after, " ")
 	status, err := strconv.Atoi(code)
-	if !strings.HasPrefix(version, "HTTP/") || err != nil || len(code) != 3 || status < 100 {
+	// Any word will do for the version, as it does for keepalived: streams of
+	// music say ICY.
+	if version == "" || err != nil || len(code) != 3 || status < 100 {
 		return fmt.Errorf("not a status line: %q", a.line)
 	}
 	a.status = status

@@ -115,6 +115,12 @@ func TestDNSNames(t *testing.T) {
 			t.Errorf("%q is a name", name)
 		}
 	}
+	// For keepalived 2.2.7 a first label of one letter is empty.
+	for _, name := range []string{"x.example", "*.example.com.", "."} {
+		if _, err := NewDNS(DNSConfig{Name: name}); err != nil {
+			t.Error(err)
+		}
+	}
 	for _, kind := range []string{"A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"} {
 		if n, ok := DNSType(kind); !ok || n == 0 {
 			t.Errorf("no type %s", kind)

@@ -129,7 +129,8 @@ func (h httpCheck) RunStep(ctx context.Context, step int) Result {
 
 // get makes the request and judges the answer.
 func (h httpCheck) get(ctx context.Context, url HTTPURL) (string, error) {
-	a := answer{hash: url.Digest != "", keep: url.Regex != nil}
+	// keepalived takes whatever ends a TLS connection for the end of the answer.
+	a := answer{hash: url.Digest != "", keep: url.Regex != nil, resets: h.cfg.TLS}
 	stage, err := h.exchange(ctx, url, &a)
 	if stage < requesting {
 		return "", err

@@ -102,6 +102,8 @@ func TestHTTPAnswers(t *testing.T) {
 			"md5 digest 8ce1d49e976186b949500395e2825116, want " + abcDigest},
 		{"no header", "garbage\r\n\r\n", HTTPURL{}, `read answer from 127.0.0.1:*: not a status line: "garbage"`},
 		{"no version", "200 OK\r\nA: b\r\n\r\n", HTTPURL{}, `read answer from 127.0.0.1:*: not a status line: "200 OK"`},
+		{"another version", "ICY 200 OK\r\n\r\nabc", abc, ""},
+		{"status alone", " 200 OK\r\n\r\n", HTTPURL{}, `read answer from 127.0.0.1:*: not a status line: " 200 OK"`},
 		{"no code", "HTTP/9.9 200x OK\r\nA: b\r\n\r\n", HTTPURL{}, `read answer from 127.0.0.1:*: not a status line: "HTTP/9.9 200x OK"`},
 		{"control characters", "\x1b[2J\xff\r\n\r\n", HTTPURL{}, `read answer from 127.0.0.1:*: not a status line: "?[2J?"`},
 		{"bare line feeds", "HTTP/1.0 200 OK\n\nabc", HTTPURL{}, "read answer from 127.0.0.1:*: connection closed within the header"},
@@ -239,6 +241,7 @@ func TestHTTPCancel(t *testing.T) {
 
 // A header or a body without end is cut off.
 func TestHTTPBounds(t *testing.T) {
+	wantErr(t, (&answer{}).read(strings.NewReader("HTTP/1.0 200 OK\r\nA: "+strings.Repeat("x", 60<<10)+"\r\n\r\n")), "")
 	err := (&answer{}).read(io.MultiReader(strings.NewReader("HTTP/1.0 200 OK\r\nA: "), endless{}))
 	wantErr(t, err, "header longer than 65536 bytes")
 	err = (&answer{}).read(io.MultiReader(strings.NewReader("HTTP/1.0 200 OK\r\n\r\n"), endless{}))
@@ -349,6 +352,7 @@ func TestSSLServerName(t *testing.T) {
 		{true, "sni.example", "host.example", "sni.example"},
 		{false, "sni.example", "", "sni.example"},
 		{true, "", "", ""},
+		{true, "", "192.0.2.1", ""},
 	} {
 		cfg := getting(c, HTTPURL{Host: tt.host})
 		cfg.TLS, cfg.EnableSNI, cfg.SNIName = true, tt.enable, tt.sni
@@ -388,6 +392,28 @@ func TestSSLWithoutCloseNotify(t *testing.T) {
 	cfg := getting(c, HTTPURL{Digest: abcDigest})
 	cfg.TLS = true
 	wantErr(t, NewHTTP(cfg).Run(t.Context()).Err, "")
+}
+
+// A server that resets a TLS connection behind its answer has answered, one that
+// does so within the header has not: keepalived's verdicts.
+func TestSSLReset(t *testing.T) {
+	cert := httptest.NewTLSServer(nil)
+	defer cert.Close()
+	for _, tt := range []struct{ answer, digest, err string }{
+		{"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", abcDigest, ""},
+		{"HTTP/1.0 200 OK\r\n\r\nabcd", abcDigest, "md5 digest e2fc714c4727ee9395f324cd2e7f331f, want " + abcDigest},
+		{"HTTP/1.0 200 OK\r\n", "", "read answer from 127.0.0.1:*: read: connection reset by peer"},
+	} {
+		c := listen(t, func(c *net.TCPConn) {
+			s := tls.Server(c, &tls.Config{Certificates: cert.TLS.Certificates})
+			readRequest(s)
+			_, _ = io.WriteString(s, tt.answer)
+			_ = c.SetLinger(0)
+		})
+		cfg := getting(c, HTTPURL{Digest: tt.digest})
+		cfg.TLS = true
+		wantErr(t, NewHTTP(cfg).Run(t.Context()).Err, tt.err)
+	}
 }
 
 func TestHTTPNames(t *testing.T) {

@@ -89,9 +89,7 @@ func (s *Server) Deadline() time.Time {
 func (s *Server) Step(now time.Time, in Input, out []Output) []Output {
 	switch in := in.(type) {
 	case Start:
-		s.since = now
-		out = append(out, ServerAdded{ServerRef: s.ref, Up: s.up, Weight: s.weight})
-		return s.activate(now, in.Seed, out)
+		return s.activate(now, in.Seed, s.enter(now, out))
 	case TimerFired:
 		for _, o := range s.fire(now, nil) {
 			out = append(out, o)
@@ -141,6 +139,12 @@ func (s *Server) running(attempt uint64) *probe {
 		}
 	}
 	return nil
+}
+
+// enter tells of the server when it begins.
+func (s *Server) enter(now time.Time, out []Output) []Output {
+	s.since = now
+	return append(out, ServerAdded{ServerRef: s.ref, Up: s.up, Weight: s.weight})
 }
 
 // activate schedules the checks that have never been scheduled.

@@ -147,16 +147,19 @@ func isStart(in Input) bool {
 }
 
 // start begins with the quorum down, as keepalived does: a service that has it
-// says that it was gained.
+// says that it was gained, once its servers have been told of.
 func (s *Service) start(now time.Time, in Start, out []Output) []Output {
 	at := len(out)
 	s.started, s.since = true, now
+	for _, srv := range s.servers {
+		out = srv.enter(now, out)
+	}
 	if out = s.decide(now, out); !s.quorum {
 		out = append(out, QuorumLost{Quorum: s.cfg.Quorum, Hysteresis: s.cfg.Hysteresis, Weight: s.live, Initial: true})
 		out = s.sorryIn(out)
 	}
 	for _, srv := range s.servers {
-		out = srv.Step(now, in, out)
+		out = srv.activate(now, in.Seed, out)
 		s.rearm(srv)
 	}
 	return s.publish(at, out)

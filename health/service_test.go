@@ -216,6 +216,28 @@ func TestOrderOfOutputs(t *testing.T) {
 	})
 }
 
+// At the start the servers are told of before the quorum that they make, and
+// checks are scheduled last.
+func TestOrderOfTheStart(t *testing.T) {
+	s := newSim(t, withSorry(service(server(1, 1, check(noRetry)), server(2, 1, check(func(c *CheckConfig) { c.Alpha = true }))), false))
+	var got []string
+	for _, o := range s.outputs {
+		switch o := o.(type) {
+		case ServerAdded:
+			got = append(got, "server "+either(o.Up, "up", "down"))
+		case PoolChanged:
+			got = append(got, "pool "+pool(o.Pool))
+		case QuorumGained:
+			got = append(got, "quorum")
+		case CheckActivated:
+			got = append(got, "check")
+		default:
+			t.Errorf("unexpected %T", o)
+		}
+	}
+	wantLines(t, "outputs", got, []string{"pool 1=1", "server up", "server down", "quorum", "check", "check"})
+}
+
 // The lines of a dynamic MISC_CHECK, as keepalived 2.2.7 wrote them: the weight
 // first, then the success, then the server.
 func TestMiscLinesAsKeepalived(t *testing.T) {

@@ -49,6 +49,8 @@ func (s smtpCheck) converse(ctx context.Context) (said []string, err error) {
 		{"QUIT", "", "answer to QUIT"},
 	} {
 		if turn.send != "" {
+			// What was said unasked answers nothing.
+			r.Reset(conn)
 			said = append(said, turn.send)
 			if _, err := io.WriteString(conn, turn.send+"\r\n"); err != nil {
 				return said, conn.explain("send "+turn.send, err)

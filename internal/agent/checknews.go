@@ -38,8 +38,11 @@ func (b *balancer) data(service string, out health.Output) any {
 		return journal.QuorumChange{Service: service, Up: true, Weight: int(o.Weight), Quorum: o.Quorum,
 			Hysteresis: o.Hysteresis, Initial: o.Initial}
 	case health.QuorumLost:
-		if !o.Initial {
-			return journal.QuorumChange{Service: service, Weight: int(o.Weight), Quorum: o.Quorum, Hysteresis: o.Hysteresis}
+		// keepalived tells of a service that starts without its quorum where a sorry
+		// server serves instead.
+		if !o.Initial || vs != nil && vs.Sorry != nil {
+			return journal.QuorumChange{Service: service, Weight: int(o.Weight), Quorum: o.Quorum,
+				Hysteresis: o.Hysteresis, Initial: o.Initial}
 		}
 	case health.QuorumEnded:
 		if o.Removed || vs != nil && vs.Omega {

@@ -57,14 +57,17 @@ func EndAlert(server, service string, ended journal.End) *Alert {
 // QuorumAlert is the e-mail about a virtual server that gained or lost its quorum.
 func QuorumAlert(c journal.QuorumChange) *Alert {
 	a := &Alert{Subject: fmt.Sprintf("Virtualserver %s - %s", c.Service, upDown(c.Up))}
+	what := "Lost quorum"
+	switch {
+	case c.Initial:
+		what = "Starting with quorum " + strings.ToLower(upDown(c.Up))
+	case c.Up:
+		what = "Gained quorum"
+	}
 	if c.Up {
-		what := "Gained quorum"
-		if c.Initial {
-			what = "Starting with quorum up"
-		}
 		a.Body = fmt.Sprintf("=> %s %d+%d=%d <= %d <=\n", what, c.Quorum, c.Hysteresis, c.Quorum+c.Hysteresis, c.Weight)
 	} else {
-		a.Body = fmt.Sprintf("=> Lost quorum %d-%d=%d > %d <=\n", c.Quorum, c.Hysteresis, c.Quorum-c.Hysteresis, c.Weight)
+		a.Body = fmt.Sprintf("=> %s %d-%d=%d > %d <=\n", what, c.Quorum, c.Hysteresis, c.Quorum-c.Hysteresis, c.Weight)
 	}
 	return a
 }

@@ -60,6 +60,7 @@ func TestAlerts(t *testing.T) {
 		{EndAlert("[127.0.0.1]:none:8001", "FWM 5", journal.EndStopped), server + "DOWN", "Shutting down"},
 		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Up: true, Quorum: 5, Hysteresis: 1, Weight: 8}), "Virtualserver [VG]:0 - UP", "Gained quorum 5+1=6 <= 8"},
 		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Up: true, Quorum: 1, Weight: 2, Initial: true}), "Virtualserver [VG]:0 - UP", "Starting with quorum up 1+0=1 <= 2"},
+		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Quorum: 5, Hysteresis: 1, Initial: true}), "Virtualserver [VG]:0 - DOWN", "Starting with quorum down 5-1=4 > 0"},
 		{QuorumAlert(journal.QuorumChange{Service: "[VG]:0", Quorum: 5, Hysteresis: 1}), "Virtualserver [VG]:0 - DOWN", "Lost quorum 5-1=4 > 0"},
 	} {
 		if tc.got == nil || tc.got.Subject != tc.subject || tc.got.Body != "=> "+tc.body+" <=\n" {
