@@ -58,9 +58,9 @@ func (p *pair) move(from, to *lab.Agent, limit time.Duration, happen func()) lab
 
 // lossless is a move that must lose nothing. Two kinds of loss are not the doing of
 // who yields or takes over; they are told, and anything beyond them is a failure.
-// What a keepalived that takes over for IPv6 has announced before its own kernel took
-// it in: the client has moved, and its packets die on keepalived's host, which counts
-// them. And what the client goes on sending to the node that has yielded after the
+// What a keepalived that takes over draws to its host before it can be reached there,
+// since for IPv6 it announces what its own kernel has not taken in yet, and with a VMAC
+// its first advert turns the bridge: the packets die on its host, which counts them. And what the client goes on sending to the node that has yielded after the
 // announcement has passed the bridge, since on a busy machine its kernel has not come
 // round to it yet: the host of that node counts them.
 func (p *pair) lossless(what string, from, to *lab.Agent, limit time.Duration, happen func()) {
@@ -69,11 +69,11 @@ func (p *pair) lossless(what string, from, to *lab.Agent, limit time.Duration, h
 	atNew, atOld := p.refused(to.Host), p.refused(from.Host)
 	r := p.move(from, to, limit, happen)
 	early := 0
-	if p.mode.v6 && to.Program != program(p.t, "tandem") {
+	if to.Program != program(p.t, "tandem") {
 		early = p.refused(to.Host) - atNew
 	}
 	late := min(p.refused(from.Host)-atOld, p.deaf(began, to, r))
-	p.t.Logf("LOSS %s: %v (%d of them announced too early by keepalived, %d by a client that was told)", what, r, min(early, r.Lost), late)
+	p.t.Logf("LOSS %s: %v (%d of them drawn too early by keepalived, %d sent by a client that was told)", what, r, min(early, r.Lost), late)
 	if r.Lost > early+late {
 		p.t.Errorf("%s: packets lost: %v", what, r)
 	}
