@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,12 @@ import (
 
 // droppings is a packet filter in memory.
 type droppings struct {
+	mu sync.Mutex
+	dropped
+}
+
+// dropped is what is in it.
+type dropped struct {
 	rules host.UnsyncedRules
 	table bool
 	open  bool
@@ -23,19 +30,36 @@ type droppings struct {
 	told  []error
 }
 
-func (d *droppings) Left() (bool, error) { return d.table, d.fail }
-func (d *droppings) Apply(r host.UnsyncedRules, _ time.Duration) error {
-	d.rules, d.table = r, true
-	return d.fail
+// with has something done to it, and returns what is in it afterwards.
+func (d *droppings) with(do func(*dropped)) dropped {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do(&d.dropped)
+	return d.dropped
 }
-func (d *droppings) Remove() error { d.rules, d.table = host.UnsyncedRules{}, false; return d.fail }
-func (d *droppings) Close() error  { d.open = false; return nil }
+
+func (d *droppings) look() dropped { return d.with(func(*dropped) {}) }
+
+func (d *droppings) Left() (bool, error) { l := d.look(); return l.table, l.fail }
+func (d *droppings) Apply(r host.UnsyncedRules, _ time.Duration) error {
+	return d.with(func(d *dropped) { d.rules, d.table = r, true }).fail
+}
+func (d *droppings) Remove() error {
+	return d.with(func(d *dropped) { d.rules, d.table = host.UnsyncedRules{}, false }).fail
+}
+func (d *droppings) Close() error {
+	d.with(func(d *dropped) { d.open = false })
+	return nil
+}
 
 // balanced is a balancer whose sync daemon goes by VI_1, with one service.
 func balanced(d *droppings, sync *config.SyncDaemon) (b *balancer, stop func()) {
 	b = newBalancer(journal.New(10, time.Now))
-	b.patience = newPatience(func(err error) { d.told = append(d.told, err) })
-	b.patience.open = func(*config.Config) (unsyncedTable, error) { d.open = true; return d, nil }
+	b.patience = newPatience(func(err error) { d.with(func(d *dropped) { d.told = append(d.told, err) }) })
+	b.patience.open = func(*config.Config) (unsyncedTable, error) {
+		d.with(func(d *dropped) { d.open = true })
+		return d, nil
+	}
 	b.conf = &config.Config{}
 	b.conf.Global.LVS.Sync = sync
 	b.kernel = []*config.VirtualServer{{Addr: netip.MustParseAddr("192.0.2.1"), Port: 80, Protocol: "TCP"}}
@@ -50,14 +74,14 @@ func balanced(d *droppings, sync *config.SyncDaemon) (b *balancer, stop func()) 
 func TestPatienceAfterATakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// An earlier process has left a table.
-		d := &droppings{table: true}
+		d := &droppings{dropped: dropped{table: true}}
 		b, stop := balanced(d, &config.SyncDaemon{Instance: "VI_1"})
 		defer stop()
 		is := func(when string, want bool) {
 			t.Helper()
 			synctest.Wait()
-			if d.table != want || (len(d.rules.Services) == 1) != want {
-				t.Errorf("%s: %+v", when, d)
+			if l := d.look(); l.table != want || (len(l.rules.Services) == 1) != want {
+				t.Errorf("%s: %+v", when, l)
 			}
 		}
 		is("at the start", false)
@@ -78,11 +102,11 @@ func TestPatienceAfterATakeover(t *testing.T) {
 		is("master again", true)
 		b.mastership("VI_1", false)
 		is("and no longer", false)
-		d.fail = errors.New("no")
+		d.with(func(d *dropped) { d.fail = errors.New("no") })
 		b.taking("VI_1")
 		synctest.Wait()
-		if len(d.told) != 1 {
-			t.Errorf("told %v", d.told)
+		if told := d.look().told; len(told) != 1 {
+			t.Errorf("told %v", told)
 		}
 	})
 }
@@ -94,12 +118,12 @@ func TestPatienceEndsWithTheProgram(t *testing.T) {
 		b, stop := balanced(d, &config.SyncDaemon{Instance: "VI_1"})
 		b.taking("VI_1")
 		synctest.Wait()
-		if !d.table {
+		if !d.look().table {
 			t.Error("nothing is dropped")
 		}
 		stop()
-		if d.table || d.open {
-			t.Errorf("left: %+v", d)
+		if l := d.look(); l.table || l.open {
+			t.Errorf("left: %+v", l)
 		}
 	})
 }
@@ -113,8 +137,8 @@ func TestNoPatienceWithoutTheSyncDaemon(t *testing.T) {
 		b.taking("VI_1")
 		b.mastership("VI_1", true)
 		synctest.Wait()
-		if d.open || d.table {
-			t.Errorf("%+v", d)
+		if l := d.look(); l.open || l.table {
+			t.Errorf("%+v", l)
 		}
 	})
 }
