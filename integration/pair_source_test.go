@@ -69,3 +69,18 @@ func TestPairSourceElsewhere(t *testing.T) {
 	isIn(t, p.lb1, "VI_1", "FAULT", slack)
 	p.holds(p.lb2, m.masterDown(100)+slack)
 }
+
+// TestPairSpareAddress has an address on a link that does not exist, and that nobody
+// tracks: both programs become master without it.
+func TestPairSpareAddress(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, quick, "tandem", "keepalived")
+	dynamic := "global_defs {\n  dynamic_interfaces\n}\n"
+	spare := []string{"virtual_ipaddress_excluded {", "  10.5.0.9/24 dev none0 no_track", "}"}
+	must(t, p.lb1.Write(dynamic+quick.conf(p.lb1.Host, p.lb2.Host, 150, spare...)))
+	must(t, p.lb2.Write(dynamic+quick.conf(p.lb2.Host, p.lb1.Host, 100, spare...)))
+	p.lead()
+	p.steady(p.lb1)
+	must(t, p.lb1.Stop(slack))
+	p.holds(p.lb2, quick.masterDown(100)+slack)
+}

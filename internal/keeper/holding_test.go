@@ -261,6 +261,29 @@ func TestWhatIsNotTrackedStaysAwayUntilTheNextTime(t *testing.T) {
 	did(t, b.settle(), "deny 1", addAddress, addRoute, addRule)
 }
 
+func TestAnAddressThatNobodyTracksIsNoReasonForAFault(t *testing.T) {
+	b := newBench(t)
+	all := whole()
+	spare := desired.Item[host.Address]{Thing: host.Address{Prefix: netip.MustParsePrefix("10.5.0.9/24"), Interface: "nosuch"}, NoTrack: true}
+	all.Addresses = append(all.Addresses, spare)
+	b.served = errors.New("none")
+	b.Set("a", 1, *all, all)
+	b.settle()
+	if b.served != nil || len(b.told) != 1 || !strings.Contains(b.told[0], "10.5.0.9/24") {
+		t.Errorf("reported %v, told %q", b.served, b.told)
+	}
+	did(t, b.mended())
+	if len(b.lost) > 0 {
+		t.Errorf("lost %q", b.lost)
+	}
+	all.Addresses[1].NoTrack = false
+	b.Set("a", 2, *all, all)
+	b.settle()
+	if !errors.Is(b.served, unix.ENODEV) {
+		t.Errorf("reported %v where the address is tracked", b.served)
+	}
+}
+
 func TestARouteThatCannotBeHadIsToldOfOnceAndTriedAgain(t *testing.T) {
 	b := newBench(t)
 	all := whole()

@@ -388,7 +388,7 @@ func (k *Keeper) judge(troubles, lacking []failure, owners []string) map[string]
 			for _, owner := range owners {
 				failed[owner] = errors.Join(failed[owner], f.err)
 			}
-		case f.owner == Statics || f.owner == "":
+		case f.owner == Statics || f.owner == "" || f.spared:
 			troubles = append(troubles, f)
 		default:
 			failed[f.owner] = errors.Join(failed[f.owner], f.err)

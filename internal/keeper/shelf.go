@@ -217,12 +217,14 @@ func (s *shelf[T, C]) wanted(p host.Place) []T {
 }
 
 // failure is a change that was not carried out, or with all set a whole batch. It
-// is news where the same has not been said before.
+// is news where the same has not been said before, and spared where nobody tracks
+// what could not be had.
 type failure struct {
-	owner string
-	err   error
-	news  bool
-	all   bool
+	owner  string
+	err    error
+	news   bool
+	all    bool
+	spared bool
 }
 
 // apply carries changes out and keeps account of them.
@@ -247,7 +249,7 @@ func (s *shelf[T, C]) apply(list []C) []failure {
 		op, t := s.split(c)
 		p := t.Place()
 		bad[step{op, p}] = true
-		out = append(out, failure{owner: s.ownerOf(p), err: err, news: s.failing[p] != err.Error()})
+		out = append(out, failure{owner: s.ownerOf(p), err: err, news: s.failing[p] != err.Error(), spared: op == host.Add && s.spare(p)})
 		s.failing[p] = err.Error()
 	}
 	for _, c := range list {
@@ -267,6 +269,19 @@ func (s *shelf[T, C]) apply(list []C) []failure {
 		delete(s.failing, p)
 	}
 	return out
+}
+
+// spare leaves a place away that could not be served, as what somebody took away,
+// where its owners track nothing there. Who does not say when it comes back goes on
+// trying.
+func (s *shelf[T, C]) spare(p host.Place) bool {
+	if slices.ContainsFunc(s.claims[p], func(c claim[T]) bool { return !c.noTrack || !s.decides(c.owner) }) {
+		return false
+	}
+	for i := range s.claims[p] {
+		s.claims[p][i].gone = true
+	}
+	return true
 }
 
 // ownerOf is who wants the place first.
