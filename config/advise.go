@@ -14,6 +14,7 @@ func (d *decoder) advise() {
 		d.advisePassword(i)
 		d.advisePreemption(i)
 		d.adviseSubnets(i)
+		d.adviseAccept(i)
 	}
 }
 
@@ -47,6 +48,19 @@ func (d *decoder) adviseCut(w Token) {
 		d.notice("secret-cut", of(w), `Write \# or \! for the character itself, or put the secret into double quotes.`,
 			"the secret ends before '%c', which begins a comment", w.src.text[end])
 	}
+}
+
+// adviseAccept says that the virtual addresses answer nobody where only strict mode
+// says so: who did not mean that looks for it everywhere else.
+func (d *decoder) adviseAccept(i *instanceDraft) {
+	if !i.Strict || i.Accept || i.accept != nil || len(i.Addresses)+len(i.Excluded) == 0 {
+		return
+	}
+	help := "Write accept, or turn strict_mode off."
+	if i.Version == 2 {
+		help = "Turn strict_mode off, or use version 3 and write accept."
+	}
+	d.notice("strict-accept", i.at("strict_mode"), help, "the addresses of vrrp_instance %s answer no packets, not even ping, since strict mode implies no_accept", i.Name)
 }
 
 // advisePreemption speaks of nopreempt beside trackers that change the priority.
