@@ -30,7 +30,7 @@ func (a access) String() string {
 
 // policy is who may do what, with the groups as numbers. It is pure.
 type policy struct {
-	// own is the agent's user; he and root, user 0, may do everything.
+	// own is the agent's user, which may do everything, as root (user 0) may.
 	own, root uint32
 	// readers and commanders are groups; nil where the configuration has none.
 	readers, commanders []uint32

@@ -223,7 +223,7 @@ func connection(r *http.Request) (net.Conn, *clientConn) {
 	return c, place
 }
 
-// admit finds out who asks, and whether he may.
+// admit finds out who asks, and whether they may.
 func (s *Server) admit(r *http.Request, need access) (Caller, *clientConn, error) {
 	c, place := connection(r)
 	caller, err := callerOf(c)

@@ -19,7 +19,7 @@ import (
 // moment, and for other goroutines. The runtime's own poller wakes a thread for
 // every packet that arrives, and its timers wake two and are a millisecond late;
 // this one reports a socket once and is silent about it until that is armed
-// again, so that whoever reads it takes in what has gathered when it suits him.
+// again, so that whoever reads it takes in what has gathered when it suits them.
 type Poller struct {
 	file  *os.File
 	raw   syscall.RawConn

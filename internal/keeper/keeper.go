@@ -35,7 +35,7 @@ type Keeper struct {
 	queue []string
 	wish  map[string]wish
 	look  bool
-	hush  *hush
+	quiet *quietWish
 	wake  chan struct{}
 	// now is the clock.
 	now func() time.Time
@@ -173,8 +173,8 @@ func (k *Keeper) Relink(replace func()) {
 	}
 }
 
-// hush is the wish that VMACs stay quiet.
-type hush struct {
+// quietWish is the wish that VMACs stay quiet.
+type quietWish struct {
 	links []string
 	own   []host.MAC
 	done  chan struct{}
@@ -183,9 +183,9 @@ type hush struct {
 // Quiet makes links the VMACs that nothing but what VRRP and its addresses need
 // leaves by, and waits until that holds or ctx is done: a VMAC is made after.
 func (k *Keeper) Quiet(ctx context.Context, links []string, own []host.MAC) {
-	h := &hush{links, own, make(chan struct{})}
+	h := &quietWish{links, own, make(chan struct{})}
 	k.mu.Lock()
-	k.hush = h
+	k.quiet = h
 	k.mu.Unlock()
 	k.kick()
 	select {
@@ -196,15 +196,15 @@ func (k *Keeper) Quiet(ctx context.Context, links []string, own []host.MAC) {
 
 // Unquiet ends what quiet began, after run.
 func (k *Keeper) Unquiet() {
-	k.hush = &hush{done: make(chan struct{})}
-	k.silence()
+	k.quiet = &quietWish{done: make(chan struct{})}
+	k.serveQuiet()
 }
 
-// silence carries out the last of these wishes.
-func (k *Keeper) silence() {
+// serveQuiet carries out the last of these wishes.
+func (k *Keeper) serveQuiet() {
 	k.mu.Lock()
-	h := k.hush
-	k.hush = nil
+	h := k.quiet
+	k.quiet = nil
 	k.mu.Unlock()
 	if h == nil {
 		return
@@ -260,7 +260,7 @@ func (k *Keeper) wait() time.Duration {
 
 func (k *Keeper) serveAll() {
 	for {
-		k.silence()
+		k.serveQuiet()
 		owners, wishes, look := k.take()
 		if len(owners) == 0 && !look {
 			return
@@ -271,7 +271,7 @@ func (k *Keeper) serveAll() {
 				k.client.Served(owner, wishes[owner].serial, failed[owner])
 			}
 		}
-		// After the wishes: nobody misses what he no longer wants.
+		// After the wishes: nobody misses what it no longer wants.
 		if look {
 			k.inspected()
 		}

@@ -29,11 +29,11 @@ type shelf[T placed, C any] struct {
 	split func(C) (host.Op, T)
 	// blame takes the change that failed out of an error of the table's.
 	blame func(error) (C, bool)
-	// decides is whether an owner himself says when what he lost comes back.
+	// decides is whether the owner itself says when what it lost comes back.
 	decides func(owner string) bool
 
 	// claims are who wants what, those who came first first; owned are the
-	// places of each owner in the order of his wish.
+	// places of each owner in the order of its wish.
 	claims map[host.Place][]claim[T]
 	owned  map[string][]host.Place
 	// there is what the host holds, as far as it has been looked at, and order are
@@ -115,7 +115,7 @@ func (s *shelf[T, C]) adopt(all []T, touched *places) error {
 	return nil
 }
 
-// claim replaces what an owner wants. Who had a claim to a place keeps his turn
+// claim replaces what an owner wants. Who had a claim to a place keeps its turn
 // among those who want it, and what is gone for good stays gone.
 func (s *shelf[T, C]) claim(owner string, want []desired.Item[T], touched *places) {
 	before := map[host.Place][]claim[T]{}
