@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -199,11 +200,14 @@ func (p *program) command(w places, args []string) int {
 	return run(&call{program: p, places: w, command: c.name, args: words})
 }
 
+// longFlag is a flag as the flag package writes it; help and pages have two dashes.
+var longFlag = regexp.MustCompile(`(flag needs an argument: |for flag )(-\w[\w-]+)`)
+
 // flagError is the flag package's error, with the flag that may have been meant.
 func flagError(f *flag.FlagSet, err error) string {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
-		return err.Error()
+		return longFlag.ReplaceAllString(err.Error(), "$1-$2")
 	}
 	var names []string
 	f.VisitAll(func(g *flag.Flag) {

@@ -197,7 +197,11 @@ func nameApart(list []rehearse.Node, files []string) {
 // be.
 func simulatedText(r *simulated) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d nodes for %v, seed %d\n", len(r.Nodes), r.Duration, r.Seed)
+	nodes := "nodes"
+	if len(r.Nodes) == 1 {
+		nodes = "node"
+	}
+	fmt.Fprintf(&b, "%d %s for %v, seed %d\n", len(r.Nodes), nodes, r.Duration, r.Seed)
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "Note: %s.\n", n)
 	}

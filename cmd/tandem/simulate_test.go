@@ -80,7 +80,7 @@ func TestSimulateFindsFaults(t *testing.T) {
 		{[]string{}, 1, []string{"name the configuration of each node"}},
 		{[]string{one, two, "--nodes", "2"}, 1, []string{"--nodes takes one file"}},
 		{[]string{one, "--do", "soon kill one"}, 1, []string{"soon is no time"}},
-		{[]string{one, "--do", "1s kill two"}, 1, []string{"names a node that is not there"}},
+		{[]string{one, "--do", "1s kill two"}, 1, []string{"\"1s kill two\" names a node that is not there; the nodes are keepalived"}},
 		{[]string{filepath.Join(dir, "none.conf")}, 1, []string{"none.conf"}},
 		{[]string{write("empty", "global_defs {\n}\n")}, 1, []string{"has no vrrp_instance"}},
 	} {

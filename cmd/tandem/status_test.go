@@ -190,6 +190,7 @@ func TestUnknownCommands(t *testing.T) {
 		{"help chekc", "tandem help: there is no command \"chekc\" (did you mean check?)\n"},
 		{"reload VI_1", "tandem reload: takes no argument, but there is \"VI_1\"\n"},
 		{"status --sokcet x", "tandem status: there is no flag --sokcet (did you mean --socket?)\nUsage: tandem status [FLAG...] [INSTANCE|VIRTUAL_SERVER...]; see tandem help status\n"},
+		{"events --level loud", "tandem events: invalid value \"loud\" for flag --level: \"loud\" is not one of debug, info, notice, warning, error\nUsage: tandem events [FLAG...]; see tandem help events\n"},
 		{"status -o xml", "tandem status: invalid value \"xml\" for flag -o: it is text or json, not \"xml\"\nUsage: tandem status [FLAG...] [INSTANCE|VIRTUAL_SERVER...]; see tandem help status\n"},
 		{"switchover --timeout 0s", "tandem switchover: --timeout 0s is not above 0 and at most 24h0m0s\n"},
 		{"resume --force", "tandem resume: there is no flag --force\nUsage: tandem resume [FLAG...] [INSTANCE...]; see tandem help resume\n"},

@@ -8,7 +8,9 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,19 +179,24 @@ func Kinds() []Kind {
 	return []Kind{Kill, Stop, Pause, LinkDown, Cut, Loss, Delay, Priority, Fault, Blind, Switchover, Failover, Force, Resume, LoseVIP, BadHost}
 }
 
+// names lists what is known, for people.
+func names(known map[string]bool) string {
+	return strings.Join(slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(n string) bool { return n == "" }), ", ")
+}
+
 // Validate says what is wrong with a scenario: a node or kind that there is not.
 func (s Scenario) Validate() error {
 	known, instances := map[string]bool{"": true}, map[string]bool{"": true}
 	for _, n := range s.Nodes {
 		if known[n.Name] {
-			return fmt.Errorf("sim: two nodes are called %q", n.Name)
+			return fmt.Errorf("two nodes are called %q", n.Name)
 		}
 		known[n.Name] = true
 		for _, g := range n.Groups {
 			for _, m := range g.Members {
 				instances[m.Config.Name] = true
 				if !m.Source.IsValid() {
-					return fmt.Errorf("sim: %s of %s has no source address", m.Config.Name, n.Name)
+					return fmt.Errorf("%s of %s has no source address", m.Config.Name, n.Name)
 				}
 			}
 		}
@@ -198,17 +205,17 @@ func (s Scenario) Validate() error {
 		switch a.Kind {
 		case Kill, Stop, Pause, LinkDown, Cut, Priority, Fault, Blind, Switchover, Failover, Force, Resume, Reload, LoseVIP, BadHost:
 			if a.Node == "" {
-				return fmt.Errorf("sim: %s names no node", a)
+				return fmt.Errorf("%q names no node", a)
 			}
 		case Loss, Delay:
 		default:
-			return fmt.Errorf("sim: no action is called %q; there are %v", a.Kind, Kinds())
+			return fmt.Errorf("no action is called %q; there are %v", a.Kind, Kinds())
 		}
 		if !known[a.Node] || !known[a.Peer] {
-			return fmt.Errorf("sim: %s names a node that is not there", a)
+			return fmt.Errorf("%q names a node that is not there; the nodes are %s", a, names(known))
 		}
 		if !instances[a.Instance] {
-			return fmt.Errorf("sim: %s names an instance that is not there", a)
+			return fmt.Errorf("%q names an instance that is not there; the instances are %s", a, names(instances))
 		}
 	}
 	return nil
