@@ -45,6 +45,7 @@ func (s *switched) set(wrong error, takes time.Duration) {
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &switched{}, &switched{wrong: errors.New("refused")}
+		var mu sync.Mutex
 		var told []vrrp.Eligibility
 		confirmed := 0
 		ctx, cancel := context.WithCancel(t.Context())
@@ -52,6 +53,8 @@ func TestWatch(t *testing.T) {
 		go func() {
 			defer close(done)
 			Watch(ctx, Spec{Targets: []Target{{"a", a}, {"b", b}}, Interval: time.Second, Rise: 2, Fall: 3}, func(e vrrp.Eligibility) {
+				mu.Lock()
+				defer mu.Unlock()
 				if len(told) == 0 || told[len(told)-1] != e {
 					told = append(told, e)
 				}
@@ -63,6 +66,8 @@ func TestWatch(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			want = append(want, more...)
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(told, want) {
 				t.Fatalf("%s: told %+v, want %+v", what, told, want)
 			}
@@ -70,7 +75,10 @@ func TestWatch(t *testing.T) {
 		expect("at the start")
 		time.Sleep(1500 * time.Millisecond)
 		expect("unchanged")
-		if confirmed != 2 {
+		mu.Lock()
+		n := confirmed
+		mu.Unlock()
+		if n != 2 {
 			t.Errorf("told %d times, want it each time that the condition is met again", confirmed)
 		}
 		a.set(errors.New("timeout"), 0)
@@ -83,7 +91,10 @@ func TestWatch(t *testing.T) {
 		expect("after one slow answer")
 		time.Sleep(2 * time.Second)
 		expect("after two slow answers", vrrp.Eligibility{Eligible: true, Cause: "b answers"})
-		if n := len(a.asked); n < 8 || n > 10 {
+		a.mu.Lock()
+		n = len(a.asked)
+		a.mu.Unlock()
+		if n < 8 || n > 10 {
 			t.Errorf("asked %d times in 8.7 s, want once a second", n)
 		}
 		cancel()
