@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -181,6 +182,10 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	}
 }
 
+// closedIdle is what net/http says, in a value that it keeps to itself, of a connection
+// that was ended before it had written the request.
+const closedIdle = "server closed idle connection"
+
 // endedError is a connection that the agent has ended without an answer.
 type endedError struct{ socket string }
 
@@ -245,7 +250,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("no permission to use %s: be root, or in the socket's group: %w", c.socket, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("the agent at %s did not answer in time: %w", c.socket, ctx.Err())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.HasSuffix(err.Error(), closedIdle):
 		return &endedError{c.socket}
 	}
 	return fmt.Errorf("ask the agent at %s: %w", c.socket, err)
