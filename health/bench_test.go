@@ -61,7 +61,7 @@ func steady(tb testing.TB, servers, rounds int) (round func() int) {
 		now = now.Add(2 * time.Minute)
 		for ended = 0; ended < servers && !tb.Failed(); {
 			events, _ := s.turn(tb.Context(), now)
-			s.deliver(events)
+			s.deliver(events, false)
 			s.launch()
 			s.settled()
 		}

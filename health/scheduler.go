@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,8 @@ const (
 	// breath is the pause after a crowd of attempts has been begun: with one CPU
 	// nothing else would run until the last of thousands is.
 	breath = 50 * time.Microsecond
+	// portion is how many services are made before those made are told of.
+	portion = 32
 )
 
 // Scheduler runs the checks of services: it owns their machines, starts the
@@ -40,6 +43,13 @@ type Scheduler struct {
 	// some have ended.
 	poller *poller
 	ready  chan struct{}
+
+	// applying is held by Apply; adding is set while it makes services, which comes
+	// before what is told of them.
+	applying sync.Mutex
+	adding   atomic.Bool
+	// untold is what Run has still to tell.
+	untold []event
 
 	mu       sync.Mutex
 	services map[string]*entry
@@ -127,8 +137,11 @@ func NewScheduler(handler func(service string, out Output), opts ...Option) *Sch
 // start, others keep the state of what stays, and the rest end. A second
 // service of the same name is left out. One that is given as it was, its servers
 // in the very same memory, costs nothing: what has been given must not be changed.
+// The first of thousands that are new are told of while the last are made.
 // After Run has ended it does nothing.
 func (s *Scheduler) Apply(configs []ServiceConfig) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -136,10 +149,17 @@ func (s *Scheduler) Apply(configs []ServiceConfig) {
 	}
 	now, seed := time.Now(), s.seed()
 	before := s.services
-	s.services, s.order = make(map[string]*entry, len(configs)), nil
-	for _, c := range configs {
-		if s.services[c.Name] == nil {
-			s.services[c.Name] = &entry{}
+	s.services = make(map[string]*entry, len(configs))
+	order := make([]*entry, len(configs))
+	var added []int
+	for i, c := range configs {
+		if _, twice := s.services[c.Name]; twice {
+			continue
+		}
+		order[i] = before[c.Name]
+		s.services[c.Name] = order[i]
+		if order[i] == nil {
+			added = append(added, i)
 		}
 	}
 	for name, e := range before {
@@ -147,26 +167,49 @@ func (s *Scheduler) Apply(configs []ServiceConfig) {
 			s.step(e, now, Remove{})
 		}
 	}
-	for i, c := range configs {
-		switch e := before[c.Name]; {
-		case s.services[c.Name].service != nil:
-			// The second of its name.
-		case e != nil && e.service.cfg.shares(c):
-			s.services[c.Name] = e
-			s.order = append(s.order, e)
-		case e != nil:
-			s.services[c.Name] = e
-			s.order = append(s.order, e)
-			s.step(e, now, Reconfigure{Config: c, Seed: mix(seed + uint64(i))})
-		default:
-			e = &entry{name: c.Name, service: NewService(c), heapIndex: -1}
-			s.services[c.Name] = e
-			s.order = append(s.order, e)
-			s.step(e, now, Start{Seed: mix(seed + uint64(i))})
+	for i, e := range order {
+		if e != nil && !e.service.cfg.shares(configs[i]) {
+			s.step(e, now, Reconfigure{Config: configs[i], Seed: mix(seed + uint64(i))})
 		}
+	}
+	if s.add(configs, order, added, now, seed); s.stopped {
+		return
 	}
 	s.follow()
 	s.poke()
+}
+
+// add starts the services of those places. They are made without the lock, a portion
+// at a time, so that those made are told of meanwhile. The lock is held.
+func (s *Scheduler) add(configs []ServiceConfig, order []*entry, places []int, now time.Time, seed uint64) {
+	s.adding.Store(true)
+	defer s.adding.Store(false)
+	started := make([][]Output, min(portion, len(places)))
+	s.order = present(order)
+	for len(places) > 0 {
+		some := places[:min(portion, len(places))]
+		places = places[len(some):]
+		s.mu.Unlock()
+		for n, i := range some {
+			order[i] = &entry{name: configs[i].Name, service: NewService(configs[i]), heapIndex: -1}
+			started[n] = order[i].service.Step(now, Start{Seed: mix(seed + uint64(i))}, started[n][:0])
+		}
+		s.mu.Lock()
+		if s.stopped {
+			return
+		}
+		for n, i := range some {
+			s.services[order[i].name] = order[i]
+			s.heed(order[i], started[n])
+		}
+		s.order = present(order)
+		s.poke()
+	}
+}
+
+// present are those that there are.
+func present(order []*entry) []*entry {
+	return slices.DeleteFunc(slices.Clone(order), func(e *entry) bool { return e == nil })
 }
 
 // Suspend puts the attempts of a service off, or no longer; what is not there is
@@ -202,7 +245,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		events, wait := s.turn(attempts, began)
-		delivered := s.deliver(events)
+		delivered := s.deliver(events, s.adding.Load())
 		s.launch()
 		if s.settled() || delivered {
 			continue
@@ -212,7 +255,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		}
 		s.rest(ctx, timer, began, wait)
 	}
-	s.deliver(s.end(time.Now()))
+	s.deliver(s.end(time.Now()), false)
 	cancel()
 	s.attempts.Wait()
 	s.poller.close()
@@ -280,19 +323,25 @@ func (s *Scheduler) rest(ctx context.Context, timer *time.Timer, began time.Time
 	}
 }
 
-// deliver gives the events to the handler: what is to be done before what is told.
-func (s *Scheduler) deliver(events []event) bool {
+// deliver gives the events to the handler: what is to be done before what is told,
+// and nothing is told while more is to be done. It returns whether it told of any.
+func (s *Scheduler) deliver(events []event, more bool) bool {
 	for _, e := range events {
 		if _, is := e.out.(PoolChanged); is {
 			s.handler(e.service, e.out)
+		} else {
+			s.untold = append(s.untold, e)
 		}
 	}
-	for _, e := range events {
-		if _, is := e.out.(PoolChanged); !is {
-			s.handler(e.service, e.out)
-		}
+	if more {
+		return false
 	}
-	return len(events) > 0
+	told := s.untold
+	s.untold = nil
+	for _, e := range told {
+		s.handler(e.service, e.out)
+	}
+	return len(events)+len(told) > 0
 }
 
 // poke makes the loop take a turn.
@@ -348,7 +397,7 @@ func (s *Scheduler) conclude(f finished, now time.Time) {
 	if !a.cancelled {
 		s.results(e.name, a.order.Kind, f.result)
 		s.scratch = e.service.checkDone(now, CheckDone{Server: a.order.Server, Attempt: a.key.number, Result: f.result}, s.scratch[:0])
-		s.heed(e)
+		s.heed(e, s.scratch)
 	}
 	if len(s.free) < s.limit {
 		s.free = append(s.free, a)
@@ -381,12 +430,13 @@ func (s *Scheduler) queueStart(e *entry, o StartCheck) {
 // step gives a machine an input and files what follows. The lock is held.
 func (s *Scheduler) step(e *entry, now time.Time, in Input) {
 	s.scratch = e.service.Step(now, in, s.scratch[:0])
-	s.heed(e)
+	s.heed(e, s.scratch)
 }
 
-// heed files what a machine has just put out.
-func (s *Scheduler) heed(e *entry) {
-	for i, o := range s.scratch {
+// heed files what a machine has put out, which is the machine's no longer. The lock
+// is held.
+func (s *Scheduler) heed(e *entry, out []Output) {
+	for i, o := range out {
 		switch o := o.(type) {
 		case StartCheck:
 			s.queueStart(e, o)
@@ -395,7 +445,7 @@ func (s *Scheduler) heed(e *entry) {
 		default:
 			s.queue = append(s.queue, event{e.name, o})
 		}
-		s.scratch[i] = nil
+		out[i] = nil
 	}
 	s.rearm(e)
 }

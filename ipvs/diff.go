@@ -115,7 +115,7 @@ func Diff(have, want Table, owned func(ServiceKey) bool) []Change {
 	var differ, gone []ServiceKey
 	atMost := 0
 	for k, w := range want {
-		if h, exists := have[k]; !exists || h.Service != w.Service || !slices.Equal(h.Destinations, w.Destinations) {
+		if h, exists := have[k]; !exists || h.Service != w.Service || !sameDestinations(h.Destinations, w.Destinations) {
 			differ = append(differ, k)
 			if !exists {
 				atMost += 1 + len(w.Destinations)
@@ -150,6 +150,11 @@ func Diff(have, want Table, owned func(ServiceKey) bool) []Change {
 		out = append(out, Change{Op: DeleteService, Service: have[k].Service})
 	}
 	return out
+}
+
+// sameDestinations compares, at a glance where both are in the same memory.
+func sameDestinations(a, b []Destination) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 func diffDestinations(out []Change, s Service, have, want []Destination) []Change {

@@ -199,10 +199,10 @@ func (r *Reconciler) trust(d Digest) {
 	r.trusted, r.spare = d, r.trusted
 }
 
-// apply makes of the kernel's table what is wanted, as far as have is true,
+// apply makes of the kernel's table what the goal is, as far as have is true,
 // leaves the services in skip as they are, and returns the changes made.
-func (r *Reconciler) apply(ctx context.Context, want Table, skip map[ServiceKey]bool) ([]Change, error) {
-	changes := Diff(r.have, want, func(k ServiceKey) bool { return r.owned[k] })
+func (r *Reconciler) apply(ctx context.Context, g goal, skip map[ServiceKey]bool) ([]Change, error) {
+	changes := Diff(r.have, g.want, func(k ServiceKey) bool { return g.whole && r.owned[k] })
 	if len(skip) > 0 {
 		changes = slices.DeleteFunc(changes, func(c Change) bool { return skip[c.Service.ServiceKey] })
 	} else {
@@ -222,7 +222,7 @@ func (r *Reconciler) apply(ctx context.Context, want Table, skip map[ServiceKey]
 		}
 		made = withoutFailed(changes, refusal)
 	}
-	r.learn(changes, want)
+	r.learn(changes, g.want)
 	return made, err
 }
 

@@ -28,7 +28,8 @@ type Reconciler struct {
 	mirror
 
 	mu      sync.Mutex
-	want    Table // nil before the first Set; never written to
+	want    Table // nil before the first Set or Update; never written to
+	whole   bool  // want is all that is wanted
 	set     uint64
 	applied uint64
 	changed chan struct{} // closed and replaced when applied or stopped change
@@ -60,14 +61,15 @@ func NewReconciler(conn Conn, opts ...Option) *Reconciler {
 func (r *Reconciler) Set(t Table) {
 	t = t.Normal()
 	r.mu.Lock()
-	r.want = t
+	r.want, r.whole = t, true
 	r.set++
 	r.mu.Unlock()
 	r.kick()
 }
 
 // Update makes the entries those of their keys in the wanted table, and leaves the
-// rest of it as it is. It costs what it changes, and is otherwise as Set.
+// rest of it as it is. It costs what it changes, and is otherwise as Set. Before the
+// first Set no service goes by it, as the rest is not known.
 func (r *Reconciler) Update(entries Table) {
 	entries = entries.Normal()
 	r.mu.Lock()
@@ -113,7 +115,7 @@ func (r *Reconciler) kick() {
 	}
 }
 
-// Applied waits until the table last Set before the call, or a later one, is in
+// Applied waits until the whole table last Set before the call, or a later one, is in
 // the kernel. If ctx ends before, the error says why it is not, where that is
 // known.
 func (r *Reconciler) Applied(ctx context.Context) error {
@@ -174,7 +176,7 @@ func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	r.mu.Lock()
-	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied, all: r.takeAll}
+	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied, whole: r.whole, all: r.takeAll && r.whole}
 	stopped := r.stopped
 	r.mu.Unlock()
 	if stopped || ctx.Err() != nil {
@@ -192,6 +194,8 @@ type goal struct {
 	want  Table
 	names map[ServiceKey]bool
 	set   uint64
+	// whole says that want is all that is wanted: what else is ours goes.
+	whole bool
 	// all makes ours whatever is in the kernel.
 	all bool
 	// fresh says that it has not been applied yet, so that changes are its
@@ -240,10 +244,10 @@ func (r *Reconciler) settle(ctx context.Context, err error, g goal) bool {
 func (r *Reconciler) reach(ctx context.Context, g goal) {
 	r.tried = g.set
 	r.adopt(g)
-	made, err := r.apply(ctx, g.want, nil)
+	made, err := r.apply(ctx, g, nil)
 	if drifted(err) && r.refresh(ctx) == nil {
 		// Somebody removed what we knew to be there: look, and try once more.
-		made, err = r.apply(ctx, g.want, nil)
+		made, err = r.apply(ctx, g, nil)
 	}
 	if !g.fresh {
 		r.repaired(made)
@@ -259,7 +263,7 @@ func (r *Reconciler) reach(ctx context.Context, g goal) {
 // repair undoes what somebody else changed. What the kernel refuses of the
 // wanted table is not tried here but at the pace of retries.
 func (r *Reconciler) repair(ctx context.Context, g goal) {
-	made, err := r.apply(ctx, g.want, r.refused)
+	made, err := r.apply(ctx, g, r.refused)
 	r.repaired(made)
 	if err != nil {
 		r.fail(ctx, err)
@@ -301,7 +305,7 @@ func (r *Reconciler) adopt(g goal) {
 // release forgets the services that are neither wanted nor named, now that they
 // are gone from the kernel.
 func (r *Reconciler) release(g goal) {
-	if g.names == nil {
+	if g.names == nil || !g.whole {
 		return
 	}
 	before := len(r.owned)
@@ -331,7 +335,9 @@ func (r *Reconciler) succeed(g goal) {
 	failed := r.failing
 	r.failing, r.backoff = false, 0
 	r.mu.Lock()
-	r.applied = g.set
+	if g.whole {
+		r.applied = g.set
+	}
 	r.takeAll = r.takeAll && !g.all
 	r.err = nil
 	close(r.changed)

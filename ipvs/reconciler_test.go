@@ -587,6 +587,34 @@ func TestReconcilerUpdates(t *testing.T) {
 	})
 }
 
+// What is known first comes first, and nothing goes before all is known: neither what
+// a crashed run left, nor what others have that is to be flushed.
+func TestReconcilerBeginsWithAPart(t *testing.T) {
+	kernel := ipvstest.New(table(foreign, entry(web, a), entry(dns, a)))
+	work(t, kernel, func(t *testing.T, b *bench) {
+		one := tcp("192.0.2.1:80")
+		b.r.TakeAll()
+		b.r.Own([]ipvs.ServiceKey{web.ServiceKey, one.ServiceKey})
+		b.r.Update(table(entry(one, a)))
+		b.pass(time.Minute)
+		b.holds(foreign, entry(web, a), entry(dns, a), entry(one, a))
+		b.r.Update(table(entry(web, b2)))
+		synctest.Wait()
+		b.holds(foreign, entry(web, b2), entry(dns, a), entry(one, a))
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.r.Applied(soon); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a part counts as the whole: %v", err)
+		}
+		b.set(entry(one, a), entry(web, b2))
+		b.holds(entry(web, b2), entry(one, a))
+		if err := b.r.Applied(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.said("repairs", &b.repairs)
+	}, ipvs.WithOwned([]ipvs.ServiceKey{dns.ServiceKey}))
+}
+
 func TestReconcilerTakesAll(t *testing.T) {
 	work(t, ipvstest.New(table(foreign, entry(web, a))), func(_ *testing.T, b *bench) {
 		b.r.TakeAll()

@@ -217,19 +217,21 @@ func (b *balancer) mastership(instance string, master bool) {
 }
 
 // push gives the kernel's keepers what should be. While the pool of a service is
-// not known there is none, nor before there is a configuration, though a node that
+// not known nothing goes, nor before there is a configuration, though a node that
 // starts again may be master by then: to the services that an earlier process left,
-// connections and all, it would look like an order to go.
+// connections and all, it would look like an order to go. What is known comes at
+// once: the kernel takes in the first of thousands while the last are still made.
 func (b *balancer) push() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	master := func(instance string) bool { return b.masters[instance] }
 	b.globals.Set(desired.Globals(b.conf, master))
-	if !b.active || !b.applied || len(b.pools) < len(b.byName) {
+	if !b.active || !b.applied {
 		return
 	}
-	if b.all {
+	if b.all && len(b.pools) >= len(b.byName) {
 		b.reconciler.Set(desired.Table(b.kernel, b.overrides.Pools(b.pools), master))
+		b.all = false
 	} else if len(b.dirty) > 0 {
 		var services []*config.VirtualServer
 		pools := make(map[string]health.Pool, len(b.dirty))
@@ -241,7 +243,6 @@ func (b *balancer) push() {
 		}
 		b.reconciler.Update(desired.Table(services, b.overrides.Pools(pools), master))
 	}
-	b.all = false
 	clear(b.dirty)
 }
 

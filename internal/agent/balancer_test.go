@@ -44,6 +44,46 @@ func TestMastershipBeforeTheConfigurationLeavesTheTable(t *testing.T) {
 	})
 }
 
+// The kernel has the services that are known before those that are not, of which
+// what an earlier process left stays.
+func TestKnownServicesComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := func(last byte) *config.VirtualServer {
+			addr := netip.AddrFrom4([4]byte{192, 0, 2, last})
+			return &config.VirtualServer{Name: addr.String(), Addr: addr, Port: 80, Protocol: "TCP", Scheduler: "rr"}
+		}
+		known, unknown, old := service(1), service(2), service(3)
+		left := ipvs.Table{}
+		for _, vs := range []*config.VirtualServer{unknown, old} {
+			left[desired.ServiceKey(vs)] = ipvs.Entry{Service: ipvs.Service{ServiceKey: desired.ServiceKey(vs), Scheduler: "rr"}}
+		}
+		kernel := ipvstest.New(left)
+		b := newBalancer(journal.New(10, time.Now))
+		b.scheduler = health.NewScheduler(b.heard)
+		b.reconciler = ipvs.NewReconciler(kernel, ipvs.WithOwned([]ipvs.ServiceKey{desired.ServiceKey(unknown), desired.ServiceKey(old)}))
+		b.globals = ipvs.NewGlobalsKeeper(ipvstest.NewGlobals(), func(error) {})
+		defer alone(func(ctx context.Context) { _ = b.reconciler.Run(ctx) })()
+		b.apply(&config.Config{VirtualServers: []*config.VirtualServer{known, unknown}}, nil)
+		for _, step := range []struct {
+			hears *config.VirtualServer
+			want  []*config.VirtualServer
+		}{
+			{known, []*config.VirtualServer{known, unknown, old}},
+			{unknown, []*config.VirtualServer{known, unknown}},
+		} {
+			b.heard(step.hears.Checked(), health.PoolChanged{Pool: health.Pool{}})
+			b.push()
+			time.Sleep(time.Minute)
+			got := kernel.Holds()
+			for _, vs := range step.want {
+				if _, there := got[desired.ServiceKey(vs)]; !there || len(got) != len(step.want) {
+					t.Errorf("after the pool of %s: %v", step.hears.Name, got)
+				}
+			}
+		}
+	})
+}
+
 // What a reload leaves as it was is not given to the kernel again, and what it
 // changes, adds, moves or removes is.
 func TestReloadOfServices(t *testing.T) {

@@ -41,20 +41,33 @@ func (b *balancer) hostEvent(ev host.Event) {
 // suspend has the checks of the services with ha_suspend run only while the
 // address is here, of a group while one of its addresses is.
 func (b *balancer) suspend() {
+	if len(b.suspensions()) == 0 {
+		// What is being given its checks need not be waited for.
+		return
+	}
 	b.applying.Lock()
 	defer b.applying.Unlock()
-	on := map[string]bool{}
+	for name, suspended := range b.suspensions() {
+		b.scheduler.Suspend(name, suspended)
+	}
+}
+
+// suspensions are the services with ha_suspend, and whether their checks are to be
+// put off.
+func (b *balancer) suspensions() map[string]bool {
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	var on map[string]bool
 	for _, vs := range b.conf.VirtualServers {
 		if vs.HASuspend {
+			if on == nil {
+				on = map[string]bool{}
+			}
 			name := vs.Checked()
 			on[name] = b.suspended(name)
 		}
 	}
-	b.mu.Unlock()
-	for name, suspended := range on {
-		b.scheduler.Suspend(name, suspended)
-	}
+	return on
 }
 
 // suspendServices notes in the settings of checks which are to be put off. The
