@@ -88,6 +88,7 @@ func (d *decoder) root(t *Tree) {
 		}
 	}
 	d.completeGlobal()
+	d.foretell(t.Nodes)
 	for _, n := range t.Nodes {
 		d.statement(n, "")
 	}

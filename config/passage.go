@@ -19,6 +19,8 @@ type passage struct {
 	tokens int
 	// marks are its words and braces, nil where they are not plain to see.
 	marks []mark
+	// ready is what it means, where that is known before its turn.
+	ready *VirtualServer
 }
 
 // text is all its lines with their ends.
@@ -211,17 +213,31 @@ func (s *sketch) place(p *passage) {
 // passage decodes a service that has been left as text. One that depends on nothing
 // but itself and global_defs is completed at once, and its tree forgotten.
 func (d *decoder) passage(n *Node) {
+	if n.passage.ready != nil {
+		d.settle(n, n.passage.ready)
+		return
+	}
 	s := d.service(d.sketch.read(n.passage, d.shell))
 	switch {
 	case s == nil:
 	case s.dependent():
 		d.keep(s)
 	case d.completeService(s):
-		s.IPv6 = s.family == 6
-		s.finish()
-		n.settled = &settled{text: n.passage.text(), line: n.passage.first + 1, lines: n.passage.lines, tokens: n.passage.tokens, service: s.VirtualServer}
-		d.services = append(d.services, &serviceDraft{VirtualServer: s.VirtualServer, node: n})
+		d.settle(n, s.whole())
 	}
+}
+
+// settle adds the service that a passage means.
+func (d *decoder) settle(n *Node, v *VirtualServer) {
+	n.settled = &settled{text: n.passage.text(), line: n.passage.first + 1, lines: n.passage.lines, tokens: n.passage.tokens, service: v}
+	d.services = append(d.services, &serviceDraft{VirtualServer: v, node: n})
+}
+
+// whole is the service of a draft that depends on nothing else.
+func (s *serviceDraft) whole() *VirtualServer {
+	s.IPv6 = s.family == 6
+	s.finish()
+	return s.VirtualServer
 }
 
 // dependent is true where a service asks for something outside its own block: for a
