@@ -14,6 +14,8 @@ import (
 // mirror is what a Reconciler knows of the kernel's table, so that a change
 // costs what changes and not a dump. It belongs to the holder of work.
 type mirror struct {
+	// want is the wanted table as far as it is worked towards; nil before the first.
+	want  Table
 	owned map[ServiceKey]bool
 	// have is the kernel's table as last read and changed, while loaded.
 	have   Table

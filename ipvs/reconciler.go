@@ -28,8 +28,9 @@ type Reconciler struct {
 	mirror
 
 	mu      sync.Mutex
-	want    Table // nil before the first Set or Update; never written to
-	whole   bool  // want is all that is wanted
+	asked   Table // what was Set or Updated since it was last taken into want
+	anew    bool  // asked takes the place of what was wanted before
+	whole   bool  // what is wanted is all that is wanted
 	set     uint64
 	applied uint64
 	changed chan struct{} // closed and replaced when applied or stopped change
@@ -61,7 +62,7 @@ func NewReconciler(conn Conn, opts ...Option) *Reconciler {
 func (r *Reconciler) Set(t Table) {
 	t = t.Normal()
 	r.mu.Lock()
-	r.want, r.whole = t, true
+	r.asked, r.anew, r.whole = t, true, true
 	r.set++
 	r.mu.Unlock()
 	r.kick()
@@ -73,11 +74,11 @@ func (r *Reconciler) Set(t Table) {
 func (r *Reconciler) Update(entries Table) {
 	entries = entries.Normal()
 	r.mu.Lock()
-	// A table that is being worked on is not written to.
-	want := make(Table, len(r.want)+len(entries))
-	maps.Copy(want, r.want)
-	maps.Copy(want, entries)
-	r.want = want
+	if r.asked == nil {
+		r.asked = entries
+	} else {
+		maps.Copy(r.asked, entries)
+	}
 	r.set++
 	r.mu.Unlock()
 	r.kick()
@@ -176,6 +177,7 @@ func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	r.mu.Lock()
+	r.take()
 	g := goal{want: r.want, names: r.names, set: r.set, fresh: r.set != r.applied, whole: r.whole, all: r.takeAll && r.whole}
 	stopped := r.stopped
 	r.mu.Unlock()
@@ -187,6 +189,16 @@ func (r *Reconciler) turn(ctx context.Context) (next time.Time, ok bool) {
 	}
 	r.pursue(ctx, g)
 	return r.nextDue(), true
+}
+
+// take makes what was asked for a part of what is wanted. mu is held, and work.
+func (r *Reconciler) take() {
+	if r.anew || r.want == nil {
+		r.want = r.asked
+	} else {
+		maps.Copy(r.want, r.asked)
+	}
+	r.asked, r.anew = nil, false
 }
 
 // goal is what one turn works towards.
@@ -401,7 +413,6 @@ func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
 		close(r.changed)
 		r.changed = make(chan struct{})
 	}
-	g := goal{want: r.want, names: r.names}
 	r.mu.Unlock()
 	r.kick()
 	select {
@@ -413,10 +424,14 @@ func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
 	if keep {
 		return nil
 	}
-	for k := range g.want {
+	r.mu.Lock()
+	r.take()
+	names := r.names
+	r.mu.Unlock()
+	for k := range r.want {
 		r.owned[k] = true
 	}
-	for k := range g.names {
+	for k := range names {
 		r.owned[k] = true
 	}
 	changes := make([]Change, 0, len(r.owned))
