@@ -16,6 +16,7 @@ import (
 // its last advert, of priority 0, comes from there all the same, so that a
 // keepalived peer need not wait for the silence to tell.
 func TestPairSourceLost(t *testing.T) {
+	t.Parallel()
 	for name, v6 := range map[string]bool{"ipv4": false, "ipv6": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
