@@ -207,7 +207,7 @@ func (t table) suggest(block, name string) string {
 func nearest(name string, candidates []string) string {
 	best, distance := "", min(3, (len(name)+1)/2)
 	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(c), distance); d < distance {
+		if d := EditDistance(strings.ToLower(name), strings.ToLower(c), distance); d < distance {
 			best, distance = c, d
 		}
 	}
@@ -229,32 +229,4 @@ func sortedNames(m map[string]*Keyword) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours that make b of a; it gives up at limit.
-func editDistance(a, b string, limit int) int {
-	if max(len(a)-len(b), len(b)-len(a)) >= limit {
-		return limit
-	}
-	before, prev := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, prev = prev, row
-	}
-	return prev[len(b)]
 }

@@ -339,15 +339,7 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, tc := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"status", "status", 0}, {"statsu", "status", 1}, {"stauts", "status", 1}, {"statu", "status", 1}, {"xtatus", "status", 1}, {"abc", "xyz", 3}} {
-		if got := distance(tc.a, tc.b); got != tc.want {
-			t.Errorf("%q %q: %d, want %d", tc.a, tc.b, got, tc.want)
-		}
-	}
+func TestDidYouMean(t *testing.T) {
 	if got := didYouMean("swithover", commandNames(), ""); got != " (did you mean switchover?)" {
 		t.Error(got)
 	}
