@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// maxAddresses is how many addresses an advert can carry.
-const maxAddresses = 255
-
 // completeVRRP gives instances and groups what they inherit, checks them against
 // one another and puts them into the Config.
 func (d *decoder) completeVRRP() {
@@ -207,10 +204,10 @@ func (d *decoder) completeAdvertInt(i *instanceDraft) {
 }
 
 func (d *decoder) completeAddresses(i *instanceDraft) {
-	if len(i.Addresses) > maxAddresses {
-		d.warn("vip-count", i.at("virtual_ipaddress"), "Put them into virtual_ipaddress_excluded.", "vrrp_instance %s has %d addresses; what is beyond %d moves to the excluded ones", i.Name, len(i.Addresses), maxAddresses)
-		i.Excluded = append(slices.Clone(i.Addresses[maxAddresses:]), i.Excluded...)
-		i.Addresses = i.Addresses[:maxAddresses:maxAddresses]
+	if room := d.advertRoom(i); len(i.Addresses) > room {
+		d.warn("vip-count", i.at("virtual_ipaddress"), "Put them into virtual_ipaddress_excluded.", "vrrp_instance %s has %d addresses; what is beyond %d moves to the excluded ones", i.Name, len(i.Addresses), room)
+		i.Excluded = append(slices.Clone(i.Addresses[room:]), i.Excluded...)
+		i.Addresses = i.Addresses[:room:room]
 	}
 	for _, list := range [][]Address{i.Addresses, i.Excluded} {
 		for k := range list {

@@ -71,6 +71,14 @@ type SubnetEnvironment interface {
 	Subnets(name string) []netip.Prefix
 }
 
+// MTUEnvironment is an Environment that knows how large the packets of the host's
+// interfaces can be.
+type MTUEnvironment interface {
+	Environment
+	// MTU is the longest packet of an interface in bytes, 0 where that is not known.
+	MTU(name string) int
+}
+
 // RiskEnvironment is an Environment that knows who may change a script.
 type RiskEnvironment interface {
 	Environment

@@ -85,3 +85,27 @@ func TestPairSpareAddress(t *testing.T) {
 	must(t, p.lb1.Stop(slack))
 	p.holds(p.lb2, quick.masterDown(100)+slack)
 }
+
+// TestPairMoreThanFits gives a pair more addresses than an advert can carry within the
+// MTU: both programs move the rest to the excluded ones, and no advert is in pieces,
+// which the capture takes for none.
+func TestPairMoreThanFits(t *testing.T) {
+	t.Parallel()
+	m := quick
+	m.v6 = true
+	p := newPair(t, m, "tandem", "keepalived")
+	more := "    " + m.vip(0).String() + "\n"
+	for i := range 100 {
+		more += fmt.Sprintf("    2001:db8::2:%x/64\n", i+1)
+	}
+	must(t, p.lb1.Write(strings.Replace(m.conf(p.lb1.Host, p.lb2.Host, 150), "    "+m.vip(0).String()+"\n", more, 1)))
+	must(t, p.lb2.Write(strings.Replace(m.conf(p.lb2.Host, p.lb1.Host, 100), "    "+m.vip(0).String()+"\n", more, 1)))
+	p.lead()
+	p.steady(p.lb1)
+	must(t, p.lb1.Stop(slack))
+	p.holds(p.lb2, m.masterDown(100)+slack)
+	p.steady(p.lb2)
+	if log := p.lb2.Log(); strings.Contains(log, "expected") || strings.Contains(log, "mismatch") {
+		t.Errorf("keepalived finds fault with the addresses of an advert:\n%s", log)
+	}
+}

@@ -23,22 +23,43 @@ var (
 	_ config.UserEnvironment   = Environment{}
 	_ config.SubnetEnvironment = Environment{}
 	_ config.RiskEnvironment   = Environment{}
+	_ config.MTUEnvironment    = Environment{}
 )
 
 // Interface reports whether a network interface of that name exists.
 func (Environment) Interface(name string) bool {
+	// The kernel takes "eth0:1" for eth0, and an alternative name for the name.
+	answer := ask(name, unix.SIOCGIFINDEX, unix.SIOCGIFNAME)
+	return answer != nil && answer.Name() == name
+}
+
+// MTU is the longest packet of an interface in bytes, 0 where it cannot be asked.
+func (Environment) MTU(name string) int {
+	answer := ask(name, unix.SIOCGIFMTU)
+	if answer == nil {
+		return 0
+	}
+	return int(answer.Uint32())
+}
+
+// ask asks the kernel about an interface, one question with the answer to the other,
+// and returns nil where one of them has none.
+func ask(name string, questions ...uint) *unix.Ifreq {
 	request, err := unix.NewIfreq(name)
 	if err != nil {
-		return false
+		return nil
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer unix.Close(fd)
-	// The kernel takes "eth0:1" for eth0, and an alternative name for the name.
-	return unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) == nil &&
-		unix.IoctlIfreq(fd, unix.SIOCGIFNAME, request) == nil && request.Name() == name
+	for _, q := range questions {
+		if unix.IoctlIfreq(fd, q, request) != nil {
+			return nil
+		}
+	}
+	return request
 }
 
 // Script says what keeps cmd from being run, or nil. The error wraps a *Fault;

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,6 +22,19 @@ func TestEnvironmentInterface(t *testing.T) {
 		if e.Interface(name) {
 			t.Errorf("there is %q", name)
 		}
+	}
+}
+
+func TestEnvironmentMTU(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := (Environment{}).MTU("lo"); got != lo.MTU {
+		t.Errorf("lo: %d, want %d", got, lo.MTU)
+	}
+	if got := (Environment{}).MTU("absent0"); got != 0 {
+		t.Errorf("an interface that is not there: %d", got)
 	}
 }
 
