@@ -77,18 +77,23 @@ const ample = 30 * time.Second
 // fullBacklog is a loopback port that answers no SYN: its queue is full.
 func fullBacklog(t *testing.T) Connect {
 	t.Helper()
-	fd := backlogSocket(t, 0)
-	c := Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: fd, Timeout: 200 * time.Millisecond}
-	// Fill the queue; what does not fit times out and shows that it is full.
+	c := Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: backlogSocket(t, 0), Timeout: 200 * time.Millisecond}
+	fill(t, c)
+	return c
+}
+
+// fill fills the queue of a listener; what does not fit times out and shows that it
+// is full.
+func fill(t *testing.T, c Connect) {
+	t.Helper()
 	for range 8 {
 		conn, err := c.dial(context.Background())
 		if err != nil {
-			return c
+			return
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 	}
 	t.Fatal("the queue of the listener does not fill up")
-	return c
 }
 
 // readRequest reads a request up to its empty line.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sockets counts the open descriptors of this process.
@@ -84,6 +86,48 @@ func TestPollerMany(t *testing.T) {
 	}
 	if after > before {
 		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}
+
+// A connection that comes about only after a while is heard of then, and told of
+// with the time that it took.
+func TestPollerLate(t *testing.T) {
+	fd, port := backlog(t, 0)
+	cfg := Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: port, Timeout: 200 * time.Millisecond}
+	fill(t, cfg)
+	cfg.Timeout = time.Minute
+	wake := make(chan struct{}, 1)
+	p := newPoller(func() { poke(wake) })
+	defer p.close()
+	began := time.Now()
+	p.begin(&attempt{order: StartCheck{Run: NewTCP(cfg)}})
+	if n := len(p.settle()); n != 0 || len(p.open) != 1 {
+		t.Fatalf("%d ended, %d open before there is room", n, len(p.open))
+	}
+	if until := p.deadline().Sub(began); until < cfg.Timeout || until > cfg.Timeout+10*time.Second {
+		t.Errorf("its time is over in %v", until)
+	}
+	// Whoever leaves the queue makes room for one, who knocks again after a second.
+	taken, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(taken) }()
+	for {
+		select {
+		case <-wake:
+		case <-time.After(30 * time.Second):
+			t.Fatal("not heard of within 30 s")
+		}
+		for _, f := range p.settle() {
+			if r := f.result; r.Err != nil || r.Took < 500*time.Millisecond || r.Took > time.Since(began) {
+				t.Errorf("%+v", r)
+			}
+			if len(p.open) != 0 || !p.deadline().IsZero() {
+				t.Errorf("%d open, deadline %v", len(p.open), p.deadline())
+			}
+			return
+		}
 	}
 }
 

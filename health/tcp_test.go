@@ -61,6 +61,13 @@ func polled(ctx context.Context, p *poller, wake <-chan struct{}, c Check) Resul
 // and never accepts.
 func backlogSocket(t testing.TB, queue int) uint16 {
 	t.Helper()
+	_, port := backlog(t, queue)
+	return port
+}
+
+// backlog is such a socket and its port.
+func backlog(t testing.TB, queue int) (fd int, port uint16) {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +83,7 @@ func backlogSocket(t testing.TB, queue int) uint16 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return uint16(sa.(*unix.SockaddrInet4).Port)
+	return fd, uint16(sa.(*unix.SockaddrInet4).Port)
 }
 
 // Section 8: TCP_CHECK connects and closes; nothing is sent.
