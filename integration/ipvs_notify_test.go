@@ -214,6 +214,14 @@ func (n *checkTeller) play() {
 	must(t, n.a.Write(n.conf[:strings.Index(n.conf, "virtual_server 10.9.0.2")]))
 	must(t, n.a.Signal(syscall.SIGHUP))
 	n.waits("VS [10.9.0.2]:tcp:80 DOWN", 1)
+	for _, script := range []string{"told.silent", "told.silent-1"} {
+		eventually(n.t, patience, script+" tells of the end", func() error {
+			if got := n.told()[script]; len(got) < 2 {
+				return fmt.Errorf("told %q", got)
+			}
+			return nil
+		})
+	}
 	n.settled()
 	n.scripts, n.mail = n.told(), n.letters()
 	must(t, n.a.Stop(patience))
