@@ -91,13 +91,15 @@ func PlanSysctls(have map[string]string, want []Sysctl, saved []SavedSysctl) Sys
 func ipv4Setting(link, name string) string { return "net/ipv4/conf/" + link + "/" + name }
 
 // sysctls are what a VMAC's own settings must be: it answers ARP for its own
-// addresses only, and hears packets from them, since its peer sends from them.
-// They need no record: they go with the link.
+// addresses only, one of IPv6 therefore for none, and hears packets from them,
+// since its peer sends from them. They need no record: they go with the link.
 func (l VirtualLink) sysctls() []Sysctl {
 	var out []Sysctl
+	if l.Kind == Macvlan {
+		out = append(out, Sysctl{ipv4Setting(l.Name, "arp_ignore"), "1"})
+	}
 	if l.IPv4 && l.Kind == Macvlan {
 		out = append(out,
-			Sysctl{ipv4Setting(l.Name, "arp_ignore"), "1"},
 			Sysctl{ipv4Setting(l.Name, "accept_local"), "1"},
 			Sysctl{ipv4Setting(l.Name, "rp_filter"), "0"},
 			Sysctl{ipv4Setting(l.Name, "promote_secondaries"), "1"},

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Of the adverts of a peer, whether it has a VMAC or not, each comes in once, on
@@ -89,5 +91,32 @@ func TestKernelAdvertsThroughVMACs(t *testing.T) {
 				t.Errorf("announcement %x does not tell %s", got, mac)
 			}
 		})
+	}
+}
+
+// A VMAC of IPv6 answers no ARP for the host's own addresses: who asked would
+// send to the virtual address, which leaves with the mastership.
+func TestKernelIPv6VMACAnswersNoARP(t *testing.T) {
+	a, b := pair(t, "v0", "w0", [2]string{"192.0.2.1/24", "192.0.2.2/24"}, [2]string{"2001:db8::1/64", "2001:db8::2/64"})
+	mac := VirtualMAC(51, true)
+	l := VirtualLink{Name: "vrrp.51", Parent: "v0", Kind: Macvlan, Mode: Private, MAC: mac, IPv6: true}
+	if err := a.virtualLinks().Apply([]LinkChange{{Add, l}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.addresses().Apply([]AddressChange{{Add, Address{Interface: "vrrp.51", Prefix: netip.MustParsePrefix("2001:db8::99/128"), Flags: unix.IFA_F_NODAD}}}); err != nil {
+		t.Fatal(err)
+	}
+	wire := b.frames("w0")
+	b.knock("192.0.2.1")
+	// What was asked before is answered before: the VMAC hears both in turn.
+	b.knock("2001:db8::99")
+	answered := map[MAC]bool{}
+	for len(wire) > 0 {
+		if f := <-wire; len(f) >= 42 && f[12] == 8 && f[13] == 6 && f[21] == 2 {
+			answered[MAC(f[22:28])] = true
+		}
+	}
+	if own := MAC(a.link("v0").MAC); !answered[own] || len(answered) != 1 {
+		t.Errorf("ARP for 192.0.2.1 was answered by %v, not by %v alone", answered, own)
 	}
 }
