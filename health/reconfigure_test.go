@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -192,6 +193,39 @@ func TestReloadQuorumAndSorryServer(t *testing.T) {
 		"0.0 Removing sorry server [10.1.1.1]:tcp:80 from VS [10.0.0.1]:tcp:80",
 		"0.0 Adding alive servers to the pool for VS [10.0.0.1]:tcp:80",
 	})
+}
+
+// Nothing stays in the pool that a reload takes out of the file while the quorum is
+// lost: keepalived leaves what was inhibited there, with weight 0.
+func TestReloadLeavesNothing(t *testing.T) {
+	of := func(inhibit func(ServerConfig) ServerConfig) ServiceConfig {
+		cfg := service(inhibit(server(1, 1, check(noRetry))), inhibit(server(2, 1, check(noRetry))))
+		cfg.Quorum = 2
+		return cfg
+	}
+	removed := func(c ServerConfig) ServerConfig { return c }
+	s := newSim(t, withSorry(of(inhibited), true))
+	wantPool(t, s, "1=1 2=1 sorry=0")
+	s.answer = failing(1, 0, 20*sec)
+	s.until(10 * sec)
+	wantPool(t, s, "1=0 2=0 sorry=1")
+	s.reload(withSorry(of(removed), true))
+	wantPool(t, s, "sorry=1")
+	other := withSorry(of(removed), true)
+	other.Sorry.Addr = netip.MustParseAddr("10.1.1.2")
+	s.reload(other)
+	wantPool(t, s, "sorry=1")
+	if got := s.service.Pool()[0].Addr; got != other.Sorry.Addr {
+		t.Errorf("the sorry server is %s", got)
+	}
+	s.reload(of(removed))
+	wantPool(t, s, "2=1")
+	s.until(30 * sec)
+	wantPool(t, s, "1=1 2=1")
+	s.reload(withSorry(of(inhibited), true))
+	wantPool(t, s, "1=1 2=1 sorry=0")
+	s.reload(of(inhibited))
+	wantPool(t, s, "1=1 2=1")
 }
 
 // A check with fewer urls than before does not ask for one that is gone.

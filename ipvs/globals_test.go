@@ -141,6 +141,26 @@ func TestAStopLetsTheKernelSendWhatItHoldsBack(t *testing.T) {
 	}
 }
 
+// A reload that names no daemon any more stops those of ours; keepalived leaves
+// them running for good.
+func TestDaemonsThatAreNotWantedAnyMoreStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, k, _ := keepGlobals(t)
+		k.Set(ipvs.Globals{Daemons: []ipvs.Daemon{
+			{State: ipvs.DaemonMaster, Interface: "eth0"}, {State: ipvs.DaemonBackup, Interface: "eth0"},
+		}})
+		time.Sleep(time.Second)
+		if got := running(t, kernel); len(got) != 2 {
+			t.Errorf("daemons %v", got)
+		}
+		k.Set(ipvs.Globals{})
+		time.Sleep(5 * time.Second)
+		if got := running(t, kernel); len(got) != 0 {
+			t.Errorf("daemons %v after the reload", got)
+		}
+	})
+}
+
 func TestDaemonsOfOthersAreLeftAloneUntilOneIsWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, k, _ := keepGlobals(t)
