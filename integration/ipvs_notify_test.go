@@ -253,7 +253,7 @@ func (n *checkTeller) waits(line string, times int) {
 // may begin late.
 func (n *checkTeller) settled() {
 	n.t.Helper()
-	eventually(n.t, patience, "a script for each line", func() error {
+	eventually(n.t, 3*patience, "a script for each line", func() error {
 		told, scripts := n.told(), 0
 		for file, list := range told {
 			if !strings.HasSuffix(file, ".read") {
