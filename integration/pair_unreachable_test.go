@@ -22,5 +22,22 @@ func TestPairUnreachable(t *testing.T) {
 	must(t, l.Host("node").IP("route add prohibit 198.51.101.0/24"))
 	a := agent(t, l.Host("node"), "tandem", conf+"}\n")
 	start(t, a)
-	serversUp(t, a, 0, slack)
+	eventually(t, slack, "all servers down", func() error {
+		s, err := tryStatus(a)
+		if err != nil {
+			return err
+		}
+		down := 0
+		for _, vs := range s.Services {
+			for _, rs := range vs.Servers {
+				if !rs.Up {
+					down++
+				}
+			}
+		}
+		if down != len(servers) {
+			return fmt.Errorf("%d are", down)
+		}
+		return nil
+	})
 }
