@@ -26,7 +26,7 @@ func TestCompletionZsh(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, tc := range []struct{ words, want []string }{
-		{[]string{"tandem", "che"}, []string{"check:check configuration files", "check-now:make the health checks of a real server now"}},
+		{[]string{"tandem", "che"}, []string{"check:check configuration files", "check-now:run the health checks of a real server now"}},
 		{[]string{"tandem", "switchover", ""}, []string{"VI_1:MASTER on eth0"}},
 		{[]string{"tandem", "check", "one"}, []string{"files"}},
 		{[]string{"tandem", "status", "--run-dir", ""}, []string{"files -/"}},
@@ -48,7 +48,7 @@ func TestCompletionFish(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"tandem che", []string{"check\tcheck configuration files", "check-now\tmake the health checks of a real server now"}},
+		{"tandem che", []string{"check\tcheck configuration files", "check-now\trun the health checks of a real server now"}},
 		{"tandem switchover ", []string{"VI_1\tMASTER on eth0"}},
 		{"tandem check on", []string{"one.conf"}},
 		{"tandem explain advert_in", []string{"advert_int\tIs the time between adverts: whole seconds in version 2, hundredths in version 3."}},
