@@ -15,6 +15,7 @@ import (
 type Group struct {
 	name    string
 	members []*Router
+	lone    [1]*Router // what members is made of where there is one
 	state   State
 	outs    []Output // scratch
 }
@@ -39,6 +40,9 @@ type GroupOutput struct {
 // A group without a name, as a lone router's, tells of no state of its own.
 func NewGroup(name string, members ...*Router) *Group {
 	g := &Group{name: name, members: members}
+	if len(members) == 1 {
+		g.members = append(g.lone[:0], members...)
+	}
 	g.introduce()
 	g.state = g.initial()
 	return g
@@ -97,9 +101,9 @@ func (g *Group) Deadline() time.Time {
 // want done, in order.
 func (g *Group) Step(now time.Time, in GroupInput, out []GroupOutput) []GroupOutput {
 	if m := g.beatOf(now, in); m != nil {
-		m.begin(now, g.outs[:0])
-		m.sendDueAdvert()
-		return g.collect(m, out)
+		m.now = now
+		m.advertSent()
+		return append(out, GroupOutput{Member: m.cfg.Name, Output: m.advert})
 	}
 	out = g.whole(now, in, out)
 	for _, m := range g.members {

@@ -304,10 +304,15 @@ func (r *Router) sendAdvert() {
 	r.sentAt, r.advertAt = r.now, r.nextAdvert(r.now)
 }
 
-// sendDueAdvert sends an advert whose timer expired (RFC 9568 6.4.3). The next
-// one counts from when this one was due, so that the period does not drift.
+// sendDueAdvert sends an advert whose timer expired (RFC 9568 6.4.3).
 func (r *Router) sendDueAdvert() {
 	r.emit(r.advert)
+	r.advertSent()
+}
+
+// advertSent sets Adver_Timer after an advert that was due: the next one counts from
+// when this one was, so that the period does not drift.
+func (r *Router) advertSent() {
 	r.sentAt, r.advertAt = r.now, r.nextAdvert(r.advertAt)
 	if !r.advertAt.After(r.now) {
 		r.advertAt = r.nextAdvert(r.now)

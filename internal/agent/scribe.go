@@ -38,13 +38,13 @@ func newScribe(r *host.Record, failed func(error)) *scribe {
 
 // mark has the moment of an advert noted. It is called by the loop, as clear, turn
 // and next are.
-func (s *scribe) mark(st *host.Stamp, sent time.Time) {
+func (s *scribe) mark(st host.Stamp, sent time.Time) {
 	st.Mark(sent)
 	s.marked = true
 }
 
 // clear has the moment of the last advert forgotten.
-func (s *scribe) clear(st *host.Stamp) {
+func (s *scribe) clear(st host.Stamp) {
 	st.Clear()
 	s.marked, s.urgent = true, true
 }

@@ -15,7 +15,7 @@ import (
 // it costs is how much memory they look at, so this stands together.
 type sending struct {
 	auth  *vrrp.Authenticator
-	stamp *host.Stamp
+	stamp host.Stamp
 	// socket is shared by the instances of a link; own is that of the instance's own
 	// link, where it has one.
 	socket, own *socket

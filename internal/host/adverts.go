@@ -240,8 +240,13 @@ func (k AdvertKey) join(conn *net.IPConn) error {
 		return nil
 	}
 	p := ipv4.NewPacketConn(conn)
-	if err := p.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
-		return fmt.Errorf("ask for control messages: %w", err)
+	if k.Index == 0 {
+		// What is bound to a link need not ask where a packet came in, and all else is
+		// in the header: the kernel would look up a route for each packet, whose sender
+		// pays for that where it is on the same host.
+		if err := p.SetControlMessage(ipv4.FlagInterface, true); err != nil {
+			return fmt.Errorf("ask for control messages: %w", err)
+		}
 	}
 	if err := p.SetMulticastLoopback(false); err != nil {
 		return fmt.Errorf("turn loopback off: %w", err)

@@ -88,7 +88,7 @@ func (c *AdvertConn) deliver(in *Inbox, i int, now time.Time, handler func(Recei
 	m := &in.messages[i]
 	packet := in.packet(i)
 	control := in.controls[i][:min(uint64(m.header.Controllen), controlSize)]
-	r := Received{At: now}
+	r := Received{At: now, Interface: c.key.Index}
 	var ok bool
 	if c.key.IPv6 {
 		ok = r.read6(&in.names[i], packet, control)

@@ -306,7 +306,7 @@ func BenchmarkStamps(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	var list []*Stamp
+	var list []Stamp
 	for i := range 250 {
 		list = append(list, r.Stamp(fmt.Sprint("VI_", i)))
 	}

@@ -40,7 +40,7 @@ type stamps struct {
 	found map[string]int64
 
 	mu    sync.Mutex
-	slots map[string]*Stamp
+	slots map[string]Stamp
 	// image is what the file is to hold; outside dirty it does already.
 	image []byte
 	// clock and boot are one moment, on the runtime's clock and on that which
@@ -86,7 +86,7 @@ func openStamps(path string) (*stamps, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stamps{file: f, slots: map[string]*Stamp{}, found: map[string]int64{}}
+	s := &stamps{file: f, slots: map[string]Stamp{}, found: map[string]int64{}}
 	s.setClock()
 	if s.read(boot) {
 		return s, nil
@@ -122,7 +122,7 @@ func (s *stamps) read(boot string) bool {
 		if binary.NativeEndian.Uint32(slot[8:]) != crc32.ChecksumIEEE([]byte(name)) {
 			return false
 		}
-		s.slots[name] = &Stamp{stamps: s, offset: offset}
+		s.slots[name] = Stamp{stamps: s, offset: offset}
 		if at := int64(binary.NativeEndian.Uint64(slot)); at > 0 {
 			s.found[name] = at
 		}
@@ -145,7 +145,7 @@ func (r *Record) LastAdvert(instance string, now time.Time) time.Time {
 
 // Stamp returns the slot of an instance, made where it has none. What an earlier
 // run left in it stays until the first Mark or Clear.
-func (r *Record) Stamp(instance string) *Stamp {
+func (r *Record) Stamp(instance string) Stamp {
 	name := stampKey(instance)
 	s := r.stamps
 	s.mu.Lock()
@@ -153,7 +153,7 @@ func (r *Record) Stamp(instance string) *Stamp {
 	if slot, ok := s.slots[name]; ok {
 		return slot
 	}
-	slot := &Stamp{stamps: s, offset: len(s.image)}
+	slot := Stamp{stamps: s, offset: len(s.image)}
 	s.slots[name] = slot
 	s.image = append(s.image, make([]byte, stampSlot)...)
 	b := s.image[slot.offset:]
@@ -164,20 +164,20 @@ func (r *Record) Stamp(instance string) *Stamp {
 }
 
 // Mark says that an advert was sent as master at a moment.
-func (s *Stamp) Mark(now time.Time) {
+func (s Stamp) Mark(now time.Time) {
 	s.stamps.mu.Lock()
 	defer s.stamps.mu.Unlock()
 	s.put(s.stamps.boot + int64(now.Sub(s.stamps.clock)))
 }
 
 // Clear says that the instance is master no longer.
-func (s *Stamp) Clear() {
+func (s Stamp) Clear() {
 	s.stamps.mu.Lock()
 	defer s.stamps.mu.Unlock()
 	s.put(0)
 }
 
-func (s *Stamp) put(at int64) {
+func (s Stamp) put(at int64) {
 	binary.NativeEndian.PutUint64(s.stamps.image[s.offset:], uint64(at))
 	s.stamps.dirty = s.stamps.dirty.with(span{s.offset, s.offset + 8})
 }
