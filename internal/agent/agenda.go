@@ -6,6 +6,24 @@ import (
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
+// schedule is what the loop goes by to be in time, and how well it is.
+type schedule struct {
+	companies []*company
+	agenda    agenda
+	// breathe is when timers are looked at again after a burst of them.
+	breathe time.Time
+	// time is how late timers are; late, where it is set, is told, on the loop, of
+	// those that are later than they may be.
+	time timekeeping
+	late func(time.Duration)
+	// noted is the moment of the last timer whose lateness was noted before it fired.
+	noted time.Time
+}
+
+func newSchedule() schedule {
+	return schedule{agenda: agenda{epoch: time.Now()}, time: newTimekeeping()}
+}
+
 // company is a group as the loop drives it.
 type company struct {
 	group *vrrp.Group

@@ -38,72 +38,21 @@ type elector struct {
 	life context.Context
 
 	conf      *config.Config
-	companies []*company
 	instances map[string]*instance // by instance id
 	index     index
-	links     map[string]host.Link
-	observed  observed
-	sockets   map[host.AdvertKey]*socket
-	watches   map[string]*watch
-	// attuned is false when the watches may have to listen or to cease listening.
-	attuned bool
-	// holding are the instances whose wish for addresses is to be given to the keeper.
-	holding []*instance
-	foreign map[foreignKey]uint64
-	alarms  alarm.Board
-	// routed is whether there are any routes to be kept.
-	routed bool
-	// made are the links that are made for instances, with what they are made upon;
-	// unmade those of them that could not be made, and suspended what was told of
-	// those that may be about to be made again.
-	made      map[string]string
-	unmade    map[string]error
-	suspended map[string]host.Event
-	// former are the names of links that are about to be told of by another one, by
-	// their index.
-	former map[int]string
-	// time is how late timers are; late, where it is set, is told, on the loop, of
-	// those that are later than they may be.
-	time timekeeping
-	late func(time.Duration)
-	// noted is the moment of the last timer whose lateness was noted before it fired.
-	noted time.Time
-	// stampErrors counts the times that the moments of adverts could not be noted.
-	stampErrors uint64
-	moves       []*move
+	alarms    alarm.Board
+	moves     []*move
 	// maintenance keeps every router from becoming master.
 	maintenance bool
 
-	agenda agenda
-	// breathe is when timers are looked at again after a burst of them.
-	breathe time.Time
-	// attended are the sockets that are read from time to time, the others
-	// being armed, and gather is how long one is left alone after it had packets.
-	attended []*ear
-	gather   time.Duration
-	// unsent are the sockets with adverts in their queues.
-	unsent []*socket
-
-	out   []vrrp.GroupOutput
-	buf   []byte
-	inbox *host.Inbox
-	// now and reading are the moment and the socket of the read at hand, and
-	// receiveFn is receive, kept so that reading allocates nothing.
-	now       time.Time
-	reading   *socket
-	receiveFn func(host.Received)
-	// advert is the one at hand; its slices serve again.
-	advert vrrp.Advert
-	// fault is what is wrong with the packet at hand.
-	fault vrrp.DropError
-	// unused is set when the router found the advert at hand of no use.
-	unused bool
-}
-
-// foreignKey counts packets that belong to no instance.
-type foreignKey struct {
-	iface  string
-	reason vrrp.Reason
+	schedule
+	surroundings
+	watching
+	hearing
+	posting
+	holdings
+	// out are what the groups put out; it serves again.
+	out []vrrp.GroupOutput
 }
 
 // queueLength is how many calls may wait for the loop before whoever brings the
@@ -113,27 +62,19 @@ const queueLength = 1024
 func newElector(w wire, t keeper.Tables, r *host.Record, l *host.Ledger, kept host.Kept, j *journal.Journal) *elector {
 	e := &elector{
 		wire: w, record: r, ledger: l, kept: kept, journal: j,
-		mastership: func(string, bool) {},
-		taking:     func(string) {},
-		hurry:      func() {},
-		calls:      make(chan func(time.Time), queueLength),
-		agenda:     agenda{epoch: time.Now()},
-		time:       newTimekeeping(),
-		gather:     gatherMost,
-		inbox:      host.NewInbox(),
-		done:       make(chan struct{}),
-		conf:       &config.Config{},
-		instances:  map[string]*instance{},
-		links:      map[string]host.Link{},
-		observed:   newObserved(),
-		sockets:    map[host.AdvertKey]*socket{},
-		watches:    map[string]*watch{},
-		foreign:    map[foreignKey]uint64{},
-		suspended:  map[string]host.Event{},
-		former:     map[int]string{},
+		mastership:   func(string, bool) {},
+		taking:       func(string) {},
+		hurry:        func() {},
+		calls:        make(chan func(time.Time), queueLength),
+		done:         make(chan struct{}),
+		conf:         &config.Config{},
+		instances:    map[string]*instance{},
+		schedule:     newSchedule(),
+		surroundings: newSurroundings(),
+		watching:     watching{watches: map[string]*watch{}},
 	}
+	e.hearing = newHearing(e.receive)
 	e.scribe = newScribe(r, func(error) { e.post(func(time.Time) { e.stampErrors++ }) })
-	e.receiveFn = e.receive
 	e.keeper = keeper.New(t, l, tenant{e})
 	return e
 }

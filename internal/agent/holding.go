@@ -15,6 +15,14 @@ import (
 
 // This file is what the elector tells the keeper, and hears from it.
 
+// holdings are what is to be told to the keeper.
+type holdings struct {
+	// holding are the instances whose wish for addresses is to be given to it.
+	holding []*instance
+	// routed is whether there are any routes to be kept.
+	routed bool
+}
+
 // tenant is the elector as the keeper's client: what it hears is a matter of the
 // loop.
 type tenant struct{ *elector }

@@ -28,6 +28,25 @@ type socket struct {
 	ear    ear
 }
 
+// surroundings are the links of the host, as the routers are told of them.
+type surroundings struct {
+	links    map[string]host.Link
+	observed observed
+	// made are the links that are made for instances, with what they are made upon;
+	// unmade those of them that could not be made, and suspended what was told of
+	// those that may be about to be made again.
+	made      map[string]string
+	unmade    map[string]error
+	suspended map[string]host.Event
+	// former are the names of links that are about to be told of by another one, by
+	// their index.
+	former map[int]string
+}
+
+func newSurroundings() surroundings {
+	return surroundings{links: map[string]host.Link{}, observed: newObserved(), suspended: map[string]host.Event{}, former: map[int]string{}}
+}
+
 // hostEvent follows the host's links and addresses.
 func (e *elector) hostEvent(now time.Time, ev host.Event) {
 	if gone, ok := ev.(host.LinkGone); ok && gone.NewName != "" {

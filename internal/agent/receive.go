@@ -3,11 +3,48 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
 )
+
+// hearing is what receiving needs. All of it serves again, so that a packet
+// allocates nothing.
+type hearing struct {
+	sockets map[host.AdvertKey]*socket
+	// attended are the sockets that are read from time to time, the others
+	// being armed, and gather is how long one is left alone after it had packets.
+	attended []*ear
+	gather   time.Duration
+	inbox    *host.Inbox
+	// now and reading are the moment and the socket of the read at hand, and
+	// receiveFn takes each packet of it.
+	now       time.Time
+	reading   *socket
+	receiveFn func(host.Received)
+	// advert is the one at hand, fault what is wrong with it, and unused set when
+	// the router found it of no use.
+	advert vrrp.Advert
+	fault  vrrp.DropError
+	unused bool
+	// foreign counts what is for nobody here.
+	foreign map[foreignKey]uint64
+}
+
+// foreignKey counts packets that belong to no instance.
+type foreignKey struct {
+	iface  string
+	reason vrrp.Reason
+}
+
+func newHearing(receive func(host.Received)) hearing {
+	return hearing{
+		sockets: map[host.AdvertKey]*socket{}, gather: gatherMost, inbox: host.NewInbox(),
+		receiveFn: receive, foreign: map[foreignKey]uint64{},
+	}
+}
 
 // receive hands a packet to the router that it is for. One that is not valid, or
 // that is for nobody here, is counted by its reason and changes nothing.

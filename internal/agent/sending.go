@@ -27,6 +27,15 @@ type sending struct {
 	counters control.Counters
 }
 
+// posting is what is on its way out; it serves again.
+type posting struct {
+	// unsent are the sockets with adverts in their queues.
+	unsent []*socket
+	buf    []byte
+	// stampErrors counts the times that the moments of adverts could not be noted.
+	stampErrors uint64
+}
+
 // destination is an address, and the TTL or hop limit of adverts to it.
 type destination struct {
 	addr netip.Addr

@@ -15,6 +15,13 @@ import (
 // announces them within milliseconds, and each has to go soon.
 const watchRest = time.Millisecond
 
+// watching is who else announces what.
+type watching struct {
+	watches map[string]*watch
+	// attuned is false when the watches may have to listen or to cease listening.
+	attuned bool
+}
+
 // watch is the watch for a peer's announcements on one link.
 type watch struct {
 	link host.Link
