@@ -112,9 +112,7 @@ func (p *Poller) Wait(until time.Time) error {
 	for _, e := range p.events[:p.n] {
 		switch e.Fd {
 		case timerToken:
-			if p.expired() {
-				p.until = time.Time{}
-			}
+			p.until = time.Time{}
 		case eventToken:
 			_, _ = unix.Read(p.event, p.number[:])
 			p.woken.Store(false)
@@ -143,7 +141,7 @@ func (p *Poller) setTimer(wait time.Duration) error {
 // Woken at the moment that is waited for it does not look: what else there is, is told
 // by the next Wait, which begins by looking.
 func (p *Poller) poll(fd uintptr) bool {
-	if p.looked && p.expired() {
+	if p.looked && !p.until.IsZero() && !time.Now().Before(p.until) {
 		p.until, p.n = time.Time{}, 0
 		return true
 	}
@@ -151,14 +149,11 @@ func (p *Poller) poll(fd uintptr) bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd,
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
 	p.n = int(n)
-	if errno != 0 || p.n == 1 && p.events[0].Fd == timerToken && !p.expired() {
-		p.n = 0 // at most an event of a timer that has been served
+	if errno != 0 || p.n == 1 && p.events[0].Fd == timerToken && p.until.IsZero() {
+		p.n = 0 // at most the event of a timer that was served and has not been set again
 	}
 	return p.n > 0 || errno != 0 && errno != unix.EINTR
 }
-
-// expired is whether the moment has come that the timer is set to.
-func (p *Poller) expired() bool { return !p.until.IsZero() && !time.Now().Before(p.until) }
 
 // report tells of one socket; one that was removed meanwhile is not told of.
 func (p *Poller) report(token int32) {
