@@ -15,15 +15,16 @@ const (
 	// of real time.
 	trial = 2 * time.Second
 	// runaway is the share of one CPU that a process in real time may not take
-	// throughout a trial.
-	runaway = 0.9
+	// throughout a trial. One that spins has less than the whole where others are in
+	// real time, too, or the CPU is a virtual one.
+	runaway = 0.7
 )
 
 // Guard takes the kernel's warnings that a thread has run in real time for
 // longer than its limit without a pause (getrlimit(2), RLIMIT_RTTIME), until ctx
 // is done; without it the first of them ends the process. The collector of the
 // runtime alone may run for longer than keepalived's ten milliseconds, so that
-// one warning is told and no more. A process that goes on to take nearly a whole
+// one warning is told and no more. A process that goes on to take most of a
 // CPU for two seconds has run away, and leaves real time until the next Apply.
 func (k *Keeper) Guard(ctx context.Context, tell func(text string)) {
 	warnings := make(chan os.Signal, 1)
