@@ -363,8 +363,6 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) (events []event, wa
 	for _, f := range s.finished {
 		s.conclude(f, now)
 	}
-	clear(s.finished)
-	s.finished = s.finished[:0]
 	s.ends = s.ends[:0]
 	for _, a := range s.cancels {
 		if s.running[a.key] == a {
@@ -372,6 +370,7 @@ func (s *Scheduler) turn(ctx context.Context, now time.Time) (events []event, wa
 		}
 	}
 	s.cancels = s.cancels[:0]
+	s.reuse()
 	s.observe(ctx, now)
 	for len(s.due) > 0 && !s.due[0].at.After(now) {
 		s.fire(s.due[0], now)
@@ -399,9 +398,18 @@ func (s *Scheduler) conclude(f finished, now time.Time) {
 		s.scratch = e.service.checkDone(now, CheckDone{Server: a.order.Server, Attempt: a.key.number, Result: f.result}, s.scratch[:0])
 		s.heed(e, s.scratch)
 	}
-	if len(s.free) < s.limit {
-		s.free = append(s.free, a)
+}
+
+// reuse keeps the attempts that are concluded for the next ones: not before nobody
+// takes them any more for what they were. The lock is held.
+func (s *Scheduler) reuse() {
+	for _, f := range s.finished {
+		if len(s.free) < s.limit {
+			s.free = append(s.free, f.attempt)
+		}
 	}
+	clear(s.finished)
+	s.finished = s.finished[:0]
 }
 
 // fire has a machine start the checks that are due. The lock is held.

@@ -59,9 +59,8 @@ func (a *Addresses) local(addr netip.Addr, link int) (bool, error) {
 	b := beginMessage(a.batch.conn.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
 	b = append(b, unix.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // struct rtmsg
 	b = appendAttr(b, unix.RTA_DST, addr.AsSlice())
-	if addr.IsLinkLocalUnicast() {
-		b = appendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
-	}
+	// The link says which, of link-local addresses, and which table where it is in a VRF.
+	b = appendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
 	b = endMessage(b, 0)
 	a.batch.conn.out = b[:0]
 	if err := a.batch.conn.send(b); err != nil {

@@ -224,3 +224,28 @@ func TestVMVRF(t *testing.T) {
 		t.Errorf("MPLS: %v, %v", d, err)
 	}
 }
+
+// An address of a link in a VRF is looked for in the table of the VRF: nobody waits
+// for it to come into another.
+func TestVMVRFIPv6AddressIsReachable(t *testing.T) {
+	n, _ := pair(t, "v0", "w0")
+	n.run("ip", "link", "add", "red", "type", "vrf", "table", "10")
+	n.run("ip", "link", "set", "red", "up")
+	n.run("ip", "link", "set", "v0", "master", "red")
+	vip := netip.MustParsePrefix("fd00:9::100/64")
+	began := time.Now()
+	if err := n.addresses().Apply([]AddressChange{{Op: AddAddress, Address: Address{Prefix: vip, Interface: "v0", Flags: unix.IFA_F_NODAD}}}); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took >= busyLimit {
+		t.Errorf("it took %v", took)
+	}
+	asker := n.addresses()
+	index, err := asker.batch.conn.index("v0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if local, err := asker.local(vip.Addr(), index); err != nil || !local {
+		t.Errorf("reachable %v, %v", local, err)
+	}
+}

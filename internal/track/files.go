@@ -225,13 +225,18 @@ func (f *Files) changed(c change) {
 			concerned = append(concerned, e)
 		}
 	}
-	if len(concerned) == 0 {
+	// A link may lead elsewhere now.
+	f.watchAndLook(concerned)
+}
+
+// watchAndLook looks at files whose folders may not be watched yet: what changed
+// before there was a watch is found after.
+func (f *Files) watchAndLook(list []*file) {
+	if len(list) == 0 {
 		return
 	}
-	// A link may lead elsewhere now: what changed there before there was a watch is
-	// found after.
 	f.watch()
-	for _, e := range concerned {
+	for _, e := range list {
 		f.look(e, time.Now())
 	}
 }
@@ -269,14 +274,7 @@ func (f *Files) poll() {
 			unseen = append(unseen, e)
 		}
 	}
-	if len(unseen) == 0 {
-		return
-	}
-	// What changed before there was a watch is found after.
-	f.watch()
-	for _, e := range unseen {
-		f.look(e, time.Now())
-	}
+	f.watchAndLook(unseen)
 }
 
 // settled looks at the files that had emptyDelay to be written.
