@@ -111,11 +111,12 @@ func TestKernelIPv6VMACAnswersNoARP(t *testing.T) {
 	// What was asked before is answered before: the VMAC hears both in turn.
 	b.knock("2001:db8::99")
 	answered := map[MAC]bool{}
-	for len(wire) > 0 {
-		if f := <-wire; len(f) >= 42 && f[12] == 8 && f[13] == 6 && f[21] == 2 {
+	frame(t, wire, func(f []byte) bool {
+		if len(f) >= 42 && f[12] == 8 && f[13] == 6 && f[21] == 2 {
 			answered[MAC(f[22:28])] = true
 		}
-	}
+		return len(f) > icmpStart && f[icmpStart] == 136 && bytes.Equal(f[offsetSource:offsetSource+6], mac[:])
+	})
 	if own := MAC(a.link("v0").MAC); !answered[own] || len(answered) != 1 {
 		t.Errorf("ARP for 192.0.2.1 was answered by %v, not by %v alone", answered, own)
 	}
