@@ -147,7 +147,7 @@ func TestConditionLostIsOffered(t *testing.T) {
 		step{"5.21s", PeerAnnounced{vip1}, "release 10"},
 		step{"5.21s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP not-eligible"},
 		step{"6.2s", from(low, 50), "lower-priority-master"},
-		step{"8.809375s", fire, "takeover-withheld"},
+		step{"8.819375s", fire, "takeover-withheld"},
 	))
 	if r.Status().Hold {
 		t.Error("the node holds")

@@ -30,6 +30,9 @@ type handover struct {
 	peer         netip.Addr
 	peerPriority uint8
 	first        time.Time
+	// announced is when the peer last announced an address that was ours. It was
+	// alive then, however long ago its advert is.
+	announced time.Time
 	// rival is the last advert of a worse one, and rivalAdverts how many it sent.
 	// Once there was one, an address may have been announced by a node that is
 	// about to let it go again, so that announcements count for nothing.
@@ -104,6 +107,7 @@ func (r *Router) peerAnnouncedAddress(in PeerAnnounced) {
 	}
 	if r.handingOver() {
 		if r.handover.peer.IsValid() && !r.handover.contested {
+			r.handover.announced = r.now
 			r.letGo([]netip.Addr{addr})
 		}
 		return
@@ -256,8 +260,11 @@ func (r *Router) leave() {
 	}
 	from := r.now
 	if h.peer.IsValid() {
-		// The peer's last advert counts, heard while we were still serving.
+		// The peer's last sign of life counts, which came while we were still serving.
 		from = r.heard.at
+		if h.announced.After(from) {
+			from = h.announced
+		}
 		if r.cfg.Version == 3 {
 			r.masterInterval = r.heard.interval
 		}

@@ -31,7 +31,7 @@ func TestSwitchover(t *testing.T) {
 	}
 	resume(t, r, []step{
 		{"5.52s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
-		{"0s", nil, "9.49609375s"}, // the skew of priority 1
+		{"0s", nil, "9.51609375s"}, // since it announced; the skew of priority 1
 	})
 	if st := r.Status(); st.State != Backup || st.Offering || !st.Hold || st.Master != low {
 		t.Errorf("after the offer: %+v, want BACKUP, held, under %v", st, low)
@@ -76,6 +76,25 @@ func TestSwitchoverToASlowPeer(t *testing.T) {
 			{"1.1s", fromLike(fast, low, 50), ""},
 			{"0s", nil, "4.1s"},
 			{"2.4s", fromLike(fast, low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
+		})
+	})
+	t.Run("that was long about its addresses", func(t *testing.T) {
+		// What it announced just now says that it is there, which its only advert,
+		// most of a master down interval ago, does not: its next is still to come.
+		fast := with(func(c *Config) { c.AdvertInterval = 200 * time.Millisecond })
+		resume(t, play(t, fast, nil), []step{
+			{"0s", up, ""},
+			{"0s", Start{}, "INIT>BACKUP start"},
+			{"1s", fire, "advert 100; acquire 10,11"},
+			{"1s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+			{"1s", Command{Kind: Switchover}, "done; advert 0; offer"},
+			{"1.1s", fromLike(fast, low, 50), ""},
+			{"1.8s", PeerAnnounced{vip1}, "release 10"},
+			{"1.8s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
+			{"1.9s", fire, ""},
+			{"2s", fromLike(fast, low, 50), ""},
+			{"2.79s", fire, ""},
+			{"2.8s", fire, "advert 100; acquire 10,11"},
 		})
 	})
 	t.Run("that adverts more slowly than we do", func(t *testing.T) {
@@ -262,7 +281,7 @@ func TestYield(t *testing.T) {
 		step{"4.2s", from(low, 150), ""},
 		step{"4.21s", PeerAnnounced{vip2}, "release 11"},
 		step{"4.3s", PeerAnnounced{vip1}, "release 10; MASTER>BACKUP higher-priority"},
-		step{"0s", nil, "7.809375s"},
+		step{"0s", nil, "7.909375s"},
 	))
 	if r.Status().Hold {
 		t.Error("a yield holds")
