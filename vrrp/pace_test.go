@@ -28,6 +28,11 @@ func TestAlignedAdvertsAreSoonerNeverLater(t *testing.T) {
 	if at := r.Deadline(); !at.Equal(epoch.Add(13750 * time.Millisecond)) {
 		t.Errorf("the next is due at %v", at.Sub(epoch))
 	}
+	r.Step(epoch.Add(13*time.Second), Align{epoch.Add(time.Hour + 500*time.Millisecond)}, nil) // as good as one that is past
+	resume(t, r, []step{{"13.75s", fire, "advert 100"}, {"14.49s", fire, ""}, {"14.5s", fire, "advert 100"}})
+	r = play(t, plain(), asMaster())
+	r.Step(epoch.Add(4*time.Second), Align{anchor}, nil)
+	resume(t, r, []step{{"4.609375s", fire, "advert 100"}, {"4.75s", fire, "advert 100"}, {"12.75s", fire, "advert 100"}})
 	r.Step(epoch.Add(13*time.Second), Align{}, nil)
 	resume(t, r, []step{{"13.75s", fire, "advert 100"}, {"14.75s", fire, "advert 100"}})
 }
