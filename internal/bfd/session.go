@@ -287,11 +287,13 @@ func (s *Session) reconfigure(now time.Time, c Config) {
 	c.Local = old.Local
 	s.cfg = c.normal()
 	if s.state == Up && (old.MinTx != s.cfg.MinTx || old.MinRx != s.cfg.MinRx) {
+		// Where an earlier change has not been answered yet, what was in use before
+		// that one is in use still.
 		s.polling = true
-		if s.cfg.MinTx > old.MinTx {
+		if s.cfg.MinTx > old.MinTx && s.pollTx == 0 {
 			s.pollTx = old.MinTx
 		}
-		if s.cfg.MinRx < old.MinRx {
+		if s.cfg.MinRx < old.MinRx && s.pollRx == 0 {
 			s.pollRx = old.MinRx
 		}
 		s.nextTx = now
@@ -315,7 +317,7 @@ func (s *Session) desiredTx() time.Duration {
 func (s *Session) interval() time.Duration {
 	d := s.desiredTx()
 	if s.state == Up && s.polling && s.pollTx > 0 {
-		d = s.pollTx
+		d = min(d, s.pollTx)
 	}
 	if s.heard {
 		d = max(d, s.remote.RequiredMinRx)
@@ -337,7 +339,7 @@ func (s *Session) jittered(random float64) time.Duration {
 func (s *Session) detection() time.Duration {
 	rx := s.cfg.MinRx
 	if s.polling && s.pollRx > 0 {
-		rx = s.pollRx
+		rx = max(rx, s.pollRx)
 	}
 	return time.Duration(s.remote.Multiplier) * max(rx, s.remote.DesiredMinTx)
 }
