@@ -84,12 +84,39 @@ func TestQuorum(t *testing.T) {
 	step(time.Second, 2, "") // it was restarted in time
 	step(5*time.Second, 2, "")
 
+	many := NewProcess(ProcessConfig{Name: "many", Quorum: 1, QuorumMax: -1})
+	if c, ok := many.Step(now, 1000); !ok || !c.Up || !many.Up() {
+		t.Error("without quorum_max there are too many")
+	}
 	none := NewProcess(ProcessConfig{Name: "none", QuorumMax: 0})
 	if c, ok := none.Step(now, 0); !ok || !c.Up {
 		t.Error("quorum_max 0 is lost with none running")
 	}
 	if c, ok := none.Step(now, 1); !ok || c.Up {
 		t.Error("quorum_max 0 is there with one running")
+	}
+}
+
+// What is counted stays counted over a reload that changes only how many are enough.
+func TestProcessesAreTheSame(t *testing.T) {
+	full := ProcessConfig{Name: "p", Process: "/bin/p", Params: []string{"a"}, FullCommand: true, Match: "exact", Quorum: 1}
+	for what, c := range map[string]struct {
+		change func(*ProcessConfig)
+		same   bool
+	}{
+		"nothing":          {func(*ProcessConfig) {}, true},
+		"quorum and delay": {func(c *ProcessConfig) { c.Quorum, c.QuorumMax, c.ForkDelay, c.TerminateDelay = 2, 9, 1, 2 }, true},
+		"name":             {func(c *ProcessConfig) { c.Name = "q" }, false},
+		"process":          {func(c *ProcessConfig) { c.Process = "/bin/q" }, false},
+		"params":           {func(c *ProcessConfig) { c.Params = []string{"a", "b"} }, false},
+		"full_command":     {func(c *ProcessConfig) { c.FullCommand = false }, false},
+		"param_match":      {func(c *ProcessConfig) { c.Match = "partial" }, false},
+	} {
+		changed := full
+		c.change(&changed)
+		if got := changed.same(full); got != c.same {
+			t.Errorf("another %s: the same %v, want %v", what, got, c.same)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package track
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,8 @@ func TestReadProcEvent(t *testing.T) {
 		"a thread ends":    {event(eventExit, 21, 20, 0, 17), procEvent{kind: procOther}, true},
 		"something else":   {event(0x40, 20, 20), procEvent{kind: procOther}, true},
 		"too short":        {event(0, 0)[:30], procEvent{}, false},
+		"another index":    {append([]byte{9, 9, 9, 9}, event(eventExec, 20, 20)[4:]...), procEvent{}, false},
+		"another value":    {slices.Concat(event(eventExec, 20, 20)[:4], []byte{9, 9, 9, 9}, event(eventExec, 20, 20)[8:]), procEvent{}, false},
 		"of somebody else": {make([]byte, 80), procEvent{}, false},
 	} {
 		if e, ok := readProcEvent(tc.message); e != tc.want || ok != tc.ok {

@@ -144,6 +144,16 @@ func TestScriptErrors(t *testing.T) {
 	b.expect(Done{Status: -1, Err: missing}, "VRRP_Script(chk) failed (run script: file does not exist) => false")
 	b.at(2*second, "launch")
 	b.expect(Done{Status: -1, Err: context.Canceled}, "")
+	// What we have ended ourselves says nothing of a script that succeeds.
+	b = newBench(t, ScriptConfig{})
+	b.run(0, "VRRP_Script(chk) succeeded => true")
+	if b.now != epoch.Add(second) {
+		t.Errorf("runs each %v where no interval is set, want each second", b.now.Sub(epoch))
+	}
+	b.expect(Done{Status: -1, Err: context.Canceled}, "")
+	if !b.s.Up() {
+		t.Error("a run that was cancelled counts as failed")
+	}
 }
 
 // The next run starts an interval after the last start, not after its end.
