@@ -112,7 +112,7 @@ func (n *node) ready() {
 
 func (n *node) wait(what string, cond func() bool) {
 	n.t.Helper()
-	for limit := time.Now().Add(10 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {
 			log, _ := os.ReadFile(n.path("log"))
 			n.t.Fatalf("waited in vain for %s; the log:\n%s", what, log)
@@ -147,7 +147,7 @@ func (r *running) ended() int {
 			r.t.Fatal(err)
 		}
 		return 0
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		log, _ := os.ReadFile(r.path("log"))
 		r.t.Fatalf("it does not end; the log:\n%s", log)
 		return -1
@@ -284,7 +284,7 @@ func TestServiceManager(t *testing.T) {
 	expect := func(begin string) {
 		t.Helper()
 		b := make([]byte, 1024)
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		size, err := c.Read(b)
@@ -330,7 +330,13 @@ func TestBackground(t *testing.T) {
 	if err := unix.Kill(s.PID, unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	n.wait("the end", func() bool { return len(n.leftOver()) == 0 })
+	n.wait("the end", func() bool { return len(n.leftOver()) == 0 && ended(s.PID) })
+}
+
+// ended is whether a process that is nobody's child here runs no longer.
+func ended(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(b), ") Z ")
 }
 
 func TestStartFailures(t *testing.T) {

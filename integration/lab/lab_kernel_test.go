@@ -34,7 +34,7 @@ func TestLab(t *testing.T) {
 	if err := two.ServeUDP(9000); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, to := range []netip.Addr{two.IPv4(), two.IPv6()} {
 		p, err := one.Probe(netip.AddrPortFrom(to, 9000), time.Millisecond)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -12,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -292,8 +295,29 @@ func TestSpeakerReload(t *testing.T) {
 	})
 }
 
-// TestHostWire sends a packet through the loopback of this host.
+// ownNetwork gives the test a network namespace with nothing but a loopback, where
+// it may: the ports of BFD are given, and somebody else on the host may have them.
+func ownNetwork(t *testing.T) {
+	t.Helper()
+	// Not unlocked: the thread ends with the test.
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
+		return
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err == nil {
+		err = netlink.LinkSetUp(lo)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHostWire sends a packet through the loopback.
 func TestHostWire(t *testing.T) {
+	ownNetwork(t)
 	for _, loopback := range []string{"127.0.0.1", "::1"} {
 		addr := netip.MustParseAddr(loopback)
 		woken := make(chan struct{}, 10)

@@ -35,7 +35,7 @@ func reapAsFirst() {
 			os.Exit(1)
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); len(endedChildren()) > 0; {
+	for end := time.Now().Add(time.Minute); len(endedChildren()) > 0; {
 		if time.Now().After(end) {
 			fmt.Println("left:", endedChildren())
 			os.Exit(1)

@@ -124,6 +124,17 @@ func pair(t testing.TB, a, b string, addrs ...[2]string) (na, nb *testNS) {
 	return na, nb
 }
 
+// running is whether a link passes packets on.
+func (n *testNS) running(name string) (up bool) {
+	n.t.Helper()
+	n.do(func() error {
+		l, err := netlink.LinkByName(name)
+		up = err == nil && l.Attrs().OperState == netlink.OperUp
+		return err
+	})
+	return up
+}
+
 // cable joins two namespaces by one more pair of links.
 func cable(t testing.TB, na, nb *testNS, a, b string) {
 	t.Helper()
@@ -139,15 +150,18 @@ func cable(t testing.TB, na, nb *testNS, a, b string) {
 		s.n.run("ip", "link", "set", s.name, "addrgenmode", "none")
 		s.n.run("ip", "link", "set", s.name, "up")
 	}
+	// The first end hears of its carrier when the kernel comes to it: until then
+	// what is sent there is thrown away.
+	waitFor(t, "both ends of the cable", func() bool { return na.running(a) && nb.running(b) })
 }
 
 // waitFor polls cond until it holds.
 func waitFor(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !cond() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 10 s for %s", what)
+			t.Fatalf("waited a minute for %s", what)
 		}
 		time.Sleep(time.Millisecond)
 	}

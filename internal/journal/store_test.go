@@ -167,7 +167,7 @@ func TestStoreIsBounded(t *testing.T) {
 // settled waits until nothing is queued.
 func settled(t *testing.T, s *Store) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		n := len(s.queue)
 		s.mu.Unlock()

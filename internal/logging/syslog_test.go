@@ -33,7 +33,7 @@ func startDaemon(t *testing.T, path string) *daemon {
 
 func (d *daemon) read() string {
 	d.t.Helper()
-	if err := d.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := d.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		d.t.Fatal(err)
 	}
 	b := make([]byte, 64<<10)

@@ -309,7 +309,7 @@ func TestNotifierWithRealScripts(t *testing.T) {
 	s := Scripts{Master: sh("sleep 0.2; echo m"), Any: sh(`echo "$@"`), Backup: sh("echo b")}
 	n.Enqueue("VI_1", VRRPJobs(s, "INSTANCE", "VI_1", "MASTER", 150)...)
 	n.Enqueue("VI_1", VRRPJobs(s, "INSTANCE", "VI_1", "BACKUP", 140)...)
-	limit, end := context.WithTimeout(t.Context(), 10*time.Second)
+	limit, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
 	if err := n.Drain(limit); err != nil {
 		t.Fatal(err)

@@ -15,10 +15,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// free is an address that nobody listens on.
-func free(t *testing.T) netip.AddrPort {
+// free is a port that nobody listens on, of an address of the test's own: no other
+// test, and no connection of one, takes it while it is free.
+func free(t *testing.T, addr string) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func free(t *testing.T) netip.AddrPort {
 }
 
 func get(addr netip.AddrPort) (string, error) {
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	r, err := c.Get("http://" + addr.String() + "/")
 	if err != nil {
 		return "", err
@@ -41,7 +42,7 @@ func TestListenerFollowsTheConfiguration(t *testing.T) {
 	l := NewListener("page", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "shown") }),
 		func(err error) { t.Error(err) })
 	defer l.Close()
-	first, second := free(t), free(t)
+	first, second := free(t, "127.83.17.6"), free(t, "127.83.17.7")
 	for _, addr := range []netip.AddrPort{first, second, second} {
 		if err := l.Configure(addr); err != nil {
 			t.Fatal(err)
@@ -82,7 +83,7 @@ func TestClosingCutsStreams(t *testing.T) {
 		close(began)
 		<-r.Context().Done()
 	}), func(err error) { t.Error(err) })
-	addr := free(t)
+	addr := free(t, "127.83.17.8")
 	if err := l.Configure(addr); err != nil {
 		t.Fatal(err)
 	}

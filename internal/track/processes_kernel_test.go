@@ -22,7 +22,7 @@ func TestProcessesByTheConnector(t *testing.T) {
 	path := program(t, fmt.Sprintf("tnd%dfast", os.Getpid()))
 	q, expect := counting(t, openConnector, ProcessConfig{Name: "q", Process: path, FullCommand: true, Quorum: 1, QuorumMax: -1})
 	expect("none", false, 0)
-	for deadline := time.Now().Add(10 * time.Second); !q.listening(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !q.listening(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the kernel does not tell")
 		}

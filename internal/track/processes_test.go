@@ -31,7 +31,7 @@ func counting(t *testing.T, open func() (*connector, error), configs ...ProcessC
 			if c.Up != up || c.Count != n {
 				t.Fatalf("%s: %+v, want %v with %d", what, c, up, n)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: nothing; %+v", what, p.Status())
 		}
 	}
