@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -291,6 +292,31 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// One process with -P and one with -C are kept apart by -p alone.
+func TestPIDFilesOfTheHalves(t *testing.T) {
+	for _, tc := range []struct {
+		args     string
+		sessions int
+		want     []string
+	}{
+		{"", 0, []string{"p", "v", "c"}},
+		{"", 1, []string{"p", "v", "c", "b"}},
+		{"-P", 0, []string{"p", "v"}},
+		{"-C", 0, []string{"p", "c"}},
+		{"-C", 1, []string{"p", "c", "b"}},
+		{"-C -B", 1, []string{"p", "c"}},
+	} {
+		s, _, ok := new(program).parseOptions(newSettings(), append(strings.Fields(tc.args), "-pp", "-rv", "-cc", "-bb"))
+		if !ok {
+			t.Fatalf("%q is refused", tc.args)
+		}
+		s.take(&config.Config{BFD: make([]*config.BFDSession, tc.sessions)})
+		if got := s.pidFiles(); !slices.Equal(got, tc.want) {
+			t.Errorf("%q with %d BFD sessions: pid files %q, want %q", tc.args, tc.sessions, got, tc.want)
+		}
+	}
+}
+
 func TestPIDFilePaths(t *testing.T) {
 	none := func(string) string { return "" }
 	s := newSettings()
@@ -313,7 +339,7 @@ func TestPIDFilePaths(t *testing.T) {
 	} {
 		s = newSettings()
 		s.namespace, s.vrrpPID = tc.namespace, "/v"
-		s.take(tc.file)
+		s.take(&config.Config{Process: tc.file})
 		if err := s.finish(none); err != nil {
 			t.Fatal(err)
 		}

@@ -166,7 +166,7 @@ func (n *node) leftOver() []string {
 }
 
 func TestForeground(t *testing.T) {
-	n := newNode(t, "")
+	n := newNode(t, "bfd_instance B1 {\n neighbor_ip 192.0.2.9\n}\n")
 	r := n.start()
 	for _, name := range []string{"parent.pid", "vrrp.pid", "check.pid", "bfd.pid"} {
 		if b, err := os.ReadFile(n.path(name)); err != nil || string(b) != fmt.Sprintln(r.cmd.Process.Pid) {

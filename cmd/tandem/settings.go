@@ -40,6 +40,8 @@ type settings struct {
 	coreDump   bool
 
 	pidFile, vrrpPID, checkersPID, bfdPID string
+	// sessions is whether the file has BFD sessions.
+	sessions bool
 
 	namespace string
 	// instance is the name of this process among several on the host, and pidDir
@@ -91,9 +93,26 @@ func (w places) resolve(getenv func(string) string, own string) places {
 }
 
 // take completes what the command line says of the process by what the file says.
-func (s *settings) take(c config.Process) {
-	s.namespace = cmp.Or(s.namespace, c.NetNamespace)
-	s.instance, s.pidDir = c.Instance, c.PIDFolder || s.namespace != ""
+func (s *settings) take(c *config.Config) {
+	s.namespace = cmp.Or(s.namespace, c.Process.NetNamespace)
+	s.instance, s.pidDir = c.Process.Instance, c.Process.PIDFolder || s.namespace != ""
+	s.sessions = len(c.BFD) > 0
+}
+
+// pidFiles are those of the processes of keepalived that this one stands for, so that
+// one with -P and one with -C can run side by side.
+func (s *settings) pidFiles() []string {
+	paths := []string{s.pidFile}
+	if s.vrrp {
+		paths = append(paths, s.vrrpPID)
+	}
+	if s.checkers {
+		paths = append(paths, s.checkersPID)
+	}
+	if s.bfd && s.sessions {
+		paths = append(paths, s.bfdPID)
+	}
+	return paths
 }
 
 // pidName is the name of a pid file, which an instance has for itself.

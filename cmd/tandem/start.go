@@ -28,7 +28,7 @@ func (p *program) start(s settings, args []string) int {
 		return p.configTest(s)
 	}
 	p.settled = gc.Defer()
-	s.take(p.configuredProcess(s))
+	s.take(p.configured(s))
 	if s.namespace != "" {
 		p.read = nil
 		if err := daemon.EnterNamespace(s.namespace); err != nil {
@@ -58,13 +58,13 @@ func (p *program) start(s settings, args []string) int {
 	return status
 }
 
-// configuredProcess is what the configuration file says of the process: its network
-// namespace among others. It has to be known before anything else is done: what is
-// wrong with the file is said later, by who runs it.
-func (p *program) configuredProcess(s settings) config.Process {
+// configured is the configuration, whose network namespace among others has to be
+// known before anything else is done: what is wrong with the file is said later, by
+// who runs it.
+func (p *program) configured(s settings) *config.Config {
 	c, ds := p.reader.Load(s.configFile, config.Options{ID: configID(s.configID), Environment: p.environment})
 	p.read = &read{c, ds}
-	return c.Process
+	return c
 }
 
 // serve runs the agent until a signal ends it. It returns the exit status and,
@@ -92,7 +92,7 @@ func (p *program) serve(s settings, d *daemon.Detached) (status int, text string
 	if err := s.makeFolders(); err != nil {
 		return fail(err)
 	}
-	pids, err := daemon.LockPIDFiles(os.Getpid(), s.pidFile, s.vrrpPID, s.checkersPID, s.bfdPID)
+	pids, err := daemon.LockPIDFiles(os.Getpid(), s.pidFiles()...)
 	if err != nil {
 		return fail(err)
 	}
