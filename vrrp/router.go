@@ -370,6 +370,7 @@ func (r *Router) Status() Status {
 		Maintenance:    r.maintenance,
 		DampedUntil:    r.flaps.until,
 		Faults:         r.currentFaults(),
+		GroupFault:     r.groupFault,
 		Held:           slices.Clone(r.held),
 	}
 	if r.state != Master || s.Offering {

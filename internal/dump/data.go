@@ -325,12 +325,15 @@ func addressLine(a config.Address, held []netip.Addr) string {
 	return b.String()
 }
 
-// wanted is the state that the instance would have with nothing in its way.
+// wanted is the state that keepalived says an instance wants: in FAULT still FAULT,
+// until its own faults are over and only its sync group keeps it there.
 func wanted(i control.InstanceStatus) vrrp.State {
-	if i.State == vrrp.Failed || i.State == vrrp.Init {
+	switch {
+	case i.State == vrrp.Init, i.State == vrrp.Failed && len(i.Faults) == 1 && i.GroupFault != "" && i.Cause.Kind != vrrp.CauseGroup:
 		return vrrp.Backup
+	default:
+		return i.State
 	}
-	return i.State
 }
 
 // stateWord is keepalived's word for a state.

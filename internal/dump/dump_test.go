@@ -189,9 +189,29 @@ func TestDataShowsWhatIsWrong(t *testing.T) {
 	i.State, i.Faults, i.Held, i.Hold, i.Offering, i.Forced = vrrp.Failed, []string{"interface v0 down"}, nil, true, true, true
 	i.DampedUntil, i.Ineligible = time.Unix(1, 0), "ping 10.9.9.1 does not answer"
 	text := string(Data(s))
-	for _, want := range []string{"State = FAULT\n", "Wantstate = BACKUP", "faults = 1\n     interface v0 down", "Held by operator", "Offering", "Forced by operator", "Damped = true", "May not take over: ping 10.9.9.1 does not answer", "10.9.9.9/24 dev v0 scope global label v0:1\n"} {
+	for _, want := range []string{"State = FAULT\n", "Wantstate = FAULT", "faults = 1\n     interface v0 down", "Held by operator", "Offering", "Forced by operator", "Damped = true", "May not take over: ping 10.9.9.1 does not answer", "10.9.9.9/24 dev v0 scope global label v0:1\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
+// As keepalived 2.2.7 has it for a lone instance, and for the two of a group.
+func TestWantState(t *testing.T) {
+	own, groups := []string{"interface v0 down"}, []string{"sync group member B is in FAULT"}
+	for _, tc := range []struct {
+		what   string
+		status vrrp.Status
+		want   vrrp.State
+	}{
+		{"a master", vrrp.Status{State: vrrp.Master}, vrrp.Master},
+		{"before the start", vrrp.Status{State: vrrp.Init}, vrrp.Backup},
+		{"a fault of its own", vrrp.Status{State: vrrp.Failed, Faults: own, Cause: vrrp.Cause{Kind: vrrp.CauseLink}}, vrrp.Failed},
+		{"pulled by its group", vrrp.Status{State: vrrp.Failed, Faults: groups, GroupFault: "B", Cause: vrrp.Cause{Kind: vrrp.CauseGroup}}, vrrp.Failed},
+		{"well again, and held back by its group", vrrp.Status{State: vrrp.Failed, Faults: groups, GroupFault: "B", Cause: vrrp.Cause{Kind: vrrp.CauseLink}}, vrrp.Backup},
+	} {
+		if got := wanted(control.InstanceStatus{Status: tc.status}); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
 		}
 	}
 }
