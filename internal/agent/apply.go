@@ -72,6 +72,7 @@ func (e *elector) create(cfg *config.Config, conf *config.Instance, id string) *
 		hostUp:  host.Uptime(),
 		sending: sending{stamp: e.record.Stamp(id)},
 		held:    map[netip.Addr]bool{},
+		counted: map[string]int{},
 		stopped: make(chan struct{}),
 		end:     journal.Stop,
 

@@ -38,6 +38,8 @@ type instance struct {
 	link     vrrp.LinkState
 	priority uint8
 	faults   []string
+	// counted is what each tracked file added last while it was no fault.
+	counted map[string]int
 	// anchor is what the adverts are aligned to.
 	anchor time.Time
 

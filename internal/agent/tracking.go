@@ -44,6 +44,9 @@ func (e *elector) evaluate(in *instance) (priority uint8, faults []string, waiti
 	tracked := e.tracked(in)
 	for _, t := range tracked {
 		waiting = waiting || t.Kind == track.KindScript && t.Weight == 0 && !t.Known
+		if t.Kind == track.KindFile {
+			in.counted[t.Name], _ = t.Effect()
+		}
 	}
 	priority, faults = track.Evaluate(in.conf.Priority, tracked)
 	return priority, faults, waiting
@@ -56,7 +59,7 @@ func (e *elector) tracked(in *instance) []track.Tracked {
 		for _, t := range list {
 			up, known := state(t.Name)
 			out = append(out, track.Tracked{Kind: kind, Name: t.Name, Weight: t.Weight, Reverse: t.Reverse,
-				Up: up, Known: known, Added: in.started, Value: e.observed.files[t.Name]})
+				Up: up, Known: known, Added: in.started, Value: e.observed.files[t.Name], Counted: in.counted[t.Name]})
 		}
 	}
 	mapped := func(m map[string]bool) func(string) (bool, bool) {

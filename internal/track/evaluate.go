@@ -37,8 +37,10 @@ type Tracked struct {
 	// Added marks a script that joined an instance which was running already:
 	// such an instance is not stopped to wait for the first result.
 	Added bool
-	// Value is a file's number.
-	Value int64
+	// Value is a file's number, and Counted what the file added before its number
+	// became a fault: like keepalived it goes on to count.
+	Value   int64
+	Counted int
 }
 
 // fileFault is from where on down a file's weighted number is a fault, fileMost
@@ -100,7 +102,7 @@ func (t Tracked) file() (add int, fault string) {
 		n = -n
 	}
 	if n <= fileFault {
-		return 0, fmt.Sprintf("tracked file %s has status %d", t.Name, t.Value)
+		return t.Counted, fmt.Sprintf("tracked file %s has status %d", t.Name, t.Value)
 	}
 	return int(min(n, fileMost)), ""
 }

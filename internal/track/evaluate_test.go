@@ -17,6 +17,8 @@ func numbered(weight int, value int64) Tracked {
 	return Tracked{Name: "load", Kind: KindFile, Weight: weight, Value: value}
 }
 
+func counted(n int, t Tracked) Tracked { t.Counted = n; return t }
+
 func other(kind Kind, weight int, up bool) Tracked {
 	return Tracked{Name: "x", Kind: kind, Weight: weight, Known: true, Up: up}
 }
@@ -68,6 +70,8 @@ func TestEvaluate(t *testing.T) {
 		"file cut before the sum":      {100, []Tracked{numbered(1, 1000), numbered(1, -200)}, 153, nil},
 		"file at -253":                 {254, []Tracked{numbered(1, -253)}, 1, nil},
 		"file at -254":                 {254, []Tracked{numbered(1, -254)}, 254, []string{"tracked file load has status -254"}},
+		"file at -254 after 5":         {100, []Tracked{counted(5, numbered(1, -254))}, 105, []string{"tracked file load has status -254"}},
+		"file at -253 after 5":         {254, []Tracked{counted(5, numbered(1, -253))}, 1, nil},
 		"file at 254 in reverse":       {254, []Tracked{reverse(numbered(1, 254))}, 254, []string{"tracked file load has status 254"}},
 		"file without weight":          {100, []Tracked{numbered(0, 0)}, 100, nil},
 		"file without weight, 5":       {100, []Tracked{numbered(0, 5)}, 100, []string{"tracked file load has status 5"}},
