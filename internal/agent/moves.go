@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tandem-ha/tandem/internal/control"
-	"github.com/tandem-ha/tandem/internal/journal"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -82,7 +81,6 @@ func (e *elector) order(now time.Time, req control.MoveRequest) (*move, error) {
 		return m, nil
 	}
 	e.moves = append(e.moves, m)
-	e.journal.Add(journal.Event{Kind: "move", Level: journal.Notice, Text: fmt.Sprintf("%s ordered for %s", req.Kind, names(targets))})
 	for _, c := range companies {
 		e.step(now, c, vrrp.GroupInput{Input: vrrp.Command{Kind: req.Kind, Force: req.Force}})
 	}
@@ -140,14 +138,6 @@ func (e *elector) knownMasters() string {
 		return ""
 	}
 	return " (" + strings.Join(out, ", ") + ")"
-}
-
-func names(list []*instance) string {
-	var out []string
-	for _, in := range list {
-		out = append(out, in.conf.Name)
-	}
-	return strings.Join(out, ", ")
 }
 
 // settle looks whether an output ends what an order waits for.
