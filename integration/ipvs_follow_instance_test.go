@@ -25,7 +25,7 @@ func TestIPVSFollowInstance(t *testing.T) {
 		conf := m.conf(l.Host(name), l.Host([]string{"lb2", "lb1"}[i]), 150-50*i)
 		conf += fmt.Sprintf("virtual_server %s 80 {\n  @tandem follow_instance VI_1\n  delay_loop 300\n  lvs_sched rr\n  lvs_method DR\n  protocol TCP\n  alpha\n", m.vip(0).Addr())
 		for _, rs := range []string{"rs1", "rs2"} {
-			conf += fmt.Sprintf("  real_server %s 80 {\n    TCP_CHECK {\n      connect_timeout 5\n      warmup 0\n    }\n  }\n", l.Host(rs).IPv4())
+			conf += fmt.Sprintf("  real_server %s 80 {\n    TCP_CHECK {\n      connect_timeout 60\n      warmup 0\n    }\n  }\n", l.Host(rs).IPv4())
 		}
 		nodes = append(nodes, agent(t, l.Host(name), "tandem", conf+"}\n"))
 	}

@@ -27,7 +27,7 @@ type likeness struct {
 const twoServers = `  real_server RS1 80 {
     weight 3
     TCP_CHECK {
-      connect_timeout 5
+      connect_timeout 20
       retry 0
       warmup 0
     }
@@ -35,7 +35,7 @@ const twoServers = `  real_server RS1 80 {
   real_server RS2 80 {
     weight 2
     TCP_CHECK {
-      connect_timeout 5
+      connect_timeout 20
       retry 0
       warmup 0
     }
@@ -120,6 +120,24 @@ func marked() likeness {
 	}
 }
 
+// synced has a sync daemon that speaks IPv6.
+func synced() likeness {
+	const daemon = "  lvs_sync_daemon " + lab.NIC + " "
+	return likeness{
+		global: daemon + "id 5 maxlen 1300 port 8851 ttl 3 group ff02::99\n", globalAfter: daemon + "id 7 maxlen 1200 port 8852 ttl 4 group ff05::77\n",
+		text: block("10.35.0.1 80", nat+"  quorum 4\n"), after: block("10.35.0.1 80", "  lvs_sched rr\n  lvs_method NAT\n"),
+	}
+}
+
+// missing has a service with a scheduler that the kernel lacks, beside another.
+func missing() likeness {
+	lacks := block("10.36.0.1 80", "  lvs_sched twos\n  lvs_method NAT\n")
+	return likeness{
+		text:  lacks + block("10.36.0.2 80", nat+"  quorum 4\n"),
+		after: lacks + block("10.36.0.2 80", "  lvs_sched rr\n  lvs_method NAT\n"),
+	}
+}
+
 // kernelTable is what the kernel holds: table, thresholds, sync daemons, time-outs
 // and marks that packets get.
 func kernelTable(h *lab.Host) (string, error) {
@@ -171,10 +189,11 @@ func TestIPVSLikeness(t *testing.T) {
 	compareTables(t, quorums().and(groups()))
 }
 
-// TestVerifyIPVSLikeness does so with every kind of service, and with marks by the
-// packet filter, sync daemons and time-outs.
+// TestVerifyIPVSLikeness does so with every kind of service, with marks by the packet
+// filter, sync daemons of both families and time-outs, and with a service that the
+// kernel refuses.
 func TestVerifyIPVSLikeness(t *testing.T) {
-	for _, c := range []likeness{kinds().named("kinds"), marked().named("marked")} {
+	for _, c := range []likeness{kinds().named("kinds"), marked().named("marked"), synced().named("synced"), missing().named("missing")} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			compareTables(t, c)

@@ -19,7 +19,7 @@ import (
 func TestVerifyIPVSReloadRemains(t *testing.T) {
 	t.Parallel()
 	const service = "  delay_loop 1\n  lvs_sched rr\n  quorum 2\n%s"
-	const server = "  real_server RS%d 80 {\n%s    TCP_CHECK {\n      connect_timeout 2\n      retry 0\n      warmup 0\n    }\n  }\n"
+	const server = "  real_server RS%d 80 {\n%s    TCP_CHECK {\n      connect_timeout 20\n      retry 0\n      warmup 0\n    }\n  }\n"
 	conf := func(sorry, inhibit string) string {
 		return fmt.Sprintf(service, sorry) + fmt.Sprintf(server, 1, inhibit) + fmt.Sprintf(server, 2, inhibit)
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tandem-ha/tandem/integration/lab"
@@ -33,34 +35,53 @@ func TestIPVSElsewhere(t *testing.T) {
 	hasTable(t, l.Host("t"))
 }
 
-// TestVerifyIPVSFlushAtStop leaves at the end what keepalived leaves of what others
-// have put into the table: all of it, or with lvs_flush_on_stop nothing.
-func TestVerifyIPVSFlushAtStop(t *testing.T) {
+// TestVerifyIPVSFlush takes what others have put into the table away where
+// keepalived does: at the start with lvs_flush, at the end with lvs_flush_on_stop,
+// and at a reload never.
+func TestVerifyIPVSFlush(t *testing.T) {
 	t.Parallel()
-	foreign := []string{"-A -u 10.9.9.9:53 -s rr", "-a -u 10.9.9.9:53 -r 10.9.9.1:53 -m -w 1"}
-	l := newLab(t, "k-all", "t-all", "k-ours", "t-ours", "t-not")
-	nodes := map[string]*lab.Agent{}
-	for name, line := range map[string]string{"all": "lvs_flush_on_stop", "ours": "lvs_flush_on_stop VS", "not": ""} {
-		for _, by := range []string{"k", "t"} {
-			host := by + "-" + name
-			if host == "k-not" {
-				continue
-			}
-			must(t, l.Host(host).Input(strings.Join(foreign, "\n")+"\n", "ipvsadm", "-R"))
-			nodes[host] = agent(t, l.Host(host), map[string]string{"k": "keepalived", "t": "tandem"}[by],
-				"global_defs {\n  "+line+"\n}\nvirtual_server 10.9.0.1 80 {\n  protocol TCP\n  lvs_sched rr\n  real_server 10.9.1.1 80 {\n  }\n}\n")
-			start(t, nodes[host])
-		}
+	early := []string{"-A -u 10.9.9.9:53 -s rr", "-a -u 10.9.9.9:53 -r 10.9.9.1:53 -m -w 1"}
+	late := []string{"-A -u 10.9.9.8:53 -s rr", "-a -u 10.9.9.8:53 -r 10.9.9.1:53 -m -w 1"}
+	ours := func(weight int) []string {
+		return []string{"-A -t 10.9.0.1:80 -s rr", fmt.Sprintf("-a -t 10.9.0.1:80 -r 10.9.1.1:80 -m -w %d", weight)}
 	}
-	for host := range nodes {
-		hasTable(t, l.Host(host), append([]string{"-A -t 10.9.0.1:80 -s rr", "-a -t 10.9.0.1:80 -r 10.9.1.1:80 -m -w 1"}, foreign...)...)
-	}
-	for host, a := range nodes {
-		must(t, a.Stop(patience))
-		if strings.HasSuffix(host, "-all") {
-			hasTable(t, l.Host(host))
-		} else {
-			hasTable(t, l.Host(host), foreign...)
+	for _, c := range []struct {
+		name, lines     string
+		atStart, atStop bool
+	}{
+		{"none", "", false, false},
+		{"start", "  lvs_flush\n", true, false},
+		{"all", "  lvs_flush_on_stop\n", false, true},
+		{"ours", "  lvs_flush_on_stop VS\n", false, false},
+		{"both", "  lvs_flush\n  lvs_flush_on_stop\n", true, true},
+	} {
+		for _, program := range []string{"keepalived", "tandem"} {
+			t.Run(c.name+"-"+program, func(t *testing.T) {
+				t.Parallel()
+				h := newLab(t, "lb").Host("lb")
+				conf := func(weight int) string {
+					return fmt.Sprintf("global_defs {\n%s}\nvirtual_server 10.9.0.1 80 {\n  protocol TCP\n  lvs_sched rr\n  real_server 10.9.1.1 80 {\n    weight %d\n  }\n}\n", c.lines, weight)
+				}
+				foreign := func(lines []string) { must(t, h.Input(strings.Join(lines, "\n")+"\n", "ipvsadm", "-R")) }
+				foreign(early)
+				a := agent(t, h, program, conf(1))
+				start(t, a)
+				left := early
+				if c.atStart {
+					left = nil
+				}
+				hasTable(t, h, slices.Concat(ours(1), left)...)
+				foreign(late)
+				left = slices.Concat(left, late)
+				must(t, a.Write(conf(2)))
+				must(t, a.Signal(syscall.SIGHUP))
+				hasTable(t, h, slices.Concat(ours(2), left)...)
+				must(t, a.Stop(patience))
+				if c.atStop {
+					left = nil
+				}
+				hasTable(t, h, left...)
+			})
 		}
 	}
 }
@@ -73,7 +94,7 @@ func TestIPVSMarked(t *testing.T) {
 	text := "global_defs {\n  nftables_ipvs\n}\nvirtual_server_group G {\n  192.0.2.100-101 80\n}\n" +
 		"virtual_server group G {\n  delay_loop 1\n  lvs_method DR\n  lvs_sched rr\n  protocol TCP\n"
 	for _, rs := range []string{"rs1", "rs2"} {
-		text += fmt.Sprintf("  real_server %s 80 {\n    TCP_CHECK {\n      connect_timeout 2\n      retry 0\n    }\n  }\n", f.lb.Host.Neighbour(rs).IPv4())
+		text += fmt.Sprintf("  real_server %s 80 {\n    TCP_CHECK {\n      connect_timeout 20\n      retry 0\n    }\n  }\n", f.lb.Host.Neighbour(rs).IPv4())
 		must(t, f.lb.Host.Neighbour(rs).IP("addr add 192.0.2.101/32 dev lo"))
 	}
 	must(t, f.lb.Host.IP("addr add 192.0.2.101/32 dev "+lab.NIC))
@@ -157,7 +178,7 @@ func TestIPVSDrainGroup(t *testing.T) {
 // them, and all the counters and connections that it had before.
 func TestIPVSReloadKeeps(t *testing.T) {
 	t.Parallel()
-	const server = "  real_server RS%d 80 {\n    uthreshold %d\n    TCP_CHECK {\n      connect_timeout 2\n      retry 0\n    }\n  }\n"
+	const server = "  real_server RS%d 80 {\n    uthreshold %d\n    TCP_CHECK {\n      connect_timeout 20\n      retry 0\n    }\n  }\n"
 	conf := func(limit int) string {
 		return "  delay_loop 1\n  lvs_sched rr\n" + fmt.Sprintf(server, 1, limit) + fmt.Sprintf(server, 2, 50)
 	}
@@ -183,11 +204,13 @@ func TestIPVSReloadKeeps(t *testing.T) {
 			t.Errorf("%s after the reload: up is %t", s.Addr, s.Up)
 		}
 	}
-	limits, err := f.lb.Host.Run("ipvsadm", "-Ln", "--thresholds")
-	must(t, err)
-	if !strings.Contains(strings.Join(strings.Fields(limits), " "), "-> "+rs1+" 200 ") {
-		t.Errorf("thresholds after the reload:\n%s", limits)
-	}
+	eventually(t, patience, "thresholds after the reload", func() error {
+		limits, err := f.lb.Host.Run("ipvsadm", "-Ln", "--thresholds")
+		if err == nil && !strings.Contains(strings.Join(strings.Fields(limits), " "), "-> "+rs1+" 200 ") {
+			err = errors.New(limits)
+		}
+		return err
+	})
 	// The kernel sums its counters up every two seconds.
 	eventually(t, patience, "the counters of before and after the reload", func() error {
 		stats, err := f.lb.Host.Run("ipvsadm", "-Ln", "--stats", "--exact")

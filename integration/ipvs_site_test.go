@@ -116,7 +116,7 @@ func (s *site) sendsToAll(proxy *lab.Host) {
 
 // ask makes one attempt at one of the site's addresses.
 func (s *site) ask(ctx context.Context, addr netip.Addr, path string) (string, http.Header, error) {
-	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

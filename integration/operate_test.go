@@ -52,7 +52,7 @@ func newOperated(t *testing.T, advert, every time.Duration) *operated {
 		w, err := h.Serve(name, netip.AddrPortFrom(netip.IPv4Unspecified(), 80))
 		must(t, err)
 		o.web[name] = w
-		servers += fmt.Sprintf("  real_server %s 80 {\n    HTTP_GET {\n      connect_timeout 5\n      url {\n        path /\n        status_code 200\n      }\n    }\n  }\n", h.IPv4())
+		servers += fmt.Sprintf("  real_server %s 80 {\n    HTTP_GET {\n      connect_timeout 20\n      url {\n        path /\n        status_code 200\n      }\n    }\n  }\n", h.IPv4())
 	}
 	service := fmt.Sprintf("virtual_server %s 80 {\n  delay_loop 30\n  lvs_sched rr\n  lvs_method DR\n  protocol TCP\n%s}\n", o.vip.Addr(), servers)
 	h1, h2 := l.Host("lb1"), l.Host("lb2")
@@ -229,7 +229,8 @@ func TestPairOperate(t *testing.T) {
 // in namespaces goes before it here, too, where there is time (TANDEM_LONG).
 func TestIPVSOperate(t *testing.T) {
 	t.Parallel()
-	o := newOperated(t, time.Second, 50*time.Millisecond)
+	// So that the node which is killed is there again before its peer takes over.
+	o := newOperated(t, 2*time.Second, 50*time.Millisecond)
 	session := "session-ipvs.txt"
 	if os.Getenv("TANDEM_LONG") != "" {
 		session = "session-vm.txt"
@@ -239,7 +240,7 @@ func TestIPVSOperate(t *testing.T) {
 	rs2 := netip.AddrPortFrom(o.lab.Host("rs2").IPv4(), 80).String()
 	lines := []*lab.Line{o.line(), o.line()} // rr: one to each
 	stop := o.load()
-	o.say(o.lb1, "drain", rs1, "--timeout", "3s")
+	o.say(o.lb1, "drain", rs1, "--timeout", "6s")
 	o.weights(rs1+" 0", rs2+" 1")
 	o.say(o.lb1, "drain", rs2)
 	o.say(o.lb1, "status", o.vip.String())

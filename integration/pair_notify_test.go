@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -323,19 +324,29 @@ func bySubject(told map[string][]string) map[string][]string {
 
 func same(t *testing.T, what string, ours, theirs map[string][]string) {
 	t.Helper()
+	n, err := compared(ours, theirs)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	t.Logf("%s: %d lines compared", what, n)
+}
+
+// compared says how many lines keepalived has told, and in what tandem's differ.
+func compared(ours, theirs map[string][]string) (int, error) {
 	n := 0
+	var errs []error
 	for key, want := range theirs {
 		n += len(want)
 		if got := ours[key]; !slices.Equal(got, want) {
-			t.Errorf("%s, %s:\n tandem     %q\n keepalived %q", what, key, got, want)
+			errs = append(errs, fmt.Errorf("%s:\n tandem     %q\n keepalived %q", key, got, want))
 		}
 	}
 	for key, got := range ours {
 		if theirs[key] == nil {
-			t.Errorf("%s: only tandem has %s: %q", what, key, got)
+			errs = append(errs, fmt.Errorf("only tandem has %s: %q", key, got))
 		}
 	}
-	t.Logf("%s: %d lines compared", what, n)
+	return n, errors.Join(errs...)
 }
 
 // environments holds what scripts are started with against keepalived's: no

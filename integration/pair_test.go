@@ -13,7 +13,7 @@ import (
 )
 
 // slack is what a busy machine may add to the protocol's own timers.
-const slack = 8 * time.Second
+const slack = 20 * time.Second
 
 var modes = []mode{
 	{name: "v2-pass-multicast", version: 2, advert: time.Second},

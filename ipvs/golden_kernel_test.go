@@ -60,7 +60,7 @@ func TestKernelGolden(t *testing.T) {
 	}
 	defer l.close()
 	record := &recordingLink{link: l}
-	goldenSession(t, &Client{sock: newSocket(record, time.Second)})
+	goldenSession(t, &Client{sock: newSocket(record, time.Minute)})
 	if name := os.Getenv("TANDEM_GOLDEN"); name != "" && !t.Failed() {
 		if err := os.WriteFile(name, []byte(strings.Join(record.lines, "\n")+"\n"), 0o644); err != nil {
 			t.Fatal(err)

@@ -27,6 +27,11 @@ import (
 	"github.com/tandem-ha/tandem/ipvs"
 )
 
+// answerLimit is for the answers of a kernel that is busy: a sync daemon that ends,
+// for one, leaves its group under the lock that a namespace which goes away holds
+// for seconds.
+const answerLimit = time.Minute
+
 // kernelClient is a client in a new network namespace, which the test's
 // goroutine stays in.
 func kernelClient(t *testing.T) *ipvs.Client {
@@ -44,7 +49,7 @@ func kernelClient(t *testing.T) *ipvs.Client {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		t.Fatal(err)
 	}
-	c, err := ipvs.Open(5 * time.Second)
+	c, err := ipvs.Open(answerLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
