@@ -40,7 +40,7 @@ func table(h *lab.Host) ([]string, error) {
 func hasTable(t testing.TB, h *lab.Host, want ...string) {
 	t.Helper()
 	want = slices.Sorted(slices.Values(want))
-	eventually(t, patience, "IPVS table of "+h.Name, func() error {
+	polled(t, patience, 200*time.Millisecond, "IPVS table of "+h.Name, func() error {
 		got, err := table(h)
 		if err == nil && !slices.Equal(got, want) {
 			err = fmt.Errorf("it is\n  %s\nnot\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
