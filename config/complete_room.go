@@ -16,16 +16,21 @@ const (
 	hmacTrailer = 28
 )
 
-// advertRoom is how many addresses an advert of the instance can carry so that it
-// fits the MTU of its interface: one that does not is never sent with IPv4. Like
-// keepalived it counts the Ethernet header, too, so that pairs of both agree on what
-// is in the advert.
-func (d *decoder) advertRoom(i *instanceDraft) int {
+// advertRoom is how many addresses an advert of the instance can carry on its
+// interface as it is now.
+func (d *decoder) advertRoom(i *Instance) int {
 	env, ok := d.options.Environment.(MTUEnvironment)
 	if !ok || i.Interface == "" {
 		return maxAddresses
 	}
-	mtu := env.MTU(i.Interface)
+	return i.AdvertRoom(env.MTU(i.Interface))
+}
+
+// AdvertRoom is how many addresses an advert of the instance can carry so that it
+// fits an MTU in bytes, 0 for one that is not known: one that does not fit is never
+// sent with IPv4. Like keepalived it counts the Ethernet header, too, so that pairs of
+// both agree on what is in the advert.
+func (i *Instance) AdvertRoom(mtu int) int {
 	if mtu <= 0 {
 		return maxAddresses
 	}
@@ -39,7 +44,7 @@ func (d *decoder) advertRoom(i *instanceDraft) int {
 	if i.AuthType == "AH" {
 		used += ahHeader
 	}
-	if i.hmac != nil {
+	if i.HMAC != nil {
 		used += hmacTrailer
 	}
 	return min(max((mtu-used)/size, 1), maxAddresses)

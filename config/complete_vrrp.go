@@ -50,11 +50,11 @@ func (d *decoder) complete(i *instanceDraft) bool {
 	d.completeVMAC(i)
 	d.completeUnicast(i)
 	d.completeAdvertInt(i)
+	d.completeHMAC(i)
 	d.completeAddresses(i)
 	d.completePreemption(i)
 	d.completeGARP(i)
 	d.completeAdverts(i)
-	d.completeHMAC(i)
 	d.completeTakeover(i)
 	d.completeReports(i)
 	if !d.completeNoVIPs(i) {
@@ -204,7 +204,7 @@ func (d *decoder) completeAdvertInt(i *instanceDraft) {
 }
 
 func (d *decoder) completeAddresses(i *instanceDraft) {
-	if room := d.advertRoom(i); len(i.Addresses) > room {
+	if room := d.advertRoom(i.Instance); len(i.Addresses) > room {
 		d.warn("vip-count", i.at("virtual_ipaddress"), "Put them into virtual_ipaddress_excluded.", "vrrp_instance %s has %d addresses; what is beyond %d moves to the excluded ones", i.Name, len(i.Addresses), room)
 		i.Excluded = append(slices.Clone(i.Addresses[room:]), i.Excluded...)
 		i.Addresses = i.Addresses[:room:room]

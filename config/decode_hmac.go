@@ -112,7 +112,7 @@ func hmacMode(d *decoder, n *Node) {
 	}
 }
 
-// completeHMAC judges auth_hmac of an instance, once its adverts are known.
+// completeHMAC judges auth_hmac of an instance, once its interval is known.
 func (d *decoder) completeHMAC(i *instanceDraft) {
 	h := i.hmac
 	if h == nil {

@@ -32,6 +32,8 @@ func TestAdvertRoom(t *testing.T) {
 		{602, 2, false, "", 138},
 		{600, 2, false, "authentication {\nauth_type PASS\nauth_pass x\n}", 137},
 		{600, 2, false, "authentication {\nauth_type AH\nauth_pass x\n}", 131},
+		{600, 3, false, "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}", 132},
+		{600, 3, false, "auth_hmac {\n}", 139},
 		{1280, 3, true, "", 76},
 		{1340, 3, true, "", 79},
 		{1486, 2, true, "", 89},

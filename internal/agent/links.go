@@ -73,6 +73,9 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		if known && was.Up != ev.Link.Up {
 			e.journal.Add(linkEvent(ev.Link.Name, ev.Link.Up))
 		}
+		if known {
+			e.resized(was, ev.Link)
+		}
 		e.watchLinks()
 		e.refresh(now, e.index.byLink[ev.Link.Name])
 		e.refresh(now, e.index.byLink[""])
