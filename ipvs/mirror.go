@@ -38,6 +38,8 @@ type mirror struct {
 	backoff time.Duration
 
 	retryAt, watchAt, fullAt time.Time
+	// watchCost and fullCost are what the last fingerprints and the last table took.
+	watchCost, fullCost time.Duration
 }
 
 func newMirror(owned []ServiceKey) mirror {
@@ -76,13 +78,14 @@ func (r *Reconciler) load(ctx context.Context) error {
 	r.trust(digest)
 	r.loaded, r.unordered = true, true
 	clear(r.suspect)
-	r.watchAt = r.pace(watchPeriod, digestCost)
-	r.fullAt = r.pace(fullPeriod, tableCost)
 	if digest == nil {
 		// Only a dump shows a change here: as often as the budget allows.
-		r.fullAt = r.pace(watchPeriod, tableCost)
+		r.fullAt = pace(watchPeriod, tableCost, &r.fullCost)
 		r.watchAt = r.fullAt
+		return nil
 	}
+	r.watchAt = pace(watchPeriod, digestCost, &r.watchCost)
+	r.fullAt = pace(fullPeriod, tableCost, &r.fullCost)
 	return nil
 }
 
@@ -117,9 +120,13 @@ func (r *Reconciler) digest(ctx context.Context) (Digest, error) {
 // budget is the part of a core that watching may take: one hundredth.
 const budget = 100
 
-// pace is when to do again what has just taken cost.
-func (r *Reconciler) pace(period, cost time.Duration) time.Time {
-	return time.Now().Add(max(period, budget*cost))
+// pace is when to do again what has just taken cost, and took before the time
+// before. What is dear once is an accident: in a virtual machine, the time that its
+// host gives to others in the midst of it counts, too.
+func pace(period, cost time.Duration, before *time.Duration) time.Time {
+	steady := min(cost, *before)
+	*before = cost
+	return time.Now().Add(max(period, budget*steady))
 }
 
 // refresh reads the suspect services.
@@ -149,7 +156,7 @@ func (r *Reconciler) refresh(ctx context.Context) error {
 // not show to be as they were.
 func (r *Reconciler) watch(ctx context.Context, g goal) error {
 	cost, err := r.measured(func() error { return r.look(ctx, g) })
-	r.watchAt = r.pace(watchPeriod, cost)
+	r.watchAt = pace(watchPeriod, cost, &r.watchCost)
 	return err
 }
 

@@ -439,6 +439,26 @@ func TestReconcilerKeepsToItsBudget(t *testing.T) {
 	})
 }
 
+// A look that takes a second, as where a virtual machine was not run in the midst of
+// it, does not put the next off for a hundred.
+func TestReconcilerLooksAgainAfterAnAccident(t *testing.T) {
+	kernel := ipvstest.New(nil)
+	work(t, kernel, func(t *testing.T, b *bench) {
+		b.set(entry(web, a))
+		b.pass(10 * time.Second)
+		looks := b.kernel.Calls().Digest
+		kernel.Cost(time.Second)
+		b.pass(2 * time.Second)
+		kernel.Cost(0)
+		if b.kernel.Calls().Digest == looks {
+			t.Fatal("there was no look")
+		}
+		b.kernel.Meddle(func(t ipvs.Table) { delete(t, web.ServiceKey) })
+		b.pass(3 * time.Second)
+		b.holds(entry(web, a))
+	})
+}
+
 func TestReconcilerWithoutDigest(t *testing.T) {
 	kernel := ipvstest.New(nil)
 	kernel.Blind()
