@@ -218,19 +218,42 @@ func TestHTTPSlowAnswer(t *testing.T) {
 	}
 }
 
+// timed is a context whose time is over when over is closed.
+type timed struct {
+	context.Context
+	over chan struct{}
+}
+
+func (c timed) Done() <-chan struct{} { return c.over }
+
+func (c timed) Err() error {
+	select {
+	case <-c.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // The end of the context ends an exchange that is under way, however steadily
 // the server drips.
 func TestHTTPCancel(t *testing.T) {
+	ctx := timed{t.Context(), make(chan struct{})}
 	c := listen(t, func(c *net.TCPConn) {
+		readRequest(c)
 		_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n")
-		for tick := time.Tick(10 * time.Millisecond); ; <-tick {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for n := 0; ; n++ {
 			if _, err := io.WriteString(c, "x"); err != nil {
 				return
 			}
+			if n == 10 {
+				close(ctx.over)
+			}
+			<-tick.C
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
 	start := time.Now()
 	r := NewHTTP(getting(c, HTTPURL{})).Run(ctx)
 	wantErr(t, r.Err, "read answer from 127.0.0.1:*: timed out: the answer did not end")
@@ -369,14 +392,14 @@ func TestSSLErrors(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n")
 		drain(c)
 	}
-	run := func(c Connect) error {
-		c.Timeout = brief
+	run := func(c Connect, timeout time.Duration) error {
+		c.Timeout = timeout
 		cfg := getting(c, HTTPURL{})
 		cfg.TLS = true
 		return NewHTTP(cfg).Run(t.Context()).Err
 	}
-	wantErr(t, run(listen(t, plain)), "tls handshake from 127.0.0.1:*: tls: first record does not look like a TLS handshake")
-	wantErr(t, run(listen(t, drain)), "tls handshake from 127.0.0.1:*: timed out after 1s")
+	wantErr(t, run(listen(t, plain), ample), "tls handshake from 127.0.0.1:*: tls: first record does not look like a TLS handshake")
+	wantErr(t, run(listen(t, drain), brief), "tls handshake from 127.0.0.1:*: timed out after 1s")
 }
 
 // A server that ends the connection without TLS's farewell has ended it.

@@ -86,7 +86,7 @@ func TestSMTP(t *testing.T) {
 				select {
 				case line := <-heard:
 					got += line
-				case <-time.After(5 * time.Second):
+				case <-time.After(ample):
 					t.Fatalf("heard %q, want %q", got, tt.heard)
 				}
 			}

@@ -42,12 +42,15 @@ func answerUDP(t *testing.T, answer func([]byte) [][]byte) Connect {
 	return Connect{Addr: at.Addr().Unmap(), Port: at.Port(), Timeout: ample}
 }
 
-// closedUDP is a loopback port that answers with port unreachable.
+// closedUDP is a loopback port that answers with port unreachable: whoever has it
+// hears another port alone.
 func closedUDP(t *testing.T) Connect {
-	c := answerUDP(t, func([]byte) [][]byte { return nil })
-	free := closedPort(t)
-	c.Port = free.Port
-	return c
+	t.Helper()
+	fd, port := bound(t, unix.SOCK_DGRAM)
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return Connect{Addr: netip.MustParseAddr("127.0.0.1"), Port: port, Timeout: ample}
 }
 
 // pattern reads bytes of two hexadecimal digits each, X for any digit.

@@ -16,6 +16,7 @@ import (
 	"github.com/tandem-ha/tandem/internal/host"
 	"github.com/tandem-ha/tandem/internal/host/hosttest"
 	"github.com/tandem-ha/tandem/internal/journal"
+	"github.com/tandem-ha/tandem/internal/sched"
 	"github.com/tandem-ha/tandem/vrrp"
 )
 
@@ -293,10 +294,30 @@ func (s stretch) judge(interval time.Duration) error {
 	return nil
 }
 
+// prefer has this process come before others of the machine until the test ends,
+// where it may.
+func prefer(t *testing.T) {
+	t.Helper()
+	k, err := sched.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nice := -15
+	if err := k.Apply(sched.Policy{Nice: &nice}); err != nil {
+		t.Logf("as late as the machine makes it: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := k.Apply(sched.Policy{}); err != nil {
+			t.Log(err)
+		}
+	})
+}
+
 // The adverts of a master keep their schedule while the garbage collector runs
 // without a pause and every core has something else to do. What else there is on
 // the machine can only make them late: what is ours would show in every stretch,
-// so one that is as it should be is enough.
+// so one that is as it should be is enough. Where there is so much that none is in
+// a quarter of a minute, it has to stand back.
 func TestAdvertsKeepTheirScheduleUnderLoad(t *testing.T) {
 	const interval, adverts, patience = 100 * time.Millisecond, 20, 2 * time.Minute
 	for range runtime.NumCPU() {
@@ -331,7 +352,11 @@ func TestAdvertsKeepTheirScheduleUnderLoad(t *testing.T) {
 	b.sent = make([]time.Time, 0, patience/interval)
 	stop := alone(b.elector.run)
 	err, counts := errors.New("not enough adverts were sent"), []uint32{0}
-	for deadline := time.Now().Add(patience); err != nil && time.Now().Before(deadline); {
+	crowded := sync.OnceFunc(func() { prefer(t) })
+	for began := time.Now(); err != nil && time.Since(began) < patience; {
+		if time.Since(began) > patience/8 {
+			crowded()
+		}
 		// The loop itself is asked, so that it has to serve others too.
 		b.elector.do(t.Context(), func(time.Time) {
 			n := len(b.sent)
