@@ -112,3 +112,24 @@ func TestForetold(t *testing.T) {
 		t.Errorf("%d of %d are known before their turn", ready, len(d.cfg.VirtualServers))
 	}
 }
+
+// Where a passage ends does not depend on who finds it, nor on when.
+func TestForeseen(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	text := strings.ReplaceAll(manySorts(300), "virtual_server 10.30.0.7 80 {\n", "virtual_server 10.30.0.7 80 {\nvirtual_server 10.30.0.8 80 {\n}\n")
+	src := newSource("f.conf", text, nil)
+	ahead := foresee(src)
+	found := 0
+	for n := range src.lines {
+		p, ok := passageAt(src, n, new(extent))
+		if got := ahead[n]; ok != (got != nil) || ok && !reflect.DeepEqual(*got, p) {
+			t.Errorf("line %d: foreseen is %v, there is %v", n+1, got, p)
+		}
+		if ok {
+			found++
+		}
+	}
+	if found < 300 {
+		t.Errorf("%d passages are found", found)
+	}
+}

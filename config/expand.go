@@ -67,14 +67,19 @@ func (l *loader) file(src *source) {
 	l.files = append(l.files, absolute(src.name))
 	l.sources = append(l.sources, src)
 	check := l.check
-	(&lexer{src: src, shell: l.shell, lean: true}).groups(l.line, l.skip)
+	var ahead map[int]*passage
+	if l.passages && len(l.memory.services) == 0 {
+		ahead = foresee(src)
+	}
+	(&lexer{src: src, shell: l.shell, lean: true}).groups(l.line, func(n int) int { return l.skip(src, n, ahead[n]) })
 	l.check = check
 	l.files = l.files[:len(l.files)-1]
 }
 
 // skip adds the block that begins in line n of the source, counted from 0, where it
-// is known or can be left as text, and returns how many lines it has; else 0.
-func (l *loader) skip(src *source, n int) int {
+// is known or can be left as text, and returns how many lines it has; else 0. The
+// passage there is given where it has been found before.
+func (l *loader) skip(src *source, n int, p *passage) int {
 	if l.full || len(l.grown.stack) > 0 {
 		return 0
 	}
@@ -85,11 +90,17 @@ func (l *loader) skip(src *source, n int) int {
 	if !l.passages {
 		return 0
 	}
-	p, ok := passageAt(src, n, &l.extent)
-	if !ok || p.tokens > l.limits.tokens-l.used.tokens {
+	if p == nil {
+		found, ok := passageAt(src, n, &l.extent)
+		if !ok {
+			return 0
+		}
+		p = &found
+	}
+	if p.tokens > l.limits.tokens-l.used.tokens {
 		return 0
 	}
-	l.head(src, n, p.tokens).passage = &p
+	l.head(src, n, p.tokens).passage = p
 	return p.lines
 }
 

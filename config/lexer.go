@@ -52,10 +52,10 @@ func (lx *lexer) run() []Token {
 
 // groups lexes the source line by line and gives each line to f; the lines of one definition are given as one. The tokens last as long as
 // the call. Skip says how many lines are passed over from a line on.
-func (lx *lexer) groups(f func([]Token), skip func(*source, int) int) {
+func (lx *lexer) groups(f func([]Token), skip func(line int) int) {
 	for n := 0; n < len(lx.src.lines); n++ {
 		if !lx.inDefinition {
-			if known := skip(lx.src, n); known > 0 {
+			if known := skip(n); known > 0 {
 				n += known - 1
 				continue
 			}

@@ -39,7 +39,7 @@ func (r *Reader) Load(path string, o Options) (*Config, []Diagnostic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, err := readServices(path, o, r.last.of(o))
-	if err == nil && l.memory.globals != globals(l.tree()) {
+	if err == nil && len(l.memory.services) > 0 && l.memory.globals != globals(l.tree()) {
 		// What services inherit is no longer what it was.
 		l, err = readServices(path, o, memory{})
 	}

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // site is a configuration of services with what they may depend on.
@@ -252,5 +254,30 @@ func BenchmarkReload(b *testing.B) {
 		}
 		b.StartTimer()
 		r.Load(path, Options{})
+	}
+}
+
+// The first load reads the file once: there is nothing known that could not count.
+func TestReaderReadsOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.conf")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(path, []byte(bigFile(1)), 0) }()
+	read := make(chan int, 1)
+	go func() {
+		var r Reader
+		cfg, _ := r.Load(path, Options{})
+		read <- len(cfg.VirtualServers)
+	}()
+	select {
+	case n := <-read:
+		if n != 1000 {
+			t.Errorf("%d services are read, want 1000", n)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the file is read again")
+		// For who reads.
+		_ = os.WriteFile(path, nil, 0)
 	}
 }

@@ -60,11 +60,16 @@ func (c Connect) dial(ctx context.Context) (*net.TCPConn, error) {
 	if c.FWMark != 0 || c.BindInterface != "" || c.BindPort != 0 {
 		d.Control = c.control
 	}
-	conn, err := d.DialTCP(ctx, "tcp", c.local(), c.remote())
+	if local := c.local(); local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+	}
+	// Not DialTCP: that one binds the socket also where nothing is said of the near
+	// end, and takes a port for itself which others could have towards other servers.
+	conn, err := d.DialContext(ctx, "tcp", c.remote().String())
 	if err != nil {
 		return nil, c.dialError(err)
 	}
-	return conn, nil
+	return conn.(*net.TCPConn), nil
 }
 
 // dialUDP makes a socket that is connected to the far end, so that it hears of

@@ -239,9 +239,12 @@ func (r *Reconciler) apply(ctx context.Context, g goal, skip map[ServiceKey]bool
 // destinations of a dump are in the kernel's order; where nothing is to change
 // the wanted entry takes their place, which the next Diff sees at a glance.
 func (r *Reconciler) learn(changes []Change, want Table) {
-	touched := make(map[ServiceKey]bool, len(changes))
-	for _, c := range changes {
+	touched := make(map[ServiceKey]bool)
+	for i, c := range changes {
 		k := c.Service.ServiceKey
+		if i > 0 && changes[i-1].Service.ServiceKey == k {
+			continue
+		}
 		touched[k] = true
 		delete(r.trusted, k)
 		if e, wanted := want[k]; wanted {
