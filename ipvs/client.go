@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Conn is the kernel's table as the Reconciler needs it. Client is the real
@@ -85,7 +87,7 @@ func (c *Client) resolve(ctx context.Context) error {
 		return nil
 	}
 	err := c.sock.request(ctx, nl.GENL_ID_CTRL, 0, nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION,
-		func(b []byte) []byte { return appendString(b, nl.GENL_CTRL_ATTR_FAMILY_NAME, familyName) },
+		func(b []byte) []byte { return nlmsg.AppendString(b, nl.GENL_CTRL_ATTR_FAMILY_NAME, familyName) },
 		func(attrs []byte) error {
 			v, err := findAttr(attrs, nl.GENL_CTRL_ATTR_FAMILY_ID)
 			if err != nil {

@@ -14,13 +14,15 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // scriptLink is a kernel at the level of messages: answer is given each message
 // and returns what to say to it.
 type scriptLink struct {
-	answer  func(m message) [][]byte
-	sends   [][]message
+	answer  func(m nlmsg.Message) [][]byte
+	sends   [][]nlmsg.Message
 	pending [][]byte
 	sendErr error
 	recvErr error
@@ -31,9 +33,9 @@ func (l *scriptLink) send(b []byte) error {
 	if l.sendErr != nil {
 		return l.sendErr
 	}
-	var sent []message
+	var sent []nlmsg.Message
 	for {
-		m, rest, ok := nextMessage(slices.Clone(b))
+		m, rest, ok := nlmsg.Next(slices.Clone(b))
 		if !ok {
 			break
 		}
@@ -60,30 +62,30 @@ func (l *scriptLink) receive(b []byte, _ time.Duration) (int, error) {
 func (l *scriptLink) close() {}
 
 // say is a message to the sender of m.
-func say(m message, typ, flags uint16, payload ...byte) []byte {
+func say(m nlmsg.Message, typ, flags uint16, payload ...byte) []byte {
 	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(payload)))
 	b = binary.NativeEndian.AppendUint16(b, typ)
 	b = binary.NativeEndian.AppendUint16(b, flags)
-	b = binary.NativeEndian.AppendUint32(b, m.seq)
+	b = binary.NativeEndian.AppendUint32(b, m.Seq)
 	b = binary.NativeEndian.AppendUint32(b, 4711)
 	return append(b, payload...)
 }
 
-func ack(m message, errno unix.Errno) []byte {
+func ack(m nlmsg.Message, errno unix.Errno) []byte {
 	p := binary.NativeEndian.AppendUint32(nil, uint32(-int32(errno)))
 	return say(m, unix.NLMSG_ERROR, 0, append(p, make([]byte, unix.SizeofNlMsghdr)...)...)
 }
 
 // withFamily answers the look-up of the family with a number, or ENOENT where
 // it is 0, and a message to that family with what kernel says.
-func withFamily(family *uint16, kernel func(m message) [][]byte) *scriptLink {
-	return &scriptLink{answer: func(m message) [][]byte {
-		switch m.typ {
+func withFamily(family *uint16, kernel func(m nlmsg.Message) [][]byte) *scriptLink {
+	return &scriptLink{answer: func(m nlmsg.Message) [][]byte {
+		switch m.Type {
 		case nl.GENL_ID_CTRL:
 			if *family == 0 {
 				return [][]byte{ack(m, unix.ENOENT)}
 			}
-			attrs := appendU16(nil, nl.GENL_CTRL_ATTR_FAMILY_ID, *family)
+			attrs := nlmsg.AppendUint16(nil, nl.GENL_CTRL_ATTR_FAMILY_ID, *family)
 			return [][]byte{say(m, nl.GENL_ID_CTRL, 0, append([]byte{1, 2, 0, 0}, attrs...)...), ack(m, 0)}
 		case *family:
 			return kernel(m)
@@ -94,9 +96,9 @@ func withFamily(family *uint16, kernel func(m message) [][]byte) *scriptLink {
 
 func clientOf(l link) *Client { return &Client{sock: newSocket(l, time.Second)} }
 
-func info(m message) [][]byte {
-	p := append([]byte{cmdGetInfo, 1, 0, 0}, appendU32(nil, infoVersion, 0x010201)...)
-	return [][]byte{say(m, m.typ, 0, p...), ack(m, 0)}
+func info(m nlmsg.Message) [][]byte {
+	p := append([]byte{cmdGetInfo, 1, 0, 0}, nlmsg.AppendUint32(nil, infoVersion, 0x010201)...)
+	return [][]byte{say(m, m.Type, 0, p...), ack(m, 0)}
 }
 
 func TestClientWaitsForTheModule(t *testing.T) {
@@ -124,7 +126,7 @@ func TestClientWaitsForTheModule(t *testing.T) {
 
 func TestClientSaysWhoMayUseIPVS(t *testing.T) {
 	family := uint16(30)
-	c := clientOf(withFamily(&family, func(m message) [][]byte { return [][]byte{ack(m, unix.EPERM)} }))
+	c := clientOf(withFamily(&family, func(m nlmsg.Message) [][]byte { return [][]byte{ack(m, unix.EPERM)} }))
 	_, err := c.Table(context.Background())
 	if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "root") {
 		t.Errorf("dump: %v", err)
@@ -160,9 +162,9 @@ func TestClientRepeatsADumpThatWasInterrupted(t *testing.T) {
 	family := uint16(30)
 	interruptions := 0
 	service := Service{ServiceKey: ServiceKey{FWMark: 3}, Scheduler: "rr", Netmask: 32}
-	c := clientOf(withFamily(&family, func(m message) [][]byte {
+	c := clientOf(withFamily(&family, func(m nlmsg.Message) [][]byte {
 		done := say(m, unix.NLMSG_DONE, 0, 0, 0, 0, 0)
-		if m.data[0] != cmdGetService {
+		if m.Data[0] != cmdGetService {
 			return [][]byte{done}
 		}
 		var flags uint16 = unix.NLM_F_MULTI
@@ -170,7 +172,7 @@ func TestClientRepeatsADumpThatWasInterrupted(t *testing.T) {
 			interruptions--
 			flags |= unix.NLM_F_DUMP_INTR
 		}
-		return [][]byte{say(m, m.typ, flags, append([]byte{cmdNewService, 1, 0, 0}, appendService(nil, service)...)...), done}
+		return [][]byte{say(m, m.Type, flags, append([]byte{cmdNewService, 1, 0, 0}, appendService(nil, service)...)...), done}
 	}))
 	interruptions = dumpTries - 1
 	got, err := c.Table(context.Background())
@@ -198,8 +200,8 @@ func TestApplySendsInBatches(t *testing.T) {
 	changes := manyDestinations(2*batchSize + 50)
 	refuse := map[string]bool{"10.0.0.5": true, "10.0.0.99": true, "10.0.0.100": true, "10.0.0.249": true}
 	l := withFamily(&family, nil)
-	l.answer = withFamily(&family, func(m message) [][]byte {
-		v, err := findAttr(m.data[4:], attrDest)
+	l.answer = withFamily(&family, func(m nlmsg.Message) [][]byte {
+		v, err := findAttr(m.Data[4:], attrDest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +212,7 @@ func TestApplySendsInBatches(t *testing.T) {
 		switch {
 		case refuse[d.Addr.String()]:
 			return [][]byte{ack(m, unix.EINVAL)}
-		case m.flags&unix.NLM_F_ACK != 0:
+		case m.Flags&unix.NLM_F_ACK != 0:
 			return [][]byte{ack(m, 0)}
 		}
 		return nil
@@ -221,7 +223,7 @@ func TestApplySendsInBatches(t *testing.T) {
 	for _, sent := range l.sends[1:] { // after the look-up
 		sizes = append(sizes, len(sent))
 		for i, m := range sent {
-			if last := i == len(sent)-1; last != (m.flags&unix.NLM_F_ACK != 0) {
+			if last := i == len(sent)-1; last != (m.Flags&unix.NLM_F_ACK != 0) {
 				t.Errorf("message %d of %d asks for an acknowledgement: %v", i, len(sent), !last)
 			}
 		}
@@ -247,7 +249,7 @@ func TestApplySendsInBatches(t *testing.T) {
 
 func TestApplyDoesNotTakeABrokenExchangeForARefusal(t *testing.T) {
 	family := uint16(30)
-	l := withFamily(&family, func(m message) [][]byte { return [][]byte{ack(m, unix.EINVAL)} })
+	l := withFamily(&family, func(m nlmsg.Message) [][]byte { return [][]byte{ack(m, unix.EINVAL)} })
 	c := clientOf(l)
 	if err := c.Apply(context.Background(), manyDestinations(1)); err == nil {
 		t.Fatal("no error")
@@ -276,8 +278,8 @@ func TestApplyErrorFitsAScreen(t *testing.T) {
 
 func BenchmarkAppendBatch(b *testing.B) {
 	changes := manyDestinations(batchSize)
-	s := newSocket(&scriptLink{answer: func(m message) [][]byte {
-		if m.flags&unix.NLM_F_ACK != 0 {
+	s := newSocket(&scriptLink{answer: func(m nlmsg.Message) [][]byte {
+		if m.Flags&unix.NLM_F_ACK != 0 {
 			return [][]byte{ack(m, 0)}
 		}
 		return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // DaemonState is the part that a sync daemon plays (IP_VS_STATE_*).
@@ -43,28 +45,28 @@ type Daemon struct {
 
 // appendDaemon appends the DAEMON attribute.
 func appendDaemon(b []byte, d Daemon) []byte {
-	b, start := openNest(b, attrDaemon)
-	b = appendU32(b, daemonState, uint32(d.State))
+	b, start := beginNest(b, attrDaemon)
+	b = nlmsg.AppendUint32(b, daemonState, uint32(d.State))
 	if d.Interface != "" {
-		b = appendString(b, daemonInterface, d.Interface)
+		b = nlmsg.AppendString(b, daemonInterface, d.Interface)
 	}
-	b = appendU32(b, daemonSyncID, d.SyncID)
+	b = nlmsg.AppendUint32(b, daemonSyncID, d.SyncID)
 	if d.MaxLen != 0 {
-		b = appendU16(b, daemonMaxLen, d.MaxLen)
+		b = nlmsg.AppendUint16(b, daemonMaxLen, d.MaxLen)
 	}
 	switch {
 	case d.Group.Is4():
-		b = appendAttr(b, daemonGroup, d.Group.AsSlice()...)
+		b = nlmsg.AppendAttr(b, daemonGroup, d.Group.AsSlice())
 	case d.Group.Is6():
-		b = appendAttr(b, daemonGroup6, d.Group.AsSlice()...)
+		b = nlmsg.AppendAttr(b, daemonGroup6, d.Group.AsSlice())
 	}
 	if d.Port != 0 {
-		b = appendU16(b, daemonPort, d.Port)
+		b = nlmsg.AppendUint16(b, daemonPort, d.Port)
 	}
 	if d.TTL != 0 {
-		b = appendU8(b, daemonTTL, d.TTL)
+		b = nlmsg.AppendUint8(b, daemonTTL, d.TTL)
 	}
-	return closeNest(b, start)
+	return nlmsg.EndAttr(b, start)
 }
 
 // parseDaemon decodes the content of a DAEMON attribute.
@@ -78,7 +80,7 @@ func parseDaemon(b []byte) (Daemon, error) {
 		case daemonState:
 			d.State = DaemonState(r.u32(v))
 		case daemonInterface:
-			d.Interface = text(v)
+			d.Interface = nlmsg.String(v)
 		case daemonSyncID:
 			d.SyncID = r.u32(v)
 		case daemonMaxLen:
@@ -109,9 +111,9 @@ type Timeouts struct {
 }
 
 func appendTimeouts(b []byte, t Timeouts) []byte {
-	b = appendU32(b, attrTimeoutTCP, uint32(t.TCP/time.Second))
-	b = appendU32(b, attrTimeoutTCPFin, uint32(t.TCPFin/time.Second))
-	return appendU32(b, attrTimeoutUDP, uint32(t.UDP/time.Second))
+	b = nlmsg.AppendUint32(b, attrTimeoutTCP, uint32(t.TCP/time.Second))
+	b = nlmsg.AppendUint32(b, attrTimeoutTCPFin, uint32(t.TCPFin/time.Second))
+	return nlmsg.AppendUint32(b, attrTimeoutUDP, uint32(t.UDP/time.Second))
 }
 
 // parseTimeouts decodes the attributes of an answer to GET_CONFIG.

@@ -5,34 +5,36 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // appendDestinationKey appends the DEST attribute with what identifies it. The
 // family is always sent: without it the kernel takes the service's, and an IPv6
 // server of an IPv4 service would become an IPv4 address of its first bytes.
 func appendDestinationKey(b []byte, k DestinationKey) []byte {
-	b, start := openNest(b, attrDest)
-	return closeNest(appendDestinationKeyAttrs(b, k), start)
+	b, start := beginNest(b, attrDest)
+	return nlmsg.EndAttr(appendDestinationKeyAttrs(b, k), start)
 }
 
 func appendDestinationKeyAttrs(b []byte, k DestinationKey) []byte {
-	b = appendU16(b, destAF, family(!k.Addr.Is4()))
+	b = nlmsg.AppendUint16(b, destAF, family(!k.Addr.Is4()))
 	b = appendAddr(b, destAddr, k.Addr)
 	return appendBE16(b, destPort, k.Port)
 }
 
 // appendDestination appends the DEST attribute with all settings.
 func appendDestination(b []byte, d Destination) []byte {
-	b, start := openNest(b, attrDest)
+	b, start := beginNest(b, attrDest)
 	b = appendDestinationKeyAttrs(b, d.DestinationKey)
-	b = appendU32(b, destForward, uint32(d.Forward)&destForwardMask)
-	b = appendU32(b, destWeight, d.Weight)
-	b = appendU32(b, destUpper, d.UpperThreshold)
-	b = appendU32(b, destLower, d.LowerThreshold)
-	b = appendU8(b, destTunnelType, d.TunnelType)
+	b = nlmsg.AppendUint32(b, destForward, uint32(d.Forward)&destForwardMask)
+	b = nlmsg.AppendUint32(b, destWeight, d.Weight)
+	b = nlmsg.AppendUint32(b, destUpper, d.UpperThreshold)
+	b = nlmsg.AppendUint32(b, destLower, d.LowerThreshold)
+	b = nlmsg.AppendUint8(b, destTunnelType, d.TunnelType)
 	b = appendBE16(b, destTunnelPort, d.TunnelPort)
-	b = appendU16(b, destTunnelFlags, d.TunnelFlags)
-	return closeNest(b, start)
+	b = nlmsg.AppendUint16(b, destTunnelFlags, d.TunnelFlags)
+	return nlmsg.EndAttr(b, start)
 }
 
 // parseDestination decodes the content of a DEST attribute of a service of the

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // family is the kernel's number of an address family.
@@ -29,7 +31,7 @@ func appendAddr(b []byte, typ uint16, a netip.Addr) []byte {
 	} else {
 		p = a.As16()
 	}
-	return appendAttr(b, typ, p[:]...)
+	return nlmsg.AppendAttr(b, typ, p[:])
 }
 
 func (r *reader) addr(v []byte, af uint16) netip.Addr {
@@ -41,16 +43,16 @@ func (r *reader) addr(v []byte, af uint16) netip.Addr {
 
 // appendServiceKey appends the SERVICE attribute with what identifies it.
 func appendServiceKey(b []byte, k ServiceKey) []byte {
-	b, start := openNest(b, attrService)
-	return closeNest(appendKeyAttrs(b, k), start)
+	b, start := beginNest(b, attrService)
+	return nlmsg.EndAttr(appendKeyAttrs(b, k), start)
 }
 
 func appendKeyAttrs(b []byte, k ServiceKey) []byte {
-	b = appendU16(b, svcAF, family(k.IPv6))
+	b = nlmsg.AppendUint16(b, svcAF, family(k.IPv6))
 	if k.FWMark != 0 {
-		return appendU32(b, svcFWMark, k.FWMark)
+		return nlmsg.AppendUint32(b, svcFWMark, k.FWMark)
 	}
-	b = appendU16(b, svcProtocol, k.Protocol)
+	b = nlmsg.AppendUint16(b, svcProtocol, k.Protocol)
 	b = appendAddr(b, svcAddr, k.Addr)
 	return appendBE16(b, svcPort, k.Port)
 }
@@ -58,30 +60,30 @@ func appendKeyAttrs(b []byte, k ServiceKey) []byte {
 // appendService appends the SERVICE attribute with all settings. Absent, the
 // engine's name makes the kernel clear the engine.
 func appendService(b []byte, s Service) []byte {
-	b, start := openNest(b, attrService)
+	b, start := beginNest(b, attrService)
 	b = appendKeyAttrs(b, s.ServiceKey)
-	b = appendString(b, svcScheduler, s.Scheduler)
+	b = nlmsg.AppendString(b, svcScheduler, s.Scheduler)
 	if s.Engine != "" {
-		b = appendString(b, svcEngine, s.Engine)
+		b = nlmsg.AppendString(b, svcEngine, s.Engine)
 	}
 	var flags [8]byte
 	binary.NativeEndian.PutUint32(flags[:], s.Flags&^serviceHashed)
 	binary.NativeEndian.PutUint32(flags[4:], everyServiceFlag)
-	b = appendAttr(b, svcFlags, flags[:]...)
-	b = appendU32(b, svcTimeout, uint32(s.Timeout/time.Second))
+	b = nlmsg.AppendAttr(b, svcFlags, flags[:])
+	b = nlmsg.AppendUint32(b, svcTimeout, uint32(s.Timeout/time.Second))
 	b = appendNetmask(b, s)
-	return closeNest(b, start)
+	return nlmsg.EndAttr(b, start)
 }
 
 // appendNetmask appends the mask of an IPv4 service in network order; of an
 // IPv6 service the kernel wants the prefix length as a number of its own order.
 func appendNetmask(b []byte, s Service) []byte {
 	if s.IPv6 {
-		return appendU32(b, svcNetmask, uint32(s.Netmask))
+		return nlmsg.AppendUint32(b, svcNetmask, uint32(s.Netmask))
 	}
 	var p [4]byte
 	binary.BigEndian.PutUint32(p[:], ^uint32(0)<<(32-min(max(s.Netmask, 0), 32)))
-	return appendAttr(b, svcNetmask, p[:]...)
+	return nlmsg.AppendAttr(b, svcNetmask, p[:])
 }
 
 // notPrefix is the Netmask of a service whose mask is no prefix, which only
@@ -125,7 +127,7 @@ func parseService(b []byte) (Service, Stats, error) {
 		case svcFWMark:
 			s.FWMark = r.u32(v)
 		case svcScheduler:
-			s.Scheduler = text(v)
+			s.Scheduler = nlmsg.String(v)
 		case svcFlags:
 			s.Flags = r.u32(v) &^ serviceHashed
 		case svcTimeout:
@@ -133,7 +135,7 @@ func parseService(b []byte) (Service, Stats, error) {
 		case svcNetmask:
 			mask = v
 		case svcEngine:
-			s.Engine = text(v)
+			s.Engine = nlmsg.String(v)
 		case svcStats:
 			old = v
 		case svcStats64:

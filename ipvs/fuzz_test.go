@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // goldenAttrs gives the attributes of every message that a kernel has sent.
@@ -17,12 +19,12 @@ func goldenAttrs(t testing.TB, visit func([]byte)) {
 			t.Fatal(err)
 		}
 		for {
-			m, rest, ok := nextMessage(b)
+			m, rest, ok := nlmsg.Next(b)
 			if !ok {
 				break
 			}
-			if m.typ != unix.NLMSG_ERROR && m.typ != unix.NLMSG_DONE && len(m.data) >= 4 {
-				visit(m.data[4:])
+			if m.Type != unix.NLMSG_ERROR && m.Type != unix.NLMSG_DONE && len(m.Data) >= 4 {
+				visit(m.Data[4:])
 			}
 			b = rest
 		}
@@ -65,7 +67,7 @@ func FuzzDecode(f *testing.F) {
 		if _, err := parseInfo(b); err == nil && len(b) > 1<<16 {
 			t.Error("information longer than an attribute can be")
 		}
-		if m, rest, ok := nextMessage(b); ok && len(m.data)+len(rest) > len(b) {
+		if m, rest, ok := nlmsg.Next(b); ok && len(m.Data)+len(rest) > len(b) {
 			t.Error("a message is longer than what it is part of")
 		}
 	})

@@ -2,14 +2,14 @@ package ipvs
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 const (
@@ -52,18 +52,12 @@ func newSocket(l link, timeout time.Duration) *socket {
 func (s *socket) start(typ, flags uint16, cmd, version uint8) (at int, seq uint32) {
 	at = len(s.out)
 	s.seq++
-	b := binary.NativeEndian.AppendUint32(s.out, 0)
-	b = binary.NativeEndian.AppendUint16(b, typ)
-	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|flags)
-	b = binary.NativeEndian.AppendUint32(b, s.seq)
-	b = binary.NativeEndian.AppendUint32(b, 0)
+	b := nlmsg.Begin(s.out, typ, unix.NLM_F_REQUEST|flags, s.seq)
 	s.out = append(b, cmd, version, 0, 0)
 	return at, s.seq
 }
 
-func (s *socket) finish(at int) {
-	binary.NativeEndian.PutUint32(s.out[at:], uint32(len(s.out)-at))
-}
+func (s *socket) finish(at int) { s.out = nlmsg.End(s.out, at) }
 
 // send hands s.out to the kernel as one datagram.
 func (s *socket) send(ctx context.Context) error {
@@ -111,51 +105,15 @@ func (s *socket) receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// message is one netlink message: data follows the netlink header.
-type message struct {
-	typ, flags uint16
-	seq        uint32
-	data       []byte
-}
-
-// nextMessage splits the first message from b; false at the end.
-func nextMessage(b []byte) (m message, rest []byte, ok bool) {
-	if len(b) < unix.SizeofNlMsghdr {
-		return message{}, nil, false
-	}
-	n := int(binary.NativeEndian.Uint32(b))
-	if n < unix.SizeofNlMsghdr || n > len(b) {
-		return message{}, nil, false
-	}
-	m = message{
-		typ:   binary.NativeEndian.Uint16(b[4:]),
-		flags: binary.NativeEndian.Uint16(b[6:]),
-		seq:   binary.NativeEndian.Uint32(b[8:]),
-		data:  b[unix.SizeofNlMsghdr:n],
-	}
-	return m, b[min(align4(n), len(b)):], true
-}
-
-// errno returns the error that an NLMSG_ERROR or NLMSG_DONE carries, or nil.
-func (m message) errno() error {
-	if len(m.data) < 4 {
-		return nil
-	}
-	if e := int32(binary.NativeEndian.Uint32(m.data)); e != 0 {
-		return syscall.Errno(-e)
-	}
-	return nil
-}
-
 // answers reads messages until handle says that the exchange is over.
-func (s *socket) answers(ctx context.Context, handle func(message) (done bool, err error)) error {
+func (s *socket) answers(ctx context.Context, handle func(nlmsg.Message) (done bool, err error)) error {
 	for {
 		b, err := s.receive(ctx)
 		if err != nil {
 			return err
 		}
 		for {
-			m, rest, ok := nextMessage(b)
+			m, rest, ok := nlmsg.Next(b)
 			if !ok {
 				break
 			}
@@ -184,21 +142,21 @@ func (s *socket) request(ctx context.Context, typ, flags uint16, cmd, version ui
 		return err
 	}
 	var broken, interrupted error
-	err := s.answers(ctx, func(m message) (bool, error) {
-		if m.seq != seq {
+	err := s.answers(ctx, func(m nlmsg.Message) (bool, error) {
+		if m.Seq != seq {
 			return false, nil
 		}
-		if m.flags&unix.NLM_F_DUMP_INTR != 0 {
+		if m.Flags&unix.NLM_F_DUMP_INTR != 0 {
 			interrupted = errInterrupted
 		}
-		switch m.typ {
+		switch m.Type {
 		case unix.NLMSG_ERROR, unix.NLMSG_DONE:
 			s.dirty = false
-			return true, m.errno()
+			return true, m.Err()
 		case unix.NLMSG_NOOP:
 		default:
-			if broken == nil && visit != nil && len(m.data) >= 4 {
-				broken = visit(m.data[4:])
+			if broken == nil && visit != nil && len(m.Data) >= 4 {
+				broken = visit(m.Data[4:])
 			}
 		}
 		return false, nil
@@ -225,12 +183,12 @@ func (s *socket) batch(ctx context.Context, typ uint16, n int, build func(i int,
 	if err := s.send(ctx); err != nil {
 		return err
 	}
-	return s.answers(ctx, func(m message) (bool, error) {
-		i := int(m.seq - first)
-		if m.typ != unix.NLMSG_ERROR || i < 0 || i >= n {
+	return s.answers(ctx, func(m nlmsg.Message) (bool, error) {
+		i := int(m.Seq - first)
+		if m.Type != unix.NLMSG_ERROR || i < 0 || i >= n {
 			return false, nil
 		}
-		if err := m.errno(); err != nil {
+		if err := m.Err(); err != nil {
 			failed(i, err)
 		}
 		if i == n-1 {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Protocol marks the addresses and routes that are ours (IFA_PROTO, kernel 5.18
@@ -44,7 +46,7 @@ func appendAddress(b []byte, op Op, flags uint16, seq uint32, index int, a Addre
 		typ = unix.RTM_NEWADDR
 		flags |= unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	}
-	b = beginMessage(b, typ, unix.NLM_F_REQUEST|flags, seq)
+	b = nlmsg.Begin(b, typ, unix.NLM_F_REQUEST|flags, seq)
 
 	local, bits := a.Prefix.Addr(), a.Prefix.Bits()
 	remote := local
@@ -59,29 +61,29 @@ func appendAddress(b []byte, op Op, flags uint16, seq uint32, index int, a Addre
 	b = append(b, family, byte(bits), byte(a.Flags), byte(a.Scope))
 	b = binary.NativeEndian.AppendUint32(b, uint32(index))
 
-	b = appendAttr(b, unix.IFA_LOCAL, local.AsSlice())
-	b = appendAttr(b, unix.IFA_ADDRESS, remote.AsSlice())
+	b = nlmsg.AppendAttr(b, unix.IFA_LOCAL, local.AsSlice())
+	b = nlmsg.AppendAttr(b, unix.IFA_ADDRESS, remote.AsSlice())
 	// A removal names no label: the kernel would look for that one only.
 	if op == AddAddress {
 		if a.Label != "" && local.Is4() {
-			b = appendAttr(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
+			b = nlmsg.AppendAttr(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
 		}
 		if a.Broadcast.IsValid() && local.Is4() {
-			b = appendAttr(b, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
+			b = nlmsg.AppendAttr(b, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
 		}
 		if a.Flags != 0 {
-			b = appendAttr(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, a.Flags))
+			b = nlmsg.AppendAttr(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, a.Flags))
 		}
 		if (a.Deprecated || a.Preferred > 0) && local.Is6() {
 			// struct ifa_cacheinfo: preferred, valid, created, updated.
 			life := make([]byte, 16)
 			binary.NativeEndian.PutUint32(life, a.Preferred)
 			binary.NativeEndian.PutUint32(life[4:], ^uint32(0))
-			b = appendAttr(b, unix.IFA_CACHEINFO, life)
+			b = nlmsg.AppendAttr(b, unix.IFA_CACHEINFO, life)
 		}
-		b = appendAttr(b, ifaProto, []byte{Protocol})
+		b = nlmsg.AppendAttr(b, ifaProto, []byte{Protocol})
 	}
-	return endMessage(b, start)
+	return nlmsg.End(b, start)
 }
 
 // parseAddress decodes the body of an RTM_NEWADDR or RTM_DELADDR; ok is false
@@ -94,7 +96,7 @@ func parseAddress(data []byte) (a kernelAddress, ok bool) {
 	a.flags = uint32(data[2])
 	a.index = int(binary.NativeEndian.Uint32(data[4:]))
 	var local, remote netip.Addr
-	for typ, value, rest, more := nextAttr(data[unix.SizeofIfAddrmsg:]); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(data[unix.SizeofIfAddrmsg:]); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)
@@ -103,7 +105,7 @@ func parseAddress(data []byte) (a kernelAddress, ok bool) {
 		case unix.IFA_BROADCAST:
 			a.Broadcast, _ = netip.AddrFromSlice(value)
 		case unix.IFA_LABEL:
-			a.Label = cString(value)
+			a.Label = nlmsg.String(value)
 		case unix.IFA_FLAGS:
 			if len(value) >= 4 {
 				a.flags = binary.NativeEndian.Uint32(value)

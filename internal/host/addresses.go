@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // AddressTable is what *Addresses does; hosttest has one in memory.
@@ -123,9 +125,9 @@ func (a *Addresses) dump(keep func(kernelAddress) bool) ([]Address, error) {
 		if err != nil {
 			return err
 		}
-		return conn.dump(unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func(m message) {
-			k, ok := parseAddress(m.data)
-			if !ok || m.typ != unix.RTM_NEWADDR {
+		return conn.dump(unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func(m nlmsg.Message) {
+			k, ok := parseAddress(m.Data)
+			if !ok || m.Type != unix.RTM_NEWADDR {
 				return
 			}
 			if k.Interface, ok = names[k.index]; !ok {

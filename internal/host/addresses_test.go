@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 var compareNetip = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
@@ -132,14 +134,14 @@ func TestAddressCodecRoundTrip(t *testing.T) {
 	v6.Flags, v6.Deprecated = unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE, true
 	for _, a := range []Address{vip("192.0.2.10/32"), brd, peer, v6, vip("fe80::1/64")} {
 		b := appendAddress(nil, AddAddress, unix.NLM_F_ACK, 7, 3, a)
-		m, rest, ok := nextMessage(b)
-		if !ok || len(rest) != 0 || m.typ != unix.RTM_NEWADDR || m.seq != 7 {
+		m, rest, ok := nlmsg.Next(b)
+		if !ok || len(rest) != 0 || m.Type != unix.RTM_NEWADDR || m.Seq != 7 {
 			t.Fatalf("%s: message %+v, rest %d, %v", a.Prefix, m, len(rest), ok)
 		}
-		if want := uint16(unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL); m.flags != want {
-			t.Errorf("%s: flags %#x, want %#x", a.Prefix, m.flags, want)
+		if want := uint16(unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL); m.Flags != want {
+			t.Errorf("%s: flags %#x, want %#x", a.Prefix, m.Flags, want)
 		}
-		k, ok := parseAddress(m.data)
+		k, ok := parseAddress(m.Data)
 		if !ok || k.index != 3 || k.protocol != Protocol || k.flags != a.Flags {
 			t.Errorf("%s: index %d, protocol %d, flags %#x, %v", a.Prefix, k.index, k.protocol, k.flags, ok)
 		}
@@ -149,9 +151,9 @@ func TestAddressCodecRoundTrip(t *testing.T) {
 		}
 		// A removal must find the address whatever its label.
 		b = appendAddress(nil, RemoveAddress, 0, 8, 3, a)
-		m, _, _ = nextMessage(b)
-		if k, _ := parseAddress(m.data); m.typ != unix.RTM_DELADDR || k.Label != "" || k.Prefix != a.Prefix {
-			t.Errorf("%s: removal %+v of type %d", a.Prefix, k, m.typ)
+		m, _, _ = nlmsg.Next(b)
+		if k, _ := parseAddress(m.Data); m.Type != unix.RTM_DELADDR || k.Label != "" || k.Prefix != a.Prefix {
+			t.Errorf("%s: removal %+v of type %d", a.Prefix, k, m.Type)
 		}
 	}
 }
@@ -161,11 +163,11 @@ func FuzzNetlinkMessages(f *testing.F) {
 	f.Add(appendAddress(nil, AddAddress, 0, 1, 2, vip("2001:db8::1/64")))
 	f.Add([]byte{20, 0, 0, 0, 2, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0xed, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for m, rest, ok := nextMessage(b); ok; m, rest, ok = nextMessage(rest) {
-			if k, ok := parseAddress(m.data); ok && !k.Prefix.IsValid() {
+		for m, rest, ok := nlmsg.Next(b); ok; m, rest, ok = nlmsg.Next(rest) {
+			if k, ok := parseAddress(m.Data); ok && !k.Prefix.IsValid() {
 				t.Errorf("accepted address %v", k)
 			}
-			_ = m.result()
+			_ = m.Err()
 			_, _, _ = parseLinkName(m)
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // chunk is how many changes go to the kernel in one send. Each is carried out
@@ -98,21 +100,21 @@ func (b *batch[C]) answers(k codec[C], errs []error) []error {
 		if err != nil {
 			return append(errs, fmt.Errorf("answer to %d changes from %q: %w", len(b.sent), fmt.Sprint(b.sent[0].change), err))
 		}
-		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
-			if m.typ != unix.NLMSG_ERROR {
+		for m, rest, ok := nlmsg.Next(in); ok; m, rest, ok = nlmsg.Next(rest) {
+			if m.Type != unix.NLMSG_ERROR {
 				continue
 			}
-			for at < len(b.sent) && b.sent[at].seq != m.seq {
+			for at < len(b.sent) && b.sent[at].seq != m.Seq {
 				at++
 			}
 			if at == len(b.sent) {
 				at = 0 // a late answer to an earlier request
 				continue
 			}
-			if err := m.result(); err != nil && !k.harmless(b.sent[at].change, err) {
+			if err := m.Err(); err != nil && !k.harmless(b.sent[at].change, err) {
 				errs = append(errs, k.failed(b.sent[at].change, err))
 			}
-			if m.seq == final {
+			if m.Seq == final {
 				return errs
 			}
 		}

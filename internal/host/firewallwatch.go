@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // FirewallWatch hears of changes of a table of nftables.
@@ -69,15 +71,15 @@ func (w *FirewallWatch) run(raw syscall.RawConn, table string, handler func()) {
 		case err != nil:
 			return
 		}
-		for m, rest, ok := nextMessage(b[:n]); ok; m, rest, ok = nextMessage(rest) {
+		for m, rest, ok := nlmsg.Next(b[:n]); ok; m, rest, ok = nlmsg.Next(rest) {
 			switch {
-			case m.typ == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN:
+			case m.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN:
 				// The generation is told behind what makes it.
 				if touched {
 					handler()
 				}
 				touched = false
-			case m.typ>>8 == unix.NFNL_SUBSYS_NFTABLES && tableOf(m) == table:
+			case m.Type>>8 == unix.NFNL_SUBSYS_NFTABLES && tableOf(m) == table:
 				touched = true
 			}
 		}
@@ -86,14 +88,14 @@ func (w *FirewallWatch) run(raw syscall.RawConn, table string, handler func()) {
 
 // tableOf is the name of the table that a message of nftables is about: each kind
 // of them has it as its first attribute, behind struct nfgenmsg.
-func tableOf(m message) string {
+func tableOf(m nlmsg.Message) string {
 	const header, name = 4, 1
-	if len(m.data) < header {
+	if len(m.Data) < header {
 		return ""
 	}
-	for typ, value, rest, ok := nextAttr(m.data[header:]); ok; typ, value, rest, ok = nextAttr(rest) {
+	for typ, value, rest, ok := nlmsg.NextAttr(m.Data[header:]); ok; typ, value, rest, ok = nlmsg.NextAttr(rest) {
 		if typ == name {
-			return cString(value)
+			return nlmsg.String(value)
 		}
 	}
 	return ""

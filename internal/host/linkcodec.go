@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Attributes that x/sys/unix does not have, from linux/if_link.h.
@@ -40,7 +42,7 @@ func modeOf[N comparable](modes map[LinkMode]N, number N) LinkMode {
 // appendLinkHeader appends a header and a struct ifinfomsg for the link with this
 // index, 0 where it is named by an attribute.
 func appendLinkHeader(b []byte, typ, flags uint16, seq uint32, index int, up bool) []byte {
-	b = beginMessage(b, typ, unix.NLM_F_REQUEST|flags, seq)
+	b = nlmsg.Begin(b, typ, unix.NLM_F_REQUEST|flags, seq)
 	var set, change uint32
 	if up {
 		set, change = unix.IFF_UP, unix.IFF_UP
@@ -56,24 +58,24 @@ func appendLinkHeader(b []byte, typ, flags uint16, seq uint32, index int, up boo
 func appendNewLink(b []byte, seq uint32, l VirtualLink, parent int) []byte {
 	start := len(b)
 	b = appendLinkHeader(b, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, seq, 0, false)
-	b = appendString(b, unix.IFLA_IFNAME, l.Name)
-	b = appendAttr32(b, unix.IFLA_LINK, uint32(parent))
+	b = nlmsg.AppendString(b, unix.IFLA_IFNAME, l.Name)
+	b = nlmsg.AppendUint32(b, unix.IFLA_LINK, uint32(parent))
 	if l.Kind == Macvlan {
-		b = appendAttr(b, unix.IFLA_ADDRESS, l.MAC[:])
+		b = nlmsg.AppendAttr(b, unix.IFLA_ADDRESS, l.MAC[:])
 	}
 	if l.Group != 0 {
-		b = appendAttr32(b, unix.IFLA_GROUP, l.Group)
+		b = nlmsg.AppendUint32(b, unix.IFLA_GROUP, l.Group)
 	}
-	b, info := beginAttr(b, unix.IFLA_LINKINFO)
-	b = appendAttr(b, unix.IFLA_INFO_KIND, []byte(l.Kind))
-	b, data := beginAttr(b, unix.IFLA_INFO_DATA)
+	b, info := nlmsg.BeginNested(b, unix.IFLA_LINKINFO)
+	b = nlmsg.AppendAttr(b, unix.IFLA_INFO_KIND, []byte(l.Kind))
+	b, data := nlmsg.BeginNested(b, unix.IFLA_INFO_DATA)
 	if l.Kind == Macvlan {
-		b = appendAttr32(b, macvlanMode, macvlanModes()[l.Mode])
+		b = nlmsg.AppendUint32(b, macvlanMode, macvlanModes()[l.Mode])
 	} else {
-		b = appendAttr16(b, ipvlanMode, ipvlanLayer2)
-		b = appendAttr16(b, ipvlanFlags, ipvlanModes()[l.Mode])
+		b = nlmsg.AppendUint16(b, ipvlanMode, ipvlanLayer2)
+		b = nlmsg.AppendUint16(b, ipvlanFlags, ipvlanModes()[l.Mode])
 	}
-	return endMessage(endAttr(endAttr(b, data), info), start)
+	return nlmsg.End(nlmsg.EndAttr(nlmsg.EndAttr(b, data), info), start)
 }
 
 // appendNoLinkLocal appends the request that keeps the kernel from giving the
@@ -81,29 +83,29 @@ func appendNewLink(b []byte, seq uint32, l VirtualLink, parent int) []byte {
 func appendNoLinkLocal(b []byte, seq uint32, index int) []byte {
 	start := len(b)
 	b = appendLinkHeader(b, unix.RTM_NEWLINK, 0, seq, index, false)
-	b, af := beginAttr(b, unix.IFLA_AF_SPEC)
-	b, inet6 := beginAttr(b, unix.AF_INET6)
-	b = appendAttr8(b, inet6AddrGenMode, addrGenNone)
-	return endMessage(endAttr(endAttr(b, inet6), af), start)
+	b, af := nlmsg.BeginNested(b, unix.IFLA_AF_SPEC)
+	b, inet6 := nlmsg.BeginNested(b, unix.AF_INET6)
+	b = nlmsg.AppendUint8(b, inet6AddrGenMode, addrGenNone)
+	return nlmsg.End(nlmsg.EndAttr(nlmsg.EndAttr(b, inet6), af), start)
 }
 
 // appendMaster appends the request that puts the link into a VRF.
 func appendMaster(b []byte, seq uint32, index, master int) []byte {
 	start := len(b)
 	b = appendLinkHeader(b, unix.RTM_NEWLINK, 0, seq, index, false)
-	return endMessage(appendAttr32(b, unix.IFLA_MASTER, uint32(master)), start)
+	return nlmsg.End(nlmsg.AppendUint32(b, unix.IFLA_MASTER, uint32(master)), start)
 }
 
 // appendLinkUp appends the request that sets the link up.
 func appendLinkUp(b []byte, seq uint32, index int) []byte {
 	start := len(b)
-	return endMessage(appendLinkHeader(b, unix.RTM_NEWLINK, 0, seq, index, true), start)
+	return nlmsg.End(appendLinkHeader(b, unix.RTM_NEWLINK, 0, seq, index, true), start)
 }
 
 // appendDelLink appends the request that deletes the link.
 func appendDelLink(b []byte, seq uint32, index int) []byte {
 	start := len(b)
-	return endMessage(appendLinkHeader(b, unix.RTM_DELLINK, 0, seq, index, false), start)
+	return nlmsg.End(appendLinkHeader(b, unix.RTM_DELLINK, 0, seq, index, false), start)
 }
 
 // kernelLink is a link as an RTM_NEWLINK tells of it: parent and master are
@@ -114,17 +116,17 @@ type kernelLink struct {
 }
 
 // parseLink decodes an RTM_NEWLINK; ok is false where it is none.
-func parseLink(m message) (k kernelLink, ok bool) {
-	if m.typ != unix.RTM_NEWLINK || len(m.data) < unix.SizeofIfInfomsg {
+func parseLink(m nlmsg.Message) (k kernelLink, ok bool) {
+	if m.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
 		return k, false
 	}
-	k.Index = int(int32(attr32(m.data[4:])))
-	k.Up = attr32(m.data[8:])&unix.IFF_UP != 0
+	k.Index = int(int32(attr32(m.Data[4:])))
+	k.Up = attr32(m.Data[8:])&unix.IFF_UP != 0
 	elsewhere := false
-	for typ, value, rest, more := nextAttr(m.data[unix.SizeofIfInfomsg:]); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(m.Data[unix.SizeofIfInfomsg:]); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case unix.IFLA_IFNAME:
-			k.Name = cString(value)
+			k.Name = nlmsg.String(value)
 		case unix.IFLA_LINK:
 			k.parent = int(int32(attr32(value)))
 		case unix.IFLA_LINK_NETNSID:
@@ -149,16 +151,16 @@ func parseLink(m message) (k kernelLink, ok bool) {
 
 func (k *kernelLink) parseInfo(info []byte) {
 	var data []byte
-	for typ, value, rest, more := nextAttr(info); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(info); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case unix.IFLA_INFO_KIND:
-			k.Kind = LinkKind(cString(value))
+			k.Kind = LinkKind(nlmsg.String(value))
 		case unix.IFLA_INFO_DATA:
 			data = value
 		}
 	}
 	layer2 := false
-	for typ, value, rest, more := nextAttr(data); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(data); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch {
 		case k.Kind == Macvlan && typ == macvlanMode:
 			k.Mode = modeOf(macvlanModes(), attr32(value))

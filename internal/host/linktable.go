@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Event is something that a Monitor saw. The set is closed.
@@ -139,43 +141,43 @@ func (t *linkTable) entry(index int) *linkEntry {
 }
 
 // update takes in one message; the error names one that cannot be read.
-func (t *linkTable) update(m message) error {
-	switch m.typ {
+func (t *linkTable) update(m nlmsg.Message) error {
+	switch m.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		return t.updateLink(m)
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-		k, ok := parseAddress(m.data)
+		k, ok := parseAddress(m.Data)
 		if !ok {
-			return fmt.Errorf("address message of %d bytes cannot be read", len(m.data))
+			return fmt.Errorf("address message of %d bytes cannot be read", len(m.Data))
 		}
-		t.updateAddress(k, m.typ == unix.RTM_NEWADDR)
+		t.updateAddress(k, m.Type == unix.RTM_NEWADDR)
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		if k, ok := parseRoute(m.data); ok && k.Protocol == Protocol {
-			t.routes = append(t.routes, routeNews{k, m.typ == unix.RTM_NEWROUTE})
+		if k, ok := parseRoute(m.Data); ok && k.Protocol == Protocol {
+			t.routes = append(t.routes, routeNews{k, m.Type == unix.RTM_NEWROUTE})
 		}
 	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
-		if r, ok := parseRule(m.data); ok && r.Protocol == Protocol {
-			t.rules = append(t.rules, RuleChanged{r, m.typ == unix.RTM_NEWRULE})
+		if r, ok := parseRule(m.Data); ok && r.Protocol == Protocol {
+			t.rules = append(t.rules, RuleChanged{r, m.Type == unix.RTM_NEWRULE})
 		}
 	}
 	return nil
 }
 
-func (t *linkTable) updateLink(m message) error {
-	if len(m.data) < unix.SizeofIfInfomsg {
-		return fmt.Errorf("link message of %d bytes is too short", len(m.data))
+func (t *linkTable) updateLink(m nlmsg.Message) error {
+	if len(m.Data) < unix.SizeofIfInfomsg {
+		return fmt.Errorf("link message of %d bytes is too short", len(m.Data))
 	}
 	// AF_BRIDGE messages tell of a port's place in its bridge, not of the link.
-	if m.data[0] == unix.AF_BRIDGE {
+	if m.Data[0] == unix.AF_BRIDGE {
 		return nil
 	}
-	l, err := netlink.LinkDeserialize(&unix.NlMsghdr{Type: m.typ, Flags: m.flags}, m.data)
+	l, err := netlink.LinkDeserialize(&unix.NlMsghdr{Type: m.Type, Flags: m.Flags}, m.Data)
 	if err != nil {
 		return fmt.Errorf("link message cannot be read: %w", err)
 	}
 	attrs := l.Attrs()
 	t.dirty[attrs.Index], t.urgent = true, true
-	if m.typ == unix.RTM_DELLINK {
+	if m.Type == unix.RTM_DELLINK {
 		t.entry(attrs.Index).clear()
 		return nil
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Monitor tells of the host's links and addresses and of all that happens to
@@ -152,12 +154,12 @@ func (m *Monitor) gather(ctx context.Context, conn *rtnl) error {
 
 // take updates the table from one datagram.
 func (m *Monitor) take(b []byte) {
-	for msg, rest, ok := nextMessage(b); ok; msg, rest, ok = nextMessage(rest) {
+	for msg, rest, ok := nlmsg.Next(b); ok; msg, rest, ok = nlmsg.Next(rest) {
 		m.update(msg)
 	}
 }
 
-func (m *Monitor) update(msg message) {
+func (m *Monitor) update(msg nlmsg.Message) {
 	if err := m.table.update(msg); err != nil {
 		m.log.Warn("netlink message passed over", "error", err)
 	}
@@ -196,8 +198,8 @@ func arm(ctx context.Context, conn *rtnl, d time.Duration) error {
 
 func (m *Monitor) dump(ctx context.Context, conn *rtnl, typ uint16, header int) error {
 	seq := conn.next()
-	b := beginMessage(nil, typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
-	if err := conn.send(endMessage(append(b, make([]byte, header)...), 0)); err != nil {
+	b := nlmsg.Begin(nil, typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
+	if err := conn.send(nlmsg.End(append(b, make([]byte, header)...), 0)); err != nil {
 		return err
 	}
 	interrupted := false
@@ -209,15 +211,15 @@ func (m *Monitor) dump(ctx context.Context, conn *rtnl, typ uint16, header int) 
 		if err != nil {
 			return err
 		}
-		for msg, rest, ok := nextMessage(in); ok; msg, rest, ok = nextMessage(rest) {
-			if msg.seq != seq {
+		for msg, rest, ok := nlmsg.Next(in); ok; msg, rest, ok = nlmsg.Next(rest) {
+			if msg.Seq != seq {
 				m.update(msg)
 				continue
 			}
-			interrupted = interrupted || msg.flags&unix.NLM_F_DUMP_INTR != 0
-			switch msg.typ {
+			interrupted = interrupted || msg.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch msg.Type {
 			case unix.NLMSG_ERROR:
-				return msg.result()
+				return msg.Err()
 			case unix.NLMSG_DONE:
 				if interrupted {
 					return unix.EINTR

@@ -9,27 +9,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // linkMessage is an RTM_NEWLINK or RTM_DELLINK as the kernel writes it.
-func linkMessage(typ uint16, index int, name string, flags uint32) message {
+func linkMessage(typ uint16, index int, name string, flags uint32) nlmsg.Message {
 	b := []byte{unix.AF_UNSPEC, 0}
 	b = binary.NativeEndian.AppendUint16(b, unix.ARPHRD_ETHER)
 	b = binary.NativeEndian.AppendUint32(b, uint32(index))
 	b = binary.NativeEndian.AppendUint32(b, flags)
 	b = binary.NativeEndian.AppendUint32(b, 0)
-	b = appendAttr(b, unix.IFLA_IFNAME, append([]byte(name), 0))
-	b = appendAttr(b, unix.IFLA_ADDRESS, testMAC)
-	b = appendAttr(b, unix.IFLA_MTU, binary.NativeEndian.AppendUint32(nil, 1500))
-	return message{typ: typ, data: b}
+	b = nlmsg.AppendAttr(b, unix.IFLA_IFNAME, append([]byte(name), 0))
+	b = nlmsg.AppendAttr(b, unix.IFLA_ADDRESS, testMAC)
+	b = nlmsg.AppendAttr(b, unix.IFLA_MTU, binary.NativeEndian.AppendUint32(nil, 1500))
+	return nlmsg.Message{Type: typ, Data: b}
 }
 
 // addrMessage is an RTM_NEWADDR or RTM_DELADDR with IFA_F_* flags.
-func addrMessage(typ uint16, index int, prefix string, flags uint32) message {
+func addrMessage(typ uint16, index int, prefix string, flags uint32) nlmsg.Message {
 	a := vip(prefix)
 	a.Flags = flags
-	m, _, _ := nextMessage(appendAddress(nil, AddAddress, 0, 0, index, a))
-	return message{typ: typ, data: m.data}
+	m, _, _ := nlmsg.Next(appendAddress(nil, AddAddress, 0, 0, index, a))
+	return nlmsg.Message{Type: typ, Data: m.Data}
 }
 
 const upFlags = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_MULTICAST | unix.IFF_BROADCAST
@@ -61,78 +63,78 @@ func describe(e Event) string {
 }
 
 func TestLinkTable(t *testing.T) {
-	newLink := func(index int, name string, flags uint32) message {
+	newLink := func(index int, name string, flags uint32) nlmsg.Message {
 		return linkMessage(unix.RTM_NEWLINK, index, name, flags)
 	}
-	delLink := func(index int, name string) message { return linkMessage(unix.RTM_DELLINK, index, name, 0) }
-	newAddr := func(index int, prefix string, flags ...uint32) message {
+	delLink := func(index int, name string) nlmsg.Message { return linkMessage(unix.RTM_DELLINK, index, name, 0) }
+	newAddr := func(index int, prefix string, flags ...uint32) nlmsg.Message {
 		return addrMessage(unix.RTM_NEWADDR, index, prefix, sum(flags))
 	}
-	delAddr := func(index int, prefix string) message { return addrMessage(unix.RTM_DELADDR, index, prefix, 0) }
+	delAddr := func(index int, prefix string) nlmsg.Message { return addrMessage(unix.RTM_DELADDR, index, prefix, 0) }
 	const one, two = "192.0.2.1/24", "192.0.2.2/24"
 	type step struct {
-		messages []message
+		messages []nlmsg.Message
 		relist   bool
 		events   []string
 	}
-	up := step{messages: []message{newLink(2, "v0", upFlags), newAddr(2, one)},
+	up := step{messages: []nlmsg.Message{newLink(2, "v0", upFlags), newAddr(2, one)},
 		events: []string{"link 2 v0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 2 v0 true"}}
 	tests := []struct {
 		name  string
 		steps []step
 	}{
-		{"no change, no event", []step{up, {messages: []message{newLink(2, "v0", upFlags), newAddr(2, one)}}}},
+		{"no change, no event", []step{up, {messages: []nlmsg.Message{newLink(2, "v0", upFlags), newAddr(2, one)}}}},
 		{"down, not running, up", []step{up,
-			{messages: []message{newLink(2, "v0", unix.IFF_UP)}, events: []string{"link 2 v0 up=false [192.0.2.1/24]"}},
-			{messages: []message{newLink(2, "v0", unix.IFF_RUNNING)}},
-			{messages: []message{newLink(2, "v0", upFlags)}, events: []string{"link 2 v0 up=true [192.0.2.1/24]"}},
+			{messages: []nlmsg.Message{newLink(2, "v0", unix.IFF_UP)}, events: []string{"link 2 v0 up=false [192.0.2.1/24]"}},
+			{messages: []nlmsg.Message{newLink(2, "v0", unix.IFF_RUNNING)}},
+			{messages: []nlmsg.Message{newLink(2, "v0", upFlags)}, events: []string{"link 2 v0 up=true [192.0.2.1/24]"}},
 		}},
 		{"gathered messages are told as their sum", []step{up,
-			{messages: []message{newLink(2, "v0", 0), newAddr(2, two), delAddr(2, two), newLink(2, "v0", upFlags|unix.IFF_NOARP)},
+			{messages: []nlmsg.Message{newLink(2, "v0", 0), newAddr(2, two), delAddr(2, two), newLink(2, "v0", upFlags|unix.IFF_NOARP)},
 				events: []string{"link 2 v0 up=true [192.0.2.1/24] noarp"}},
 		}},
 		{"address comes and goes", []step{up,
-			{messages: []message{newAddr(2, two, unix.IFA_F_SECONDARY)}, events: []string{
+			{messages: []nlmsg.Message{newAddr(2, two, unix.IFA_F_SECONDARY)}, events: []string{
 				"link 2 v0 up=true [192.0.2.1/24 192.0.2.2/24] secondary [192.0.2.2/24]", "address 192.0.2.2/24 on 2 v0 true"}},
-			{messages: []message{delAddr(2, one)}, events: []string{
+			{messages: []nlmsg.Message{delAddr(2, one)}, events: []string{
 				"link 2 v0 up=true [192.0.2.2/24] secondary [192.0.2.2/24]", "address 192.0.2.1/24 on 2 v0 false"}},
-			{messages: []message{newAddr(2, two)}, events: []string{"link 2 v0 up=true [192.0.2.2/24]"}}, // promoted
+			{messages: []nlmsg.Message{newAddr(2, two)}, events: []string{"link 2 v0 up=true [192.0.2.2/24]"}}, // promoted
 		}},
 		{"tentative, then usable, then failed", []step{up,
-			{messages: []message{newAddr(2, "fe80::1/64", unix.IFA_F_TENTATIVE)}},
-			{messages: []message{newAddr(2, "fe80::1/64")}, events: []string{
+			{messages: []nlmsg.Message{newAddr(2, "fe80::1/64", unix.IFA_F_TENTATIVE)}},
+			{messages: []nlmsg.Message{newAddr(2, "fe80::1/64")}, events: []string{
 				"link 2 v0 up=true [192.0.2.1/24 fe80::1/64]", "address fe80::1/64 on 2 v0 true"}},
-			{messages: []message{newAddr(2, "fe80::1/64", unix.IFA_F_DADFAILED|unix.IFA_F_TENTATIVE)}, events: []string{
+			{messages: []nlmsg.Message{newAddr(2, "fe80::1/64", unix.IFA_F_DADFAILED|unix.IFA_F_TENTATIVE)}, events: []string{
 				"link 2 v0 up=true [192.0.2.1/24]", "address fe80::1/64 on 2 v0 false"}},
 		}},
 		{"address before its link", []step{
-			{messages: []message{newAddr(2, one)}},
-			{messages: []message{newLink(2, "v0", upFlags)}, events: up.events},
+			{messages: []nlmsg.Message{newAddr(2, one)}},
+			{messages: []nlmsg.Message{newLink(2, "v0", upFlags)}, events: up.events},
 		}},
-		{"renamed", []step{up, {messages: []message{newLink(2, "w0", upFlags)}, events: []string{
+		{"renamed", []step{up, {messages: []nlmsg.Message{newLink(2, "w0", upFlags)}, events: []string{
 			"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0, now w0",
 			"link 2 w0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 2 w0 true"}}}},
 		{"names swapped", []step{up,
-			{messages: []message{newLink(3, "w0", upFlags)}, events: []string{"link 3 w0 up=true"}},
-			{messages: []message{newLink(2, "tmp", upFlags), newLink(3, "v0", upFlags), newLink(2, "w0", upFlags)}, events: []string{
+			{messages: []nlmsg.Message{newLink(3, "w0", upFlags)}, events: []string{"link 3 w0 up=true"}},
+			{messages: []nlmsg.Message{newLink(2, "tmp", upFlags), newLink(3, "v0", upFlags), newLink(2, "w0", upFlags)}, events: []string{
 				"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0, now w0", "gone 3 w0, now v0",
 				"link 2 w0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 2 w0 true", "link 3 v0 up=true"}}}},
 		{"deleted and made anew", []step{up,
-			{messages: []message{delAddr(2, one), delLink(2, "v0"), newLink(7, "v0", upFlags), newAddr(7, one)}, events: []string{
+			{messages: []nlmsg.Message{delAddr(2, one), delLink(2, "v0"), newLink(7, "v0", upFlags), newAddr(7, one)}, events: []string{
 				"address 192.0.2.1/24 on 2 v0 false", "gone 2 v0",
 				"link 7 v0 up=true [192.0.2.1/24]", "address 192.0.2.1/24 on 7 v0 true"}}}},
 		{"listing again finds what was missed", []step{up,
-			{messages: []message{newLink(3, "v1", upFlags)}, events: []string{"link 3 v1 up=true"}},
-			{relist: true, messages: []message{newLink(2, "v0", upFlags), newAddr(2, two)}, events: []string{
+			{messages: []nlmsg.Message{newLink(3, "v1", upFlags)}, events: []string{"link 3 v1 up=true"}},
+			{relist: true, messages: []nlmsg.Message{newLink(2, "v0", upFlags), newAddr(2, two)}, events: []string{
 				"address 192.0.2.2/24 on 2 v0 true", "gone 3 v1", "link 2 v0 up=true [192.0.2.2/24]", "address 192.0.2.1/24 on 2 v0 false"}}}},
 		{"listing again keeps the order of addresses", []step{up,
-			{messages: []message{newAddr(2, two)}, events: []string{
+			{messages: []nlmsg.Message{newAddr(2, two)}, events: []string{
 				"link 2 v0 up=true [192.0.2.1/24 192.0.2.2/24]", "address 192.0.2.2/24 on 2 v0 true"}},
-			{relist: true, messages: []message{newLink(2, "v0", upFlags), newAddr(2, two), newAddr(2, one)}},
+			{relist: true, messages: []nlmsg.Message{newLink(2, "v0", upFlags), newAddr(2, two), newAddr(2, one)}},
 		}},
-		{"a bridge port's message is not its link's", []step{up, {messages: []message{func() message {
+		{"a bridge port's message is not its link's", []step{up, {messages: []nlmsg.Message{func() nlmsg.Message {
 			m := delLink(2, "v0")
-			m.data[0] = unix.AF_BRIDGE
+			m.Data[0] = unix.AF_BRIDGE
 			return m
 		}()}}}},
 	}
@@ -171,7 +173,7 @@ func TestLinkTable(t *testing.T) {
 func TestLinkTableRefusesNonsense(t *testing.T) {
 	table := newLinkTable()
 	for _, typ := range []uint16{unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR} {
-		if err := table.update(message{typ: typ, data: []byte{2, 0, 0}}); err == nil {
+		if err := table.update(nlmsg.Message{Type: typ, Data: []byte{2, 0, 0}}); err == nil {
 			t.Errorf("a cut off message of type %d was accepted", typ)
 		}
 	}
@@ -181,7 +183,7 @@ func TestLinkTableRefusesNonsense(t *testing.T) {
 // A snapshot that was told must not change under its reader's hands.
 func TestLinkTableTellsCopies(t *testing.T) {
 	table := newLinkTable()
-	tell := func(m message) (l Link) {
+	tell := func(m nlmsg.Message) (l Link) {
 		if err := table.update(m); err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +250,7 @@ func TestSourceAddress(t *testing.T) {
 }
 
 func BenchmarkLinkTable(b *testing.B) {
-	messages := []message{linkMessage(unix.RTM_NEWLINK, 2, "v0", upFlags)}
+	messages := []nlmsg.Message{linkMessage(unix.RTM_NEWLINK, 2, "v0", upFlags)}
 	for i := range 2000 {
 		messages = append(messages, addrMessage(unix.RTM_NEWADDR, 2, fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1), 0))
 	}
@@ -281,7 +283,7 @@ func TestLinkTableRoutesAndRules(t *testing.T) {
 		appendRule(nil, Add, 0, 1, rule(1000, "10.1.0.0/24")), appendRule(nil, Add, 0, 1, foreignRule),
 		appendRule(nil, Remove, 0, 1, rule(1000, "10.1.0.0/24")),
 	} {
-		m, _, _ := nextMessage(b)
+		m, _, _ := nlmsg.Next(b)
 		if err := table.update(m); err != nil {
 			t.Fatal(err)
 		}

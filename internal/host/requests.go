@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // dumpAttempts is how often a listing is begun anew because the tables changed
@@ -15,7 +17,7 @@ const dumpAttempts = 10
 // index asks for the index of the interface with this name; the error is
 // unix.ENODEV where there is none.
 func (c *rtnl) index(name string) (int, error) {
-	info, err := c.link(0, appendAttr(nil, unix.IFLA_IFNAME, append([]byte(name), 0)))
+	info, err := c.link(0, nlmsg.AppendAttr(nil, unix.IFLA_IFNAME, append([]byte(name), 0)))
 	if err != nil {
 		return 0, err
 	}
@@ -38,9 +40,9 @@ func (c *rtnl) link(index int, attr []byte) ([unix.SizeofIfInfomsg]byte, error) 
 	var info [unix.SizeofIfInfomsg]byte
 	binary.NativeEndian.PutUint32(info[4:], uint32(index))
 	seq := c.next()
-	b := beginMessage(c.out[:0], unix.RTM_GETLINK, unix.NLM_F_REQUEST, seq)
+	b := nlmsg.Begin(c.out[:0], unix.RTM_GETLINK, unix.NLM_F_REQUEST, seq)
 	b = append(append(b, info[:]...), attr...)
-	b = endMessage(b, 0)
+	b = nlmsg.End(b, 0)
 	c.out = b[:0]
 	if err := c.send(b); err != nil {
 		return info, err
@@ -53,15 +55,15 @@ func (c *rtnl) link(index int, attr []byte) ([unix.SizeofIfInfomsg]byte, error) 
 		if err != nil {
 			return info, err
 		}
-		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
-			if m.seq != seq {
+		for m, rest, ok := nlmsg.Next(in); ok; m, rest, ok = nlmsg.Next(rest) {
+			if m.Seq != seq {
 				continue
 			}
-			if m.typ == unix.NLMSG_ERROR {
-				return info, m.result()
+			if m.Type == unix.NLMSG_ERROR {
+				return info, m.Err()
 			}
-			if m.typ == unix.RTM_NEWLINK && len(m.data) >= unix.SizeofIfInfomsg {
-				return [unix.SizeofIfInfomsg]byte(m.data), nil
+			if m.Type == unix.RTM_NEWLINK && len(m.Data) >= unix.SizeofIfInfomsg {
+				return [unix.SizeofIfInfomsg]byte(m.Data), nil
 			}
 		}
 	}
@@ -89,7 +91,7 @@ func (c *rtnl) indexes(index map[string]int, names ...string) error {
 // names lists the interfaces by index.
 func (c *rtnl) names() (map[int]string, error) {
 	names := map[int]string{}
-	err := c.dump(unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(m message) {
+	err := c.dump(unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(m nlmsg.Message) {
 		if index, name, ok := parseLinkName(m); ok {
 			names[index] = name
 		}
@@ -116,10 +118,10 @@ func (c *rtnl) list(what string, read func() error) error {
 // dump makes one dump, the request being header and body, and passes each of its
 // messages to visit; the error is unix.EINTR where the kernel says that the dump
 // is not consistent.
-func (c *rtnl) dump(typ uint16, body []byte, visit func(message)) error {
+func (c *rtnl) dump(typ uint16, body []byte, visit func(nlmsg.Message)) error {
 	seq := c.next()
-	b := beginMessage(c.out[:0], typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
-	b = endMessage(append(b, body...), 0)
+	b := nlmsg.Begin(c.out[:0], typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, seq)
+	b = nlmsg.End(append(b, body...), 0)
 	c.out = b[:0]
 	if err := c.send(b); err != nil {
 		return err
@@ -133,23 +135,23 @@ func (c *rtnl) dump(typ uint16, body []byte, visit func(message)) error {
 		if err != nil {
 			return err
 		}
-		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
-			if m.seq != seq {
+		for m, rest, ok := nlmsg.Next(in); ok; m, rest, ok = nlmsg.Next(rest) {
+			if m.Seq != seq {
 				continue
 			}
-			interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
-			switch m.typ {
+			interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch m.Type {
 			case unix.NLMSG_DONE:
 				if interrupted {
 					return unix.EINTR
 				}
 				// The end may carry the error of a filter, too.
-				if err := m.result(); !errors.Is(err, unix.EBADMSG) {
+				if err := m.Err(); !errors.Is(err, unix.EBADMSG) {
 					return err
 				}
 				return nil
 			case unix.NLMSG_ERROR:
-				return m.result()
+				return m.Err()
 			default:
 				visit(m)
 			}
@@ -158,14 +160,14 @@ func (c *rtnl) dump(typ uint16, body []byte, visit func(message)) error {
 }
 
 // parseLinkName reads index and name of an RTM_NEWLINK.
-func parseLinkName(m message) (index int, name string, ok bool) {
-	if m.typ != unix.RTM_NEWLINK || len(m.data) < unix.SizeofIfInfomsg {
+func parseLinkName(m nlmsg.Message) (index int, name string, ok bool) {
+	if m.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
 		return 0, "", false
 	}
-	index = int(int32(binary.NativeEndian.Uint32(m.data[4:])))
-	for typ, value, rest, more := nextAttr(m.data[unix.SizeofIfInfomsg:]); more; typ, value, rest, more = nextAttr(rest) {
+	index = int(int32(binary.NativeEndian.Uint32(m.Data[4:])))
+	for typ, value, rest, more := nlmsg.NextAttr(m.Data[unix.SizeofIfInfomsg:]); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		if typ == unix.IFLA_IFNAME {
-			return index, cString(value), true
+			return index, nlmsg.String(value), true
 		}
 	}
 	return 0, "", false

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Attributes that x/sys/unix does not have, from linux/rtnetlink.h,
@@ -69,47 +71,47 @@ func appendRoute(b []byte, op Op, flags uint16, seq uint32, r Route, index map[s
 			flags |= unix.NLM_F_EXCL
 		}
 	}
-	b = beginMessage(b, typ, unix.NLM_F_REQUEST|flags, seq)
+	b = nlmsg.Begin(b, typ, unix.NLM_F_REQUEST|flags, seq)
 	n := r.normal()
 	b = appendRouteHeader(b, r, n, op)
 
 	if bits := n.Destination.Bits(); bits > 0 {
-		b = appendAttr(b, unix.RTA_DST, n.Destination.Addr().AsSlice())
+		b = nlmsg.AppendAttr(b, unix.RTA_DST, n.Destination.Addr().AsSlice())
 	}
 	if n.From.IsValid() && n.From.Bits() > 0 {
-		b = appendAttr(b, unix.RTA_SRC, n.From.Addr().AsSlice())
+		b = nlmsg.AppendAttr(b, unix.RTA_SRC, n.From.Addr().AsSlice())
 	}
 	if n.Table > 255 {
-		b = appendAttr32(b, unix.RTA_TABLE, n.Table)
+		b = nlmsg.AppendUint32(b, unix.RTA_TABLE, n.Table)
 	}
 	if r.Metric != 0 {
-		b = appendAttr32(b, unix.RTA_PRIORITY, r.Metric)
+		b = nlmsg.AppendUint32(b, unix.RTA_PRIORITY, r.Metric)
 	}
 	if r.Source.IsValid() {
-		b = appendAttr(b, unix.RTA_PREFSRC, r.Source.AsSlice())
+		b = nlmsg.AppendAttr(b, unix.RTA_PREFSRC, r.Source.AsSlice())
 	}
 	if len(r.NextHops) > 0 {
 		b = appendNextHops(b, r, index)
 	} else if !leadsNowhere(n.Type) {
 		b = appendHop(b, r.Via, n.Destination.Addr())
 		if r.Via.Interface != "" {
-			b = appendAttr32(b, unix.RTA_OIF, uint32(index[r.Via.Interface]))
+			b = nlmsg.AppendUint32(b, unix.RTA_OIF, uint32(index[r.Via.Interface]))
 		}
 	}
 	// What the kernel may have bounded must not keep it from finding the route.
 	if op == Add {
 		b = appendMetrics(b, r.Metrics)
 		if r.Expires != 0 {
-			b = appendAttr32(b, unix.RTA_EXPIRES, r.Expires)
+			b = nlmsg.AppendUint32(b, unix.RTA_EXPIRES, r.Expires)
 		}
 		if r.Preference != 0 {
-			b = appendAttr8(b, unix.RTA_PREF, r.Preference)
+			b = nlmsg.AppendUint8(b, unix.RTA_PREF, r.Preference)
 		}
 		if r.TTLPropagate.Set {
-			b = appendAttr8(b, rtaTTLPropagate, uint8(r.TTLPropagate.Value))
+			b = nlmsg.AppendUint8(b, rtaTTLPropagate, uint8(r.TTLPropagate.Value))
 		}
 	}
-	return endMessage(b, start)
+	return nlmsg.End(b, start)
 }
 
 // appendRouteHeader appends the struct rtmsg of a route; n is its normal form.
@@ -140,29 +142,29 @@ func appendHop(b []byte, h Hop, destination netip.Addr) []byte {
 	switch {
 	case !h.Gateway.IsValid():
 	case h.Gateway.Is4() == destination.Is4():
-		b = appendAttr(b, unix.RTA_GATEWAY, h.Gateway.AsSlice())
+		b = nlmsg.AppendAttr(b, unix.RTA_GATEWAY, h.Gateway.AsSlice())
 	default:
 		via := binary.NativeEndian.AppendUint16(nil, uint16(familyOf(h.Gateway)))
-		b = appendAttr(b, unix.RTA_VIA, append(via, h.Gateway.AsSlice()...))
+		b = nlmsg.AppendAttr(b, unix.RTA_VIA, append(via, h.Gateway.AsSlice()...))
 	}
 	if h.NewDestination.IsValid() {
-		b = appendAttr(b, unix.RTA_NEWDST, h.NewDestination.AsSlice())
+		b = nlmsg.AppendAttr(b, unix.RTA_NEWDST, h.NewDestination.AsSlice())
 	}
 	if h.Realms != 0 {
-		b = appendAttr32(b, unix.RTA_FLOW, h.Realms)
+		b = nlmsg.AppendUint32(b, unix.RTA_FLOW, h.Realms)
 	}
 	if h.Encap.Type != 0 {
 		var at int
-		b, at = beginAttr(b, unix.RTA_ENCAP)
-		b = endAttr(appendEncap(b, h.Encap), at)
-		b = appendAttr16(b, unix.RTA_ENCAP_TYPE, uint16(h.Encap.Type))
+		b, at = nlmsg.BeginNested(b, unix.RTA_ENCAP)
+		b = nlmsg.EndAttr(appendEncap(b, h.Encap), at)
+		b = nlmsg.AppendUint16(b, unix.RTA_ENCAP_TYPE, uint16(h.Encap.Type))
 	}
 	return b
 }
 
 // appendNextHops appends the ways of a route as struct rtnexthop each.
 func appendNextHops(b []byte, r Route, index map[string]int) []byte {
-	b, multipath := beginAttr(b, unix.RTA_MULTIPATH)
+	b, multipath := nlmsg.BeginNested(b, unix.RTA_MULTIPATH)
 	for _, n := range r.NextHops {
 		at := len(b)
 		var flags byte
@@ -174,36 +176,36 @@ func appendNextHops(b []byte, r Route, index map[string]int) []byte {
 		b = appendHop(b, n.Hop, r.Destination.Addr())
 		binary.NativeEndian.PutUint16(b[at:], uint16(len(b)-at))
 	}
-	return endAttr(b, multipath)
+	return nlmsg.EndAttr(b, multipath)
 }
 
 func appendEncap(b []byte, e Encap) []byte {
 	big64 := func(typ uint16, v uint64) {
 		if v != 0 {
-			b = appendAttr(b, typ, binary.BigEndian.AppendUint64(nil, v))
+			b = nlmsg.AppendAttr(b, typ, binary.BigEndian.AppendUint64(nil, v))
 		}
 	}
 	number := func(typ uint16, v uint8) {
 		if v != 0 {
-			b = appendAttr8(b, typ, v)
+			b = nlmsg.AppendUint8(b, typ, v)
 		}
 	}
 	switch e.Type {
 	case EncapIP, EncapIP6:
 		big64(lwtID, e.ID)
 		if e.Destination.IsValid() {
-			b = appendAttr(b, lwtDestination, e.Destination.AsSlice())
+			b = nlmsg.AppendAttr(b, lwtDestination, e.Destination.AsSlice())
 		}
 		if e.Source.IsValid() {
-			b = appendAttr(b, lwtSource, e.Source.AsSlice())
+			b = nlmsg.AppendAttr(b, lwtSource, e.Source.AsSlice())
 		}
 		number(lwtTTL, e.TTL)
 		number(lwtTOS, e.TOS)
 		if e.Flags != 0 {
-			b = appendAttr(b, lwtFlags, binary.BigEndian.AppendUint16(nil, e.Flags))
+			b = nlmsg.AppendAttr(b, lwtFlags, binary.BigEndian.AppendUint16(nil, e.Flags))
 		}
 	case EncapMPLS:
-		b = appendAttr(b, mplsDestination, labelStack(e.Labels))
+		b = nlmsg.AppendAttr(b, mplsDestination, labelStack(e.Labels))
 		number(mplsTTL, e.TTL)
 	case EncapILA:
 		big64(ilaLocator, e.Locator)
@@ -245,16 +247,16 @@ func appendMetrics(b []byte, m Metrics) []byte {
 	if m == (Metrics{}) {
 		return b
 	}
-	b, at := beginAttr(b, unix.RTA_METRICS)
+	b, at := nlmsg.BeginNested(b, unix.RTA_METRICS)
 	for _, n := range m.numbers() {
 		if *n.value != 0 {
-			b = appendAttr32(b, n.typ, *n.value)
+			b = nlmsg.AppendUint32(b, n.typ, *n.value)
 		}
 	}
 	if m.CongestionControl != "" {
-		b = appendString(b, unix.RTAX_CC_ALGO, m.CongestionControl)
+		b = nlmsg.AppendString(b, unix.RTAX_CC_ALGO, m.CongestionControl)
 	}
-	return endAttr(b, at)
+	return nlmsg.EndAttr(b, at)
 }
 
 // parseRoute decodes the body of an RTM_NEWROUTE or RTM_DELROUTE; ok is false
@@ -271,7 +273,7 @@ func parseRoute(data []byte) (k kernelRoute, ok bool) {
 	destination := unspecified(family)
 	source := destination
 	k.TOS, k.Table, k.Protocol, k.Scope, k.Type = data[3], uint32(data[4]), data[5], data[6], data[7]
-	for typ, value, rest, more := nextAttr(data[unix.SizeofRtMsg:]); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(data[unix.SizeofRtMsg:]); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case unix.RTA_DST:
 			destination, _ = netip.AddrFromSlice(value)
@@ -320,7 +322,7 @@ func unspecified(family byte) netip.Addr {
 // parseHop reads the attributes that appendHop writes.
 func parseHop(attrs []byte) (h Hop) {
 	var encap []byte
-	for typ, value, rest, more := nextAttr(attrs); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(attrs); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case unix.RTA_GATEWAY:
 			h.Gateway, _ = netip.AddrFromSlice(value)
@@ -352,14 +354,14 @@ func parseNextHops(b []byte) (hops []NextHop, indexes []int) {
 		h.OnLink = b[2]&unix.RTNH_F_ONLINK != 0
 		hops = append(hops, h)
 		indexes = append(indexes, int(int32(attr32(b[4:]))))
-		b = b[min(align4(n), len(b)):]
+		b = b[min(nlmsg.Align(n), len(b)):]
 	}
 	return hops, indexes
 }
 
 func parseEncap(t EncapType, b []byte) Encap {
 	e := Encap{Type: t}
-	for typ, value, rest, more := nextAttr(b); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(b); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch {
 		case t == EncapMPLS && typ == mplsDestination:
 			for ; len(value) >= 4; value = value[4:] {
@@ -391,9 +393,9 @@ func parseEncap(t EncapType, b []byte) Encap {
 
 func parseMetrics(b []byte) (m Metrics) {
 	numbers := m.numbers()
-	for typ, value, rest, more := nextAttr(b); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(b); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		if typ == unix.RTAX_CC_ALGO {
-			m.CongestionControl = cString(value)
+			m.CongestionControl = nlmsg.String(value)
 			continue
 		}
 		for _, n := range numbers {

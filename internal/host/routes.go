@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // RouteTable is what *Routes does; hosttest has one in memory.
@@ -160,9 +162,9 @@ func (r *Routes) list(filters []routeFilter, keep func(Route) bool) ([]Route, er
 		}
 		name := func(index int) string { return names[index] }
 		for _, f := range filters {
-			err := conn.dump(unix.RTM_GETROUTE, f.request(), func(m message) {
-				k, ok := parseRoute(m.data)
-				if !ok || m.typ != unix.RTM_NEWROUTE || k.Protocol != f.protocol ||
+			err := conn.dump(unix.RTM_GETROUTE, f.request(), func(m nlmsg.Message) {
+				k, ok := parseRoute(m.Data)
+				if !ok || m.Type != unix.RTM_NEWROUTE || k.Protocol != f.protocol ||
 					f.table != 0 && k.Table != f.table || familyOf(k.Destination.Addr()) != f.family {
 					return
 				}
@@ -188,7 +190,7 @@ func (f routeFilter) request() []byte {
 		b[4] = byte(f.table)
 	}
 	if f.table > 255 {
-		b = appendAttr32(b, unix.RTA_TABLE, f.table)
+		b = nlmsg.AppendUint32(b, unix.RTA_TABLE, f.table)
 	}
 	return b
 }

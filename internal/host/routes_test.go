@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 func to(prefix string) Route { return Route{Destination: netip.MustParsePrefix(prefix)} }
@@ -173,11 +175,11 @@ func TestRouteCodecRoundTrip(t *testing.T) {
 	full := fullRoute()
 	full.Via.Interface = "v0"
 	for _, r := range []Route{to("0.0.0.0/0"), to("::/0"), full, six, ways, across, ila, ip6} {
-		m, rest, ok := nextMessage(appendRoute(nil, Add, unix.NLM_F_ACK, 7, r, index))
-		if !ok || len(rest) != 0 || m.typ != unix.RTM_NEWROUTE || m.seq != 7 || m.flags&unix.NLM_F_EXCL != 0 {
+		m, rest, ok := nlmsg.Next(appendRoute(nil, Add, unix.NLM_F_ACK, 7, r, index))
+		if !ok || len(rest) != 0 || m.Type != unix.RTM_NEWROUTE || m.Seq != 7 || m.Flags&unix.NLM_F_EXCL != 0 {
 			t.Fatalf("%s: message %+v, rest %d, %v", r, m, len(rest), ok)
 		}
-		k, ok := parseRoute(m.data)
+		k, ok := parseRoute(m.Data)
 		if !ok {
 			t.Errorf("%s: not read", r)
 		}
@@ -185,16 +187,16 @@ func TestRouteCodecRoundTrip(t *testing.T) {
 			t.Errorf("%s (-asked +read):\n%s", r, diff)
 		}
 		// What the kernel may have changed does not keep a removal from matching.
-		m, _, _ = nextMessage(appendRoute(nil, Remove, 0, 8, r, index))
-		k, ok = parseRoute(m.data)
-		if !ok || m.typ != unix.RTM_DELROUTE || k.Metrics != (Metrics{}) || k.Scope != unix.RT_SCOPE_NOWHERE || k.resolve(name).Via.Interface != r.Via.Interface {
-			t.Errorf("%s: removal %+v of type %d", r, k, m.typ)
+		m, _, _ = nlmsg.Next(appendRoute(nil, Remove, 0, 8, r, index))
+		k, ok = parseRoute(m.Data)
+		if !ok || m.Type != unix.RTM_DELROUTE || k.Metrics != (Metrics{}) || k.Scope != unix.RT_SCOPE_NOWHERE || k.resolve(name).Via.Interface != r.Via.Interface {
+			t.Errorf("%s: removal %+v of type %d", r, k, m.Type)
 		}
 	}
 	for mode, want := range map[RouteMode]uint16{Prepend: 0, Append: unix.NLM_F_APPEND, Only: unix.NLM_F_EXCL} {
-		m, _, _ := nextMessage(appendRoute(nil, Add, 0, 1, alter(full, func(r *Route) { r.Mode = mode }), index))
-		if want |= unix.NLM_F_REQUEST | unix.NLM_F_CREATE; m.flags != want {
-			t.Errorf("mode %d: flags %#x, want %#x", mode, m.flags, want)
+		m, _, _ := nlmsg.Next(appendRoute(nil, Add, 0, 1, alter(full, func(r *Route) { r.Mode = mode }), index))
+		if want |= unix.NLM_F_REQUEST | unix.NLM_F_CREATE; m.Flags != want {
+			t.Errorf("mode %d: flags %#x, want %#x", mode, m.Flags, want)
 		}
 	}
 }
@@ -334,11 +336,11 @@ func TestDiffRules(t *testing.T) {
 
 func TestRuleCodecRoundTrip(t *testing.T) {
 	for _, r := range ruleOptions() {
-		m, rest, ok := nextMessage(appendRule(nil, Add, unix.NLM_F_ACK, 7, r))
-		if want := uint16(unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL); !ok || len(rest) != 0 || m.typ != unix.RTM_NEWRULE || m.flags != want {
+		m, rest, ok := nlmsg.Next(appendRule(nil, Add, unix.NLM_F_ACK, 7, r))
+		if want := uint16(unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL); !ok || len(rest) != 0 || m.Type != unix.RTM_NEWRULE || m.Flags != want {
 			t.Fatalf("%s: message %+v, rest %d, %v", r, m, len(rest), ok)
 		}
-		k, ok := parseRule(m.data)
+		k, ok := parseRule(m.Data)
 		if diff := cmp.Diff(r.normal(), k.normal(), compareNetip); diff != "" || !ok {
 			t.Errorf("%s (-asked +read):\n%s", r, diff)
 		}

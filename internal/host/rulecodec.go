@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // Attributes of a rule (linux/fib_rules.h).
@@ -44,7 +46,7 @@ func appendRule(b []byte, op Op, flags uint16, seq uint32, r Rule) []byte {
 		flags |= unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	}
 	r = r.normal()
-	b = beginMessage(b, typ, unix.NLM_F_REQUEST|flags, seq)
+	b = nlmsg.Begin(b, typ, unix.NLM_F_REQUEST|flags, seq)
 	table := uint8(unix.RT_TABLE_UNSPEC)
 	if r.Table <= 255 {
 		table = uint8(r.Table)
@@ -57,56 +59,56 @@ func appendRule(b []byte, op Op, flags uint16, seq uint32, r Rule) []byte {
 	b = binary.NativeEndian.AppendUint32(b, inverted)
 
 	if r.To.IsValid() {
-		b = appendAttr(b, fraDestination, r.To.Addr().AsSlice())
+		b = nlmsg.AppendAttr(b, fraDestination, r.To.Addr().AsSlice())
 	}
 	if r.From.IsValid() {
-		b = appendAttr(b, fraSource, r.From.Addr().AsSlice())
+		b = nlmsg.AppendAttr(b, fraSource, r.From.Addr().AsSlice())
 	}
-	b = appendAttr32(b, fraPriority, r.Priority)
+	b = nlmsg.AppendUint32(b, fraPriority, r.Priority)
 	if r.Table > 255 {
-		b = appendAttr32(b, fraTable, r.Table)
+		b = nlmsg.AppendUint32(b, fraTable, r.Table)
 	}
 	if r.Action == RuleGoto {
-		b = appendAttr32(b, fraGoto, r.Goto)
+		b = nlmsg.AppendUint32(b, fraGoto, r.Goto)
 	}
 	b = appendRuleMatches(b, r)
 	if r.Realms != 0 {
-		b = appendAttr32(b, fraRealms, r.Realms)
+		b = nlmsg.AppendUint32(b, fraRealms, r.Realms)
 	}
 	if r.SuppressPrefix.Set {
-		b = appendAttr32(b, fraSuppressPrefix, r.SuppressPrefix.Value)
+		b = nlmsg.AppendUint32(b, fraSuppressPrefix, r.SuppressPrefix.Value)
 	}
 	if r.SuppressGroup.Set {
-		b = appendAttr32(b, fraSuppressGroup, r.SuppressGroup.Value)
+		b = nlmsg.AppendUint32(b, fraSuppressGroup, r.SuppressGroup.Value)
 	}
 	if r.L3MDev {
-		b = appendAttr8(b, fraL3MDev, 1)
+		b = nlmsg.AppendUint8(b, fraL3MDev, 1)
 	}
-	b = appendAttr8(b, fraProtocol, r.Protocol)
-	return endMessage(b, start)
+	b = nlmsg.AppendUint8(b, fraProtocol, r.Protocol)
+	return nlmsg.End(b, start)
 }
 
 // appendRuleMatches appends what a packet must be, apart from its addresses.
 func appendRuleMatches(b []byte, r Rule) []byte {
 	if r.Mark != 0 || r.Mask != 0 {
-		b = appendAttr32(b, fraMark, r.Mark)
-		b = appendAttr32(b, fraMask, r.Mask)
+		b = nlmsg.AppendUint32(b, fraMark, r.Mark)
+		b = nlmsg.AppendUint32(b, fraMask, r.Mask)
 	}
 	if r.Input != "" {
-		b = appendString(b, fraInput, r.Input)
+		b = nlmsg.AppendString(b, fraInput, r.Input)
 	}
 	if r.Output != "" {
-		b = appendString(b, fraOutput, r.Output)
+		b = nlmsg.AppendString(b, fraOutput, r.Output)
 	}
 	if r.TunnelID != 0 {
-		b = appendAttr(b, fraTunnelID, binary.BigEndian.AppendUint64(nil, r.TunnelID))
+		b = nlmsg.AppendAttr(b, fraTunnelID, binary.BigEndian.AppendUint64(nil, r.TunnelID))
 	}
 	if r.UIDs.Set {
 		users := binary.NativeEndian.AppendUint32(nil, r.UIDs.First)
-		b = appendAttr(b, fraUIDs, binary.NativeEndian.AppendUint32(users, r.UIDs.Last))
+		b = nlmsg.AppendAttr(b, fraUIDs, binary.NativeEndian.AppendUint32(users, r.UIDs.Last))
 	}
 	if r.IPProtocol != 0 {
-		b = appendAttr8(b, fraIPProtocol, r.IPProtocol)
+		b = nlmsg.AppendUint8(b, fraIPProtocol, r.IPProtocol)
 	}
 	b = appendPorts(b, fraSourcePorts, r.SourcePorts)
 	return appendPorts(b, fraDestinationPorts, r.DestinationPorts)
@@ -117,7 +119,7 @@ func appendPorts(b []byte, typ uint16, p PortRange) []byte {
 		return b
 	}
 	ports := binary.NativeEndian.AppendUint16(nil, p.First)
-	return appendAttr(b, typ, binary.NativeEndian.AppendUint16(ports, p.Last))
+	return nlmsg.AppendAttr(b, typ, binary.NativeEndian.AppendUint16(ports, p.Last))
 }
 
 // parseRule decodes the body of an RTM_NEWRULE or RTM_DELRULE; ok is false where
@@ -130,7 +132,7 @@ func parseRule(data []byte) (r Rule, ok bool) {
 	r.TOS, r.Table, r.Action = data[3], uint32(data[4]), data[7]
 	r.Not = attr32(data[8:])&ruleInvert != 0
 	to, from := int(data[1]), int(data[2])
-	for typ, value, rest, more := nextAttr(data[sizeofRuleHeader:]); more; typ, value, rest, more = nextAttr(rest) {
+	for typ, value, rest, more := nlmsg.NextAttr(data[sizeofRuleHeader:]); more; typ, value, rest, more = nlmsg.NextAttr(rest) {
 		switch typ {
 		case fraDestination:
 			r.To = prefixOf(value, to)
@@ -167,9 +169,9 @@ func (r *Rule) parseMatch(typ uint16, value []byte) {
 	case fraMask:
 		r.Mask = attr32(value)
 	case fraInput:
-		r.Input = cString(value)
+		r.Input = nlmsg.String(value)
 	case fraOutput:
-		r.Output = cString(value)
+		r.Output = nlmsg.String(value)
 	case fraTunnelID:
 		r.TunnelID = attr64big(value)
 	case fraUIDs:

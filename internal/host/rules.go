@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // RuleTable is what *Rules does; hosttest has one in memory.
@@ -93,8 +95,8 @@ func (r *Rules) list(keep func(Rule) bool) ([]Rule, error) {
 		for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 			body := make([]byte, sizeofRuleHeader)
 			body[0] = family
-			if err := r.batch.conn.dump(unix.RTM_GETRULE, body, func(m message) {
-				if rule, ok := parseRule(m.data); ok && m.typ == unix.RTM_NEWRULE && keep(rule) {
+			if err := r.batch.conn.dump(unix.RTM_GETRULE, body, func(m nlmsg.Message) {
+				if rule, ok := parseRule(m.Data); ok && m.Type == unix.RTM_NEWRULE && keep(rule) {
 					out = append(out, rule)
 				}
 			}); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // The kernel acknowledges an IPv6 address before the host answers for it: a
@@ -56,12 +58,12 @@ func (a *Addresses) settle(changes []AddressChange, index map[string]int) error 
 // local asks whether packets for an address are taken by this host.
 func (a *Addresses) local(addr netip.Addr, link int) (bool, error) {
 	seq := a.batch.conn.next()
-	b := beginMessage(a.batch.conn.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
+	b := nlmsg.Begin(a.batch.conn.out[:0], unix.RTM_GETROUTE, unix.NLM_F_REQUEST, seq)
 	b = append(b, unix.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // struct rtmsg
-	b = appendAttr(b, unix.RTA_DST, addr.AsSlice())
+	b = nlmsg.AppendAttr(b, unix.RTA_DST, addr.AsSlice())
 	// The link says which, of link-local addresses, and which table where it is in a VRF.
-	b = appendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
-	b = endMessage(b, 0)
+	b = nlmsg.AppendAttr(b, unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, uint32(link)))
+	b = nlmsg.End(b, 0)
 	a.batch.conn.out = b[:0]
 	if err := a.batch.conn.send(b); err != nil {
 		return false, err
@@ -74,17 +76,17 @@ func (a *Addresses) local(addr netip.Addr, link int) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		for m, rest, ok := nextMessage(in); ok; m, rest, ok = nextMessage(rest) {
+		for m, rest, ok := nlmsg.Next(in); ok; m, rest, ok = nlmsg.Next(rest) {
 			switch {
-			case m.seq != seq:
-			case m.typ == unix.NLMSG_ERROR:
-				err := m.result()
+			case m.Seq != seq:
+			case m.Type == unix.NLMSG_ERROR:
+				err := m.Err()
 				if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
 					return false, nil
 				}
 				return false, err
-			case m.typ == unix.RTM_NEWROUTE && len(m.data) >= unix.SizeofRtMsg:
-				return m.data[7] == unix.RTN_LOCAL, nil
+			case m.Type == unix.RTM_NEWROUTE && len(m.Data) >= unix.SizeofRtMsg:
+				return m.Data[7] == unix.RTN_LOCAL, nil
 			}
 		}
 	}

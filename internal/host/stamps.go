@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // The stamps file is a header and slots of one size, in this machine's byte
@@ -113,12 +115,12 @@ func (s *stamps) read(boot string) bool {
 	if err != nil || len(b) < stampHeader || len(b) > most || (len(b)-stampHeader)%stampSlot != 0 {
 		return false
 	}
-	if string(b[:len(stampMagic)]) != stampMagic || cString(b[len(stampMagic):stampHeader]) != boot {
+	if string(b[:len(stampMagic)]) != stampMagic || nlmsg.String(b[len(stampMagic):stampHeader]) != boot {
 		return false
 	}
 	for offset := stampHeader; offset < len(b); offset += stampSlot {
 		slot := b[offset : offset+stampSlot]
-		name := cString(slot[12:])
+		name := nlmsg.String(slot[12:])
 		if binary.NativeEndian.Uint32(slot[8:]) != crc32.ChecksumIEEE([]byte(name)) {
 			return false
 		}

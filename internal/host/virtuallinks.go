@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tandem-ha/tandem/ipvs/nlmsg"
 )
 
 // LinkTable is what *VirtualLinks does; hosttest has one in memory.
@@ -61,7 +63,7 @@ func (v *VirtualLinks) list() ([]LinkState, error) {
 	var found []kernelLink
 	err := v.conn.list("links", func() error {
 		found = nil
-		return v.conn.dump(unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(m message) {
+		return v.conn.dump(unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(m nlmsg.Message) {
 			if k, ok := parseLink(m); ok {
 				found = append(found, k)
 			}
