@@ -121,7 +121,7 @@ func runKeepalived(t *testing.T, dir, text string) verdict {
 	defer os.Remove(f.Name())
 	f.WriteString(text)
 	f.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	b, err := exec.CommandContext(ctx, "keepalived", "-t", "-i", "east", "-f", f.Name()).CombinedOutput()
 	v := verdict{}

@@ -45,7 +45,7 @@ func words(list ...candidate) completion { return completion{kind: kindWords, ca
 // completer gives what may follow the arguments args of a command, flags aside.
 type completer func(c *call, args []string) completion
 
-// agentPatience is how long a completion waits for the agent.
+// agentPatience is how long who completes a line waits for the agent.
 const agentPatience = time.Second
 
 // complete is the hidden command: its arguments are "--" and the words behind
@@ -360,7 +360,7 @@ func keywordNames() []string {
 
 // agentStatus asks the agent for what can be named; false where none answers soon.
 func agentStatus(c *call) (control.Status, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), agentPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	s, err := c.client(c.places).Status(ctx)
 	return s, err == nil

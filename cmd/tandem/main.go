@@ -28,6 +28,7 @@ func main() {
 		newAgent:    newAgent,
 		environment: script.Environment{},
 		terminal:    isTerminal,
+		patience:    agentPatience,
 	}
 	os.Exit(p.main(os.Args[1:]))
 }

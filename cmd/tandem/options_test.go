@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ import (
 // newProgram is a program with its output in buffers.
 func newProgram(name string) (p *program, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
-	return &program{name: name, stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, terminal: func(any) bool { return false }}, stdout, stderr
+	return &program{name: name, stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, terminal: func(any) bool { return false }, patience: time.Minute}, stdout, stderr
 }
 
 // TestKeepalivedOptions goes through every option of keepalived 2.4.3: each is

@@ -258,7 +258,7 @@ func TestWatch(t *testing.T) {
 		again := func() bool {
 			return strings.Contains(out.String(), tc.want) && strings.Count(out.String(), "tandem ") >= 2
 		}
-		for deadline := time.Now().Add(20 * time.Second); !again(); {
+		for deadline := time.Now().Add(time.Minute); !again(); {
 			if time.Now().After(deadline) {
 				t.Fatalf("terminal %v: it shows %q", tc.terminal, out)
 			}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(fakeEnv) == "" {
 		os.Exit(m.Run())
 	}
-	p := &program{name: "tandem", stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, newAgent: newFakeAgent, terminal: isTerminal}
+	p := &program{name: "tandem", stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now, newAgent: newFakeAgent, terminal: isTerminal, patience: time.Minute}
 	os.Exit(p.main(os.Args[1:]))
 }
 

@@ -94,6 +94,8 @@ type program struct {
 	settled func()
 	// terminal says whether a stream is one that a person sits at.
 	terminal func(stream any) bool
+	// patience is how long a completion waits for the agent.
+	patience time.Duration
 }
 
 // keepalivedNames are the names under which only keepalived's style applies.

@@ -53,7 +53,12 @@ type Outputs struct {
 	Levels *Levels
 
 	pumps []*pump
+	// limit is how long Close waits.
+	limit time.Duration
 }
+
+// closeLimit is how long Close waits for what is queued to be written.
+const closeLimit = time.Second
 
 // Open returns a logger and its outputs. Messages are queued, up to a bound
 // each, and written by a goroutine for each output; what finds the queue full
@@ -62,7 +67,7 @@ type Outputs struct {
 func Open(o Options) (hclog.Logger, *Outputs) {
 	levels := newLevels(o.Detail)
 	log := hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: hclog.Trace, Output: io.Discard})
-	out := &Outputs{Levels: levels}
+	out := &Outputs{Levels: levels, limit: closeLimit}
 	if o.Console {
 		if o.Stderr == nil {
 			o.Stderr = os.Stderr
@@ -89,7 +94,7 @@ func Open(o Options) (hclog.Logger, *Outputs) {
 // Close writes what is queued, waits a second at most for that, and ends the
 // outputs. What is logged later goes nowhere.
 func (o *Outputs) Close() error {
-	limit := time.After(time.Second)
+	limit := time.After(o.limit)
 	for _, p := range o.pumps {
 		close(p.stop)
 	}
@@ -97,7 +102,7 @@ func (o *Outputs) Close() error {
 		select {
 		case <-p.done:
 		case <-limit:
-			return fmt.Errorf("close log: messages left unwritten after one second")
+			return fmt.Errorf("close log: messages left unwritten after %v", o.limit)
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func TestSyslog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	d := startDaemon(t, path)
 	defer d.stop(path)
-	log, out := Open(Options{Syslog: true, SyslogPath: path, Facility: Daemon, Detail: 1})
+	log, out := openPatient(Options{Syslog: true, SyslogPath: path, Facility: Daemon, Detail: 1})
 	defer out.Close()
 	sink := NewSink(log)
 	for _, tc := range []struct {
@@ -94,7 +94,7 @@ func TestSyslog(t *testing.T) {
 
 func TestSyslogDaemonStartsAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	log, out := Open(Options{Syslog: true, SyslogPath: path, Facility: Local0 + 3})
+	log, out := openPatient(Options{Syslog: true, SyslogPath: path, Facility: Local0 + 3})
 
 	// It is not there yet when the first message comes.
 	log.Info("first")
@@ -116,7 +116,7 @@ func TestSyslogDaemonStartsAgain(t *testing.T) {
 }
 
 func TestSyslogWithoutDaemonEndsAtOnce(t *testing.T) {
-	log, out := Open(Options{Syslog: true, SyslogPath: filepath.Join(t.TempDir(), "log")})
+	log, out := openPatient(Options{Syslog: true, SyslogPath: filepath.Join(t.TempDir(), "log")})
 	for range 3 * queueSize {
 		log.Info("message")
 	}
@@ -129,7 +129,7 @@ func TestSyslogCutsLongMessages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	d := startDaemon(t, path)
 	defer d.stop(path)
-	log, out := Open(Options{Syslog: true, SyslogPath: path})
+	log, out := openPatient(Options{Syslog: true, SyslogPath: path})
 	defer out.Close()
 	log.Info(strings.Repeat("x", 1<<20))
 	if n := len(d.read()); n != maxMessage {
