@@ -111,6 +111,13 @@ func start(t *testing.T, agents ...*lab.Agent) {
 	}
 }
 
+// says waits until an agent's log has a line with the text: a log is written when its
+// time has come, and not before what it tells of is seen.
+func says(t testing.TB, a *lab.Agent, text string) {
+	t.Helper()
+	must(t, lab.WaitLog(within(t, slack), a.LogFile(), text, 0))
+}
+
 // within bounds one step of a test.
 func within(t testing.TB, limit time.Duration) context.Context {
 	t.Helper()

@@ -335,9 +335,7 @@ func TestPairTrackBFD(t *testing.T) {
 				if s := instance(t, p.lb1, "VI_1"); s.Priority != 90 {
 					t.Errorf("priority %d without the session, want 90", s.Priority)
 				}
-				if log := p.lb1.Log(); !strings.Contains(log, "VRRP_Instance(VI_1) Tracked BFD instance b1 is DOWN") {
-					t.Error("the log does not say so")
-				}
+				says(t, p.lb1, "VRRP_Instance(VI_1) Tracked BFD instance b1 is DOWN")
 			}
 		})
 	}

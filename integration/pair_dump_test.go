@@ -130,13 +130,8 @@ func TestPairDumps(t *testing.T) {
 			must(t, a.Signal(s))
 		}
 		for _, file := range []string{"keepalived.data", "keepalived_parent.data", "keepalived_bfd.data", "keepalived.stats", "keepalived.json"} {
-			eventually(t, slack, file, func() error {
-				b, err := os.ReadFile(filepath.Join(a.Dir, file))
-				// keepalived's are there before they are whole.
-				before := dumps[program+"/"+file]
-				if dumps[program+"/"+file] = string(b); err == nil && (len(b) < 300 || before != string(b)) {
-					err = fmt.Errorf("%d bytes", len(b))
-				}
+			eventually(t, slack, file, func() (err error) {
+				dumps[program+"/"+file], err = whole(a, file)
 				return err
 			})
 		}
@@ -186,6 +181,30 @@ func TestPairDumps(t *testing.T) {
 			}
 		}
 	}
+}
+
+// whole reads a file that an agent has written: keepalived's are there before they
+// are whole, and may be written once more.
+func whole(a *lab.Agent, file string) (string, error) {
+	path := filepath.Join(a.Dir, file)
+	before, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	after, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case len(b) < 300 || int64(len(b)) != after.Size() || !after.ModTime().Equal(before.ModTime()) || !os.SameFile(before, after):
+		return "", fmt.Errorf("%s has %d bytes, and more to come", file, len(b))
+	case slices.Contains(a.Open(), path):
+		return "", fmt.Errorf("%s is being written", file)
+	}
+	return string(b), nil
 }
 
 // names are those of a file's lines, with their indent, each once.

@@ -4,7 +4,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -100,14 +99,14 @@ func holdingConf(m mode, self, other *lab.Host, priority int, more ...string) st
 }
 
 // newHoldingPair is a pair whose nodes have a second interface, up0.
-func newHoldingPair(t *testing.T, first, second string, more ...string) *pair {
-	p := newPair(t, quick, first, second)
+func newHoldingPair(t *testing.T, m mode, first, second string, more ...string) *pair {
+	p := newPair(t, m, first, second)
 	for _, a := range []*lab.Agent{p.lb1, p.lb2} {
 		must(t, a.Host.IP("link add up0 type veth peer name up1", "link set up0 up", "link set up1 up",
 			"addr add 198.51.100.1/24 dev up0"))
 	}
-	must(t, p.lb1.Write(holdingConf(quick, p.lb1.Host, p.lb2.Host, 150, more...)))
-	must(t, p.lb2.Write(holdingConf(quick, p.lb2.Host, p.lb1.Host, 100, more...)))
+	must(t, p.lb1.Write(holdingConf(m, p.lb1.Host, p.lb2.Host, 150, more...)))
+	must(t, p.lb2.Write(holdingConf(m, p.lb2.Host, p.lb1.Host, 100, more...)))
 	return p
 }
 
@@ -183,7 +182,7 @@ func difference(a, b []string) error {
 // holds the same addresses, routes and rules, whichever of the two runs there.
 func TestPairHolding(t *testing.T) {
 	t.Parallel()
-	a, b := newHoldingPair(t, "keepalived", "tandem"), newHoldingPair(t, "tandem", "keepalived")
+	a, b := newHoldingPair(t, quick, "keepalived", "tandem"), newHoldingPair(t, quick, "tandem", "keepalived")
 	bare := [2][]string{holding(t, a.lb1.Host), holding(t, a.lb2.Host)}
 	alike := func(stage string) {
 		t.Helper()
@@ -228,19 +227,16 @@ func TestPairHolding(t *testing.T) {
 	alike("after deletions of routes without an interface")
 
 	both(func(p *pair) {
+		p.edit(replace(
+			"10.90.0.0/16 dev", "10.190.0.0/16 dev",
+			"fwmark 7 table 301", "fwmark 8 table 301",
+			"metric 10 mtu", "metric 11 mtu",
+			"10.50.0.0/16 via 10.5.0.2 dev up0\n", "10.50.0.0/16 via 10.5.0.3 dev up0\n",
+			"from 10.50.0.0/16 table 200", "from 10.150.0.0/16 table 200",
+			"10.1.1.2/24 dev", "10.1.1.3/24 dev",
+			"10.6.0.1/24 brd", "10.6.0.2/24 brd",
+		))
 		for _, n := range []*lab.Agent{p.lb1, p.lb2} {
-			text, err := os.ReadFile(n.Conf())
-			must(t, err)
-			changed := strings.NewReplacer(
-				"10.90.0.0/16 dev", "10.190.0.0/16 dev",
-				"fwmark 7 table 301", "fwmark 8 table 301",
-				"metric 10 mtu", "metric 11 mtu",
-				"10.50.0.0/16 via 10.5.0.2 dev up0\n", "10.50.0.0/16 via 10.5.0.3 dev up0\n",
-				"from 10.50.0.0/16 table 200", "from 10.150.0.0/16 table 200",
-				"10.1.1.2/24 dev", "10.1.1.3/24 dev",
-				"10.6.0.1/24 brd", "10.6.0.2/24 brd",
-			).Replace(string(text))
-			must(t, n.Write(changed))
 			must(t, n.Signal(syscall.SIGHUP))
 		}
 	})

@@ -154,8 +154,9 @@ var moves = []mode{
 	{name: "unicast", version: 3, advert: 200 * time.Millisecond, unicast: true},
 }
 
-// moveIPv6 is for TestPairMoveIPv6.
-var moveIPv6 = mode{name: "ipv6", version: 3, advert: 200 * time.Millisecond, v6: true}
+// moveIPv6 is for TestPairMoveIPv6. Who offers waits for an interval and half a second,
+// in which the peer's kernel has to have made the addresses usable.
+var moveIPv6 = mode{name: "ipv6", version: 3, advert: 500 * time.Millisecond, v6: true}
 
 // TestPairMove moves the addresses from a tandem that lives, in every way that
 // they can move, to a tandem and to a keepalived: none of them may lose a packet.
@@ -295,8 +296,8 @@ func TestPairCut(t *testing.T) {
 			var kept, ours []time.Duration
 			n := rounds(t, 2)
 			// What a busy machine adds is no agent's doing, and the best round has the
-			// least of it: there may be some more rounds until both have had a good one.
-			for i := 0; i < n || i < 6 && slices.Min(ours) > slices.Min(kept)+room; i++ {
+			// least of it: there may be more rounds until both have had a good one.
+			for i := 0; i < n || i < 20 && slices.Min(ours) > slices.Min(kept)+room; i++ {
 				kept = append(kept, cutLoss(t, m, "keepalived"))
 				ours = append(ours, cutLoss(t, m, "tandem"))
 			}

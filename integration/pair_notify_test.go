@@ -174,19 +174,40 @@ func (n *teller) play() {
 	must(t, h.Cut())
 	holds(false, 1, 2, 3, 4)
 	// keepalived runs the scripts of two changes at the same time.
+	n.tells(" FAULT ", 1, "1-any", "2-any", "3-any", "4-any", "group-any")
+	n.tells("-fault", 1, "1-fault", "3-fault", "group-fault")
 	n.settle()
 	must(t, h.Mend())
 	holds(true, 1, 2, 3, 4)
 	n.wait(`INSTANCE "VI_4" MASTER 120`)
+	n.tells(" MASTER ", 2, "1-any", "2-any", "3-any", "4-any", "group-any")
+	n.tells("-master", 2, "1-master", "group-master")
 	// keepalived opens its FIFOs anew at a reload.
 	n.settle()
 	i := strings.Index(n.conf, "vrrp_instance VI_3")
 	must(t, n.a.Write(n.conf[:i]))
 	must(t, n.a.Signal(syscall.SIGHUP))
 	holds(false, 3, 4)
+	n.tells("4-deleted", 1, "4-deleted")
 	n.settle()
 	must(t, n.a.Stop(2*slack))
+	n.tells(" STOP ", 1, "1-any", "2-any", "group-any")
+	n.tells("-stop", 1, "1-stop", "group-stop")
 	n.settle()
+}
+
+// tells waits until these scripts have each told so often of something.
+func (n *teller) tells(what string, times int, scripts ...string) {
+	n.t.Helper()
+	for _, s := range scripts {
+		eventually(n.t, slack, s+" tells of "+strings.Trim(what, " -"), func() error {
+			got := lines(n.t, filepath.Join(n.dir(), "told."+s), "")
+			if strings.Count(strings.Join(got, "\n"), what) < times {
+				return fmt.Errorf("%s has %q", filepath.Base(n.a.Program), got)
+			}
+			return nil
+		})
+	}
 }
 
 // wait waits for a line of vrrp_notify_fifo to have been read.

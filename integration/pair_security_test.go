@@ -123,6 +123,14 @@ func runsScripts(t *testing.T, h *lab.Host, program, global string) []string {
 		}
 		return nil
 	})
+	// Whoever stops ends the scripts that still run. keepalived itself is two processes.
+	own := map[string]int{"tandem": 1, "keepalived": 2}[program]
+	eventually(t, slack, "the end of all scripts", func() error {
+		if n := a.Family(); n > own {
+			return fmt.Errorf("%d processes", n)
+		}
+		return nil
+	})
 	must(t, a.Stop(2*slack))
 	found, err := os.ReadDir(out)
 	must(t, err)

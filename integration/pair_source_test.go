@@ -55,9 +55,8 @@ func TestPairSourceElsewhere(t *testing.T) {
 	m := quick
 	m.unicast = true
 	p := newPair(t, m, "tandem", "keepalived")
-	own, other := p.lb1.Host.IPv4().String()+"\n", "192.0.2.77"
-	must(t, p.lb1.Write(strings.ReplaceAll(m.conf(p.lb1.Host, p.lb2.Host, 150), own, other+"\n")))
-	must(t, p.lb2.Write(strings.ReplaceAll(m.conf(p.lb2.Host, p.lb1.Host, 100), own, other+"\n")))
+	other := "192.0.2.77"
+	p.edit(replace(p.lb1.Host.IPv4().String()+"\n", other+"\n"))
 	start(t, p.lb1, p.lb2)
 	isIn(t, p.lb1, "VI_1", "FAULT", slack)
 	p.holds(p.lb2, m.masterDown(100)+slack)
@@ -76,10 +75,8 @@ func TestPairSourceElsewhere(t *testing.T) {
 func TestPairSpareAddress(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, quick, "tandem", "keepalived")
-	dynamic := "global_defs {\n  dynamic_interfaces\n}\n"
-	spare := []string{"virtual_ipaddress_excluded {", "  10.5.0.9/24 dev none0 no_track", "}"}
-	must(t, p.lb1.Write(dynamic+quick.conf(p.lb1.Host, p.lb2.Host, 150, spare...)))
-	must(t, p.lb2.Write(dynamic+quick.conf(p.lb2.Host, p.lb1.Host, 100, spare...)))
+	p.edit(global("dynamic_interfaces"))
+	p.edit(into("virtual_ipaddress_excluded {\n    10.5.0.9/24 dev none0 no_track\n  }"))
 	p.lead()
 	p.steady(p.lb1)
 	must(t, p.lb1.Stop(slack))
@@ -98,8 +95,7 @@ func TestPairMoreThanFits(t *testing.T) {
 	for i := range 100 {
 		more += fmt.Sprintf("    2001:db8::2:%x/64\n", i+1)
 	}
-	must(t, p.lb1.Write(strings.Replace(m.conf(p.lb1.Host, p.lb2.Host, 150), "    "+m.vip(0).String()+"\n", more, 1)))
-	must(t, p.lb2.Write(strings.Replace(m.conf(p.lb2.Host, p.lb1.Host, 100), "    "+m.vip(0).String()+"\n", more, 1)))
+	p.edit(replace("    "+m.vip(0).String()+"\n", more))
 	p.lead()
 	p.steady(p.lb1)
 	must(t, p.lb1.Stop(slack))

@@ -232,9 +232,7 @@ func TestPairTrackProcess(t *testing.T) {
 	if s := instance(t, p.lb1, "VI_1"); s.Priority != 90 {
 		t.Errorf("priority %d with none running, want 90", s.Priority)
 	}
-	if log := p.lb1.Log(); !strings.Contains(log, "Quorum lost for tracked process few") {
-		t.Error("the log does not say so")
-	}
+	says(t, p.lb1, "Quorum lost for tracked process few")
 	run("1000")
 	p.holds(p.lb1, quick.masterDown(150)+slack)
 	p.lasts(p.lb1, "one runs at last", 150)

@@ -57,9 +57,9 @@ type twin struct {
 func newTwin(t *testing.T, name, conf string) *twin {
 	t.Helper()
 	h := newLab(t, "lb1").Host("lb1")
-	must(t, h.IP("link add eth1 type veth peer name far1", "link set far1 addrgenmode none up", "link set eth1 up", "addr add 198.51.100.1/24 dev eth1",
+	must(t, h.IP("link add eth1 type veth peer name far1", "link set far1 addrgenmode none up", "link set eth1 addrgenmode none up", "addr add 198.51.100.1/24 dev eth1",
 		// The same on both, so that what is copied from it is the same.
-		"addr flush dev eth0 scope link", "addr add fe80::1/64 dev eth0 nodad", "addr flush dev eth1 scope link", "addr add fe80::2/64 dev eth1 nodad"))
+		"addr flush dev eth0 scope link", "addr add fe80::1/64 dev eth0 nodad", "addr add fe80::2/64 dev eth1 nodad"))
 	must(t, h.Sysctl("net/ipv4/conf/all/rp_filter", "1", "net/ipv4/conf/eth1/rp_filter", "2"))
 	return &twin{t: t, host: h, node: agent(t, h, name, conf)}
 }

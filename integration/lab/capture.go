@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -45,11 +46,14 @@ type Capture struct {
 	// more what a port has taken in.
 	bridge int
 	file   *os.File
+	conn   syscall.RawConn
+	ended  sync.WaitGroup
+
 	mu     sync.Mutex
 	frames []Frame
 	total  int
 	wake   chan struct{}
-	ended  sync.WaitGroup
+	buf    []byte
 }
 
 // protocolAH is the IP protocol of the authentication header, which VRRP packets
@@ -81,7 +85,7 @@ func newCapture(n namespace) (*Capture, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Capture{wake: make(chan struct{})}
+	c := &Capture{wake: make(chan struct{}), buf: make([]byte, 1<<16)}
 	bridge, err := n.nl.LinkByName("br0")
 	if err != nil {
 		return nil, err
@@ -92,7 +96,18 @@ func newCapture(n namespace) (*Capture, error) {
 		return nil, fmt.Errorf("capture: %w", err)
 	}
 	c.file = os.NewFile(uintptr(c.fd), "capture")
-	c.ended.Go(c.read)
+	if c.conn, err = c.file.SyscallConn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("capture: %w", err), c.file.Close())
+	}
+	c.ended.Go(func() {
+		// Until it is closed.
+		_ = c.conn.Read(func(fd uintptr) bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.take(int(fd))
+			return false
+		})
+	})
 	return c, nil
 }
 
@@ -121,27 +136,21 @@ func (c *Capture) open(code []bpf.RawInstruction) error {
 	return nil
 }
 
-func (c *Capture) read() {
-	conn, err := c.file.SyscallConn()
-	if err != nil {
-		return
-	}
-	buf, control := make([]byte, 1<<16), make([]byte, 64)
+// take takes the packets that are queued, and does not wait. The lock is held.
+func (c *Capture) take(fd int) {
+	control := make([]byte, 64)
 	for {
-		var n, extra int
-		var from unix.Sockaddr
-		var failed error
-		err := conn.Read(func(fd uintptr) bool {
-			n, extra, _, from, failed = unix.Recvmsg(int(fd), buf, control, 0)
-			return !errors.Is(failed, unix.EAGAIN)
-		})
-		if err != nil {
-			return // closed
+		n, extra, _, from, err := unix.Recvmsg(fd, c.buf, control, unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENETDOWN):
+			continue
+		case err != nil: // EAGAIN
+			return
 		}
-		if ll, ok := from.(*unix.SockaddrLinklayer); failed != nil || !ok || ll.Ifindex == c.bridge {
+		if ll, ok := from.(*unix.SockaddrLinklayer); !ok || ll.Ifindex == c.bridge {
 			continue
 		}
-		c.add(Frame{At: stamp(control[:extra]), Data: append([]byte(nil), buf[:n]...)})
+		c.add(Frame{At: stamp(control[:extra]), Data: append([]byte(nil), c.buf[:n]...)})
 	}
 }
 
@@ -160,9 +169,8 @@ func stamp(control []byte) time.Time {
 	return time.Now()
 }
 
+// add adds a frame. The lock is held.
 func (c *Capture) add(f Frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if len(c.frames) < keep {
 		c.frames = append(c.frames, f)
 	} else {
@@ -178,10 +186,14 @@ func (c *Capture) close() {
 	c.ended.Wait()
 }
 
-// since returns the frames from number n on, and the number of the next.
+// since returns the frames from number n on, and the number of the next. What has
+// passed the bridge is among them, whether this process had a core for it or not.
 func (c *Capture) since(n int) ([]Frame, int, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.Control(func(fd uintptr) { c.take(int(fd)) })
+	}
 	var out []Frame
 	for i := max(n, c.total-len(c.frames)); i < c.total; i++ {
 		out = append(out, c.frames[i%keep])

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -8,10 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +33,7 @@ type Host struct {
 	port    string
 	mu      sync.Mutex
 	closers []io.Closer
+	echoes  []*echo
 	procs   []*Process
 }
 
@@ -64,6 +69,47 @@ func (l *Lab) newHost(name string, number int) (*Host, error) {
 	}
 	h.Addresses, err = newWatch(ns)
 	return h, err
+}
+
+// ready waits until both ends of the host's link pass packets and the kernel has given
+// it a link-local address, all of which it does in its own time, in a work queue.
+func (h *Host) ready(ctx context.Context) error {
+	for {
+		missing, err := h.missing()
+		if err != nil || missing == "" {
+			return err
+		}
+		if err := Poll(ctx, 2*time.Millisecond); err != nil {
+			return fmt.Errorf("host %s: %s: %w", h.Name, missing, err)
+		}
+	}
+}
+
+// missing is what the host still waits for.
+func (h *Host) missing() (string, error) {
+	for _, end := range []struct {
+		in   namespace
+		name string
+	}{{h.ns, NIC}, {h.lab.bridge, h.port}} {
+		link, err := end.in.nl.LinkByName(end.name)
+		if err != nil {
+			return "", fmt.Errorf("link %s: %w", end.name, err)
+		}
+		if link.Attrs().OperState != netlink.OperUp {
+			return end.name + " is not up", nil
+		}
+		if end.name != NIC {
+			continue
+		}
+		list, err := end.in.nl.AddrList(link, netlink.FAMILY_V6)
+		if err != nil {
+			return "", fmt.Errorf("addresses of %s: %w", end.name, err)
+		}
+		if !slices.ContainsFunc(list, func(a netlink.Addr) bool { return a.IP.IsLinkLocalUnicast() && a.Flags&unix.IFA_F_TENTATIVE == 0 }) {
+			return "it has no link-local address", nil
+		}
+	}
+	return "", nil
 }
 
 // IPv4 is the host's own address.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -20,6 +22,9 @@ import (
 
 // NIC is the name of each host's interface.
 const NIC = "eth0"
+
+// readyLimit is how long the kernel may take to bring a lab's links up.
+const readyLimit = 30 * time.Second
 
 // Registry owns the labs of one process, so that a signal can remove them all.
 type Registry struct {
@@ -152,6 +157,13 @@ func (l *Lab) build(hosts []string) error {
 			return fmt.Errorf("host %s: %w", name, err)
 		}
 		l.hosts[name] = h
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+	defer cancel()
+	for _, h := range l.hosts {
+		if err := h.ready(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

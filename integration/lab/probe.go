@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +19,9 @@ import (
 // Probe is a client that sends numbered datagrams at a steady pace and notes
 // which are answered, and by whom.
 type Probe struct {
+	lab     *Lab
 	conn    *net.UDPConn
+	raw     syscall.RawConn
 	target  *net.UDPAddr
 	every   time.Duration
 	stop    chan struct{}
@@ -34,7 +38,7 @@ type Probe struct {
 
 // Probe starts a probe from the host. ServeUDP is what answers.
 func (h *Host) Probe(target netip.AddrPort, every time.Duration) (*Probe, error) {
-	p := &Probe{every: every, target: net.UDPAddrFromAddrPort(target), stop: make(chan struct{}), changed: make(chan struct{})}
+	p := &Probe{lab: h.lab, every: every, target: net.UDPAddrFromAddrPort(target), stop: make(chan struct{}), changed: make(chan struct{})}
 	err := h.In(func() (err error) {
 		// Not connected: an answer may come from another address of the host.
 		p.conn, err = net.ListenUDP("udp", nil)
@@ -45,6 +49,9 @@ func (h *Host) Probe(target netip.AddrPort, every time.Duration) (*Probe, error)
 	}
 	h.owns(p.conn)
 	roomy(p.conn)
+	if p.raw, err = p.conn.SyscallConn(); err != nil {
+		return nil, err
+	}
 	p.reading.Go(p.read)
 	p.sending.Go(p.send)
 	return p, nil
@@ -57,7 +64,11 @@ func roomy(c *net.UDPConn) {
 	if err != nil {
 		return
 	}
-	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) })
+	_ = raw.Control(func(fd uintptr) {
+		for _, which := range []int{unix.SO_RCVBUFFORCE, unix.SO_SNDBUFFORCE} {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, which, 8<<20)
+		}
+	})
 }
 
 // burst is how many datagrams a client that is late sends at once to make up for
@@ -102,22 +113,43 @@ func (p *Probe) sendOne(i int) error {
 
 func (p *Probe) read() {
 	buf := make([]byte, 2048)
-	for {
-		n, _, err := p.conn.ReadFromUDP(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		who, number, ok := strings.Cut(string(buf[:n]), " ")
-		i, bad := strconv.Atoi(number)
-		p.mu.Lock()
-		if err == nil && ok && bad == nil && i >= 0 && i < len(p.by) && p.by[i] == "" {
-			p.by[i] = who
-			p.open--
-			close(p.changed)
-			p.changed = make(chan struct{})
-		}
-		p.mu.Unlock()
+	// Until it is closed.
+	for p.raw.Read(func(fd uintptr) bool { return p.take(int(fd), buf) }) == nil {
 	}
+}
+
+// take notes an answer, if there is one.
+func (p *Probe) take(fd int, buf []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+	if err != nil {
+		return !errors.Is(err, unix.EAGAIN)
+	}
+	who, number, ok := strings.Cut(string(buf[:n]), " ")
+	i, bad := strconv.Atoi(number)
+	if ok && bad == nil && i >= 0 && i < len(p.by) && p.by[i] == "" {
+		p.by[i] = who
+		p.open--
+		close(p.changed)
+		p.changed = make(chan struct{})
+	}
+	return true
+}
+
+// idle is whether nothing waits for this process, neither at a server nor here.
+func (p *Probe) idle() bool {
+	for _, h := range p.lab.hosts {
+		h.mu.Lock()
+		echoes := h.echoes
+		h.mu.Unlock()
+		if slices.ContainsFunc(echoes, func(e *echo) bool { return !e.idle() }) {
+			return false
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return empty(p.raw)
 }
 
 // Sent is how many datagrams have been sent so far.
@@ -157,23 +189,27 @@ func (p *Probe) Wait(ctx context.Context, who string, n int) error {
 	}
 }
 
-// Stop ends the probe, waits for what is still on its way until nothing has come
-// for half a second, and returns the result.
+// Stop ends the probe and returns the result. It waits for what is still on its way,
+// until nothing has come for half a second and all the time nothing that had come
+// waited for this process to have a core.
 func (p *Probe) Stop() (Result, error) {
 	close(p.stop)
 	p.sending.Wait()
-	for waiting := true; waiting; {
+	for calm := 0; calm < 2; {
 		p.mu.Lock()
 		open, changed := p.open, p.changed
 		p.mu.Unlock()
 		if open == 0 {
 			break
 		}
-		quiet := time.NewTimer(500 * time.Millisecond)
+		quiet := time.NewTimer(250 * time.Millisecond)
 		select {
 		case <-changed:
+			calm = 0
 		case <-quiet.C:
-			waiting = false
+			if calm++; !p.idle() {
+				calm = 0
+			}
 		}
 		quiet.Stop()
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a program that runs on a host.
@@ -76,7 +78,7 @@ func (p *Process) Signal(s syscall.Signal) error {
 }
 
 // Kill ends the process and all that it started, without warning, and waits
-// until it has gone.
+// until they have gone.
 func (p *Process) Kill() {
 	if !p.Running() {
 		return
@@ -88,9 +90,28 @@ func (p *Process) Kill() {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 	}
 	for _, pid := range family {
+		end := ending(pid)
+		defer end()
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	<-p.done
+}
+
+// ending returns a function that waits until a process which is about to end has:
+// its sockets are closed then, which may be some time after the signal.
+func ending(pid int) func() {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return func() {} // it has gone
+	}
+	return func() {
+		defer func() { _ = unix.Close(fd) }()
+		for {
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000); !errors.Is(err, unix.EINTR) {
+				return
+			}
+		}
+	}
 }
 
 // Wait waits until the process has ended and returns its exit status, -1 where
@@ -106,6 +127,31 @@ func (p *Process) Wait(ctx context.Context) (int, error) {
 		return 0, p.err
 	}
 	return p.cmd.ProcessState.ExitCode(), nil
+}
+
+// Open are the paths of what the process and all below it have open.
+func (p *Process) Open() []string {
+	var out []string
+	for _, pid := range descendants(p.PID()) {
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil {
+			continue
+		}
+		for _, f := range files {
+			if path, err := os.Readlink(f); err == nil {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
+}
+
+// Family is how many processes there are: this one, while it runs, and all below it.
+func (p *Process) Family() int {
+	if !p.Running() {
+		return 0
+	}
+	return len(descendants(p.PID()))
 }
 
 // descendants returns a process and all below it.

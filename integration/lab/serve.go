@@ -11,38 +11,73 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// echo is a server of ServeUDP.
+type echo struct {
+	name string
+	conn *net.UDPConn
+	raw  syscall.RawConn
+	// busy is held while a datagram is taken and answered.
+	busy sync.Mutex
+}
 
 // ServeUDP answers every datagram to the port, on any of the host's addresses,
 // with the host's name and the datagram, until the lab is closed.
 func (h *Host) ServeUDP(port uint16) error {
-	var conn net.PacketConn
+	e := &echo{name: h.Name}
 	err := h.In(func() (err error) {
-		conn, err = net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		e.conn, err = net.ListenUDP("udp", &net.UDPAddr{Port: int(port)})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	h.owns(conn)
-	if u, ok := conn.(*net.UDPConn); ok {
-		roomy(u)
+	h.owns(e.conn)
+	roomy(e.conn)
+	if e.raw, err = e.conn.SyscallConn(); err != nil {
+		return err
 	}
+	h.mu.Lock()
+	h.echoes = append(h.echoes, e)
+	h.mu.Unlock()
 	go func() {
 		buf := make([]byte, 2048)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				// What cannot be answered is counted as lost where it was sent.
-				_, _ = conn.WriteTo(append([]byte(h.Name+" "), buf[:n]...), from)
-			}
+		// Until it is closed.
+		for e.raw.Read(func(fd uintptr) bool { return e.answer(int(fd), buf) }) == nil {
 		}
 	}()
 	return nil
+}
+
+// answer answers a datagram, if there is one.
+func (e *echo) answer(fd int, buf []byte) bool {
+	e.busy.Lock()
+	defer e.busy.Unlock()
+	n, from, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+	if err == nil {
+		// What cannot be answered is counted as lost where it was sent.
+		_ = unix.Sendto(fd, append([]byte(e.name+" "), buf[:n]...), unix.MSG_DONTWAIT, from)
+	}
+	return !errors.Is(err, unix.EAGAIN)
+}
+
+// idle is whether all that has come has been answered.
+func (e *echo) idle() bool {
+	e.busy.Lock()
+	defer e.busy.Unlock()
+	return empty(e.raw)
+}
+
+// empty is whether no datagram waits in a socket; a closed one has none.
+func empty(c syscall.RawConn) bool {
+	waiting := 0
+	_ = c.Control(func(fd uintptr) { waiting, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	return waiting == 0
 }
 
 // Web is an HTTP server on a host, which can be stopped and started again.

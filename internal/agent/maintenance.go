@@ -79,6 +79,7 @@ func (e *elector) maintain(ctx context.Context, req control.MaintenanceRequest) 
 	}) {
 		return nil, false, errStopped
 	}
+	e.scribe.written(writeLimit)
 	return out, ok, nil
 }
 

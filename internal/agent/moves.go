@@ -49,6 +49,7 @@ func (e *elector) move(ctx context.Context, req control.MoveRequest) (control.Mo
 			resp.Outcomes = append(resp.Outcomes, *o)
 		}
 	})
+	e.scribe.written(writeLimit)
 	return resp, nil
 }
 

@@ -13,6 +13,9 @@ import (
 // loop that has something else to do, if there is one before twice that.
 const stampRest = 100 * time.Millisecond
 
+// writeLimit is how long an order waits for the disk.
+const writeLimit = 2 * time.Second
+
 // scribe writes to files what the elector wants remembered: a disk may take its
 // time, and the loop must not wait for it.
 type scribe struct {
@@ -75,6 +78,20 @@ func (s *scribe) write(job func()) {
 	s.jobs = append(s.jobs, job)
 	s.mu.Unlock()
 	s.kick()
+}
+
+// written waits until the jobs given so far have been done: what an order leaves for
+// the next start is there once the order is answered. A disk that is stuck holds no
+// answer up for longer than the limit.
+func (s *scribe) written(limit time.Duration) {
+	done := make(chan struct{})
+	s.write(func() { close(done) })
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+	}
 }
 
 func (s *scribe) kick() {
