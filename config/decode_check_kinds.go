@@ -43,8 +43,15 @@ func dnsName(d *decoder, n *Node) {
 }
 
 // hexBytes reads words of hex digits, of which one may stand alone at the end of
-// a word, as keepalived.conf(5) has it: "12f 3" is 12 0f 03. With wild, a digit may be X, and mask tells which bits count.
-func hexBytes(words []Token, wild bool) (value, mask []byte, ok bool) {
+// a word, as keepalived.conf(5) has it: "12f 3" is 12 0f 03.
+func hexBytes(words []Token) (value []byte, ok bool) {
+	value, mask, ok := hexPattern(words)
+	return value, ok && !slices.ContainsFunc(mask, func(m byte) bool { return m != 0xff })
+}
+
+// hexPattern reads what hexBytes does, in which a digit may be X; mask tells which
+// bits count.
+func hexPattern(words []Token) (value, mask []byte, ok bool) {
 	for _, w := range words {
 		for part := range strings.FieldsSeq(w.Value) {
 			if last := len(part) - 1; len(part)%2 == 1 {
@@ -53,7 +60,7 @@ func hexBytes(words []Token, wild bool) (value, mask []byte, ok bool) {
 			zero, full := []byte(part), []byte(part)
 			for i, c := range zero {
 				full[i] = 'f'
-				if wild && (c == 'x' || c == 'X') {
+				if c == 'x' || c == 'X' {
 					zero[i], full[i] = '0', '0'
 				}
 			}
@@ -69,7 +76,7 @@ func hexBytes(words []Token, wild bool) (value, mask []byte, ok bool) {
 }
 
 func udpPayload(d *decoder, n *Node) {
-	value, _, ok := hexBytes(n.Words[1:], false)
+	value, ok := hexBytes(n.Words[1:])
 	if !ok {
 		d.fail("invalid-value", words(n, 1), "Write pairs of hex digits, like 0a1b.", "the payload cannot be read")
 		return
@@ -83,7 +90,7 @@ func udpReply(d *decoder, n *Node) {
 	if len(n.Words) < 2 {
 		return
 	}
-	value, mask, ok := hexBytes(n.Words[1:], true)
+	value, mask, ok := hexPattern(n.Words[1:])
 	if !ok {
 		d.fail("invalid-value", words(n, 1), "Write pairs of hex digits, with X for any digit.", "what require_reply asks for cannot be read")
 		return

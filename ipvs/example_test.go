@@ -28,7 +28,7 @@ func ExampleReconciler() {
 		fmt.Println(err)
 	}
 	fmt.Print(kernel.Holds())
-	if err := r.Stop(ctx, false); err != nil {
+	if err := r.Stop(ctx); err != nil {
 		fmt.Println(err)
 	}
 	<-done

@@ -102,16 +102,19 @@ func (k *GlobalsKeeper) Run(ctx context.Context) error {
 	}
 }
 
-// Stop ends the daemons that are ours and puts the timeouts back, or with keep
-// nothing. A daemon that sends goes on until it has sent what it holds back, or
-// until hurry is closed. Run does nothing afterwards.
-func (k *GlobalsKeeper) Stop(hurry <-chan struct{}, keep bool) error {
+// Leave leaves the daemons running and the timeouts as they are. Run does nothing
+// afterwards.
+func (k *GlobalsKeeper) Leave() {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.want, k.stopped = Globals{}, true
-	k.mu.Unlock()
-	if keep {
-		return nil
-	}
+}
+
+// Stop ends the daemons that are ours and puts the timeouts back. A daemon that sends
+// goes on until it has sent what it holds back, or until hurry is closed. Run does
+// nothing afterwards.
+func (k *GlobalsKeeper) Stop(hurry <-chan struct{}) error {
+	k.Leave()
 	k.work.Lock()
 	defer k.work.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), SyncLinger+globalsRetry)

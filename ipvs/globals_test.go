@@ -62,7 +62,7 @@ func TestASyncDaemonChangesItsPart(t *testing.T) {
 		if got := running(t, kernel); len(got) != 1 {
 			t.Fatalf("daemons %v", got)
 		}
-		if err := k.Stop(nil, false); err != nil {
+		if err := k.Stop(nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := running(t, kernel); len(got) != 0 {
@@ -127,7 +127,7 @@ func TestAStopLetsTheKernelSendWhatItHoldsBack(t *testing.T) {
 				hurry := make(chan struct{})
 				time.AfterFunc(c.hurry, func() { close(hurry) })
 				began := time.Now()
-				if err := k.Stop(hurry, false); err != nil {
+				if err := k.Stop(hurry); err != nil {
 					t.Fatal(err)
 				}
 				if took := time.Since(began); took != c.took {
@@ -191,7 +191,7 @@ func TestTimeoutsArePutBack(t *testing.T) {
 		if got, _ := kernel.Timeouts(t.Context()); got.TCP != before.TCP || got.UDP != time.Hour {
 			t.Fatalf("timeouts %+v, want the one no longer wanted as it was", got)
 		}
-		if err := k.Stop(nil, false); err != nil {
+		if err := k.Stop(nil); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := kernel.Timeouts(t.Context()); got != before {

@@ -402,11 +402,18 @@ func earliest(first time.Time, others ...time.Time) time.Time {
 	return first
 }
 
-// Stop ends Run and removes from the kernel all that is ours, or with keep
-// nothing. It asks the kernel for nothing before, so it removes also what was left
-// undone, in as little time as there may be. A kernel without IPVS has nothing to
-// remove. Run need not be running.
-func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
+// Leave ends Run and leaves the kernel's table as it is. Run need not be running.
+func (r *Reconciler) Leave(ctx context.Context) error {
+	done, err := r.halt(ctx)
+	if err == nil {
+		done()
+	}
+	return err
+}
+
+// halt ends Run and waits until nobody works on the table; done has to be called when
+// the caller does so no more either.
+func (r *Reconciler) halt(ctx context.Context) (done func(), err error) {
 	r.mu.Lock()
 	if !r.stopped {
 		r.stopped = true
@@ -417,13 +424,21 @@ func (r *Reconciler) Stop(ctx context.Context, keep bool) error {
 	r.kick()
 	select {
 	case r.work <- struct{}{}:
-		defer func() { <-r.work }()
+		return func() { <-r.work }, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	if keep {
-		return nil
+}
+
+// Stop ends Run and removes from the kernel all that is ours. It asks the kernel for
+// nothing before, so it removes also what was left undone, in as little time as there
+// may be. A kernel without IPVS has nothing to remove. Run need not be running.
+func (r *Reconciler) Stop(ctx context.Context) error {
+	done, err := r.halt(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
 	r.mu.Lock()
 	r.take()
 	names := r.names

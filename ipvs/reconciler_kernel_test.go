@@ -84,7 +84,7 @@ func TestKernelReconciler(t *testing.T) {
 		eventually(t, c, want, time.Minute)
 	}
 
-	if err := errors.Join(r.Stop(ctx, false), <-done); err != nil {
+	if err := errors.Join(r.Stop(ctx), <-done); err != nil {
 		t.Error(err)
 	}
 	eventually(t, c, table(entry(alien)), 0)

@@ -478,7 +478,7 @@ func TestReconcilerStops(t *testing.T) {
 		b.set(entry(web, a))
 		b.kernel.TakeLog()
 		b.kernel.Meddle(func(t ipvs.Table) { t[dns.ServiceKey] = entry(dns, b2) })
-		if err := b.r.Stop(t.Context(), false); err != nil {
+		if err := b.r.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
 		b.holds(foreign)
@@ -497,7 +497,7 @@ func TestReconcilerStops(t *testing.T) {
 func TestReconcilerStopsAndKeeps(t *testing.T) {
 	work(t, ipvstest.New(nil), func(t *testing.T, b *bench) {
 		b.set(entry(web, a))
-		if err := b.r.Stop(t.Context(), true); err != nil {
+		if err := b.r.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
 		b.pass(time.Minute)
@@ -511,7 +511,7 @@ func TestReconcilerStopsAndKeeps(t *testing.T) {
 func TestReconcilerStopsWithoutRun(t *testing.T) {
 	kernel := ipvstest.New(table(foreign, entry(web, a)))
 	r := ipvs.NewReconciler(kernel, ipvs.WithOwned([]ipvs.ServiceKey{web.ServiceKey}))
-	if err := r.Stop(t.Context(), false); err != nil {
+	if err := r.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if left := kernel.Holds(); !slices.Equal(left.Keys(), []ipvs.ServiceKey{foreign.ServiceKey}) {
@@ -520,15 +520,15 @@ func TestReconcilerStopsWithoutRun(t *testing.T) {
 
 	ours := ipvs.WithOwned([]ipvs.ServiceKey{web.ServiceKey, dns.ServiceKey})
 	kernel.Fail(ipvs.ErrNoKernelSupport)
-	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context(), false); err != nil {
+	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context()); err != nil {
 		t.Errorf("nothing to remove without IPVS: %v", err)
 	}
 	kernel.Fail(unix.EPERM)
-	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context(), false); !errors.Is(err, unix.EPERM) {
+	if err := ipvs.NewReconciler(kernel, ours).Stop(t.Context()); !errors.Is(err, unix.EPERM) {
 		t.Errorf("Stop: %v", err)
 	}
 	before := kernel.Calls()
-	if err := ipvs.NewReconciler(kernel).Stop(t.Context(), false); err != nil {
+	if err := ipvs.NewReconciler(kernel).Stop(t.Context()); err != nil {
 		t.Errorf("nothing is ours: %v", err)
 	}
 	if after := kernel.Calls(); after.Table != before.Table || after.Entries != before.Entries {

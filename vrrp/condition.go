@@ -27,13 +27,20 @@ type conditionTarget struct {
 	why    string
 }
 
-// NewCondition is for targets of which one must answer or, where all is true, every
-// one. Rise and fall below 1 count as 1.
-func NewCondition(rise, fall int, all bool, targets ...string) *Condition {
-	c := &Condition{rise: max(rise, 1), fall: max(fall, 1), all: all}
+// AnyOf is the condition that one of the targets answers. Rise and fall below 1 count
+// as 1.
+func AnyOf(rise, fall int, targets ...string) *Condition {
+	c := &Condition{rise: max(rise, 1), fall: max(fall, 1)}
 	for _, name := range targets {
 		c.targets = append(c.targets, conditionTarget{name: name})
 	}
+	return c
+}
+
+// AllOf is the condition that every target answers. Rise and fall below 1 count as 1.
+func AllOf(rise, fall int, targets ...string) *Condition {
+	c := AnyOf(rise, fall, targets...)
+	c.all = true
 	return c
 }
 

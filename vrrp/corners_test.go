@@ -353,16 +353,16 @@ func TestConditionAnswers(t *testing.T) {
 		condition *Condition
 		answers   []answer
 	}{
-		"of one in two, each good answer confirms": {NewCondition(1, 1, false, "a", "b"), []answer{
+		"of one in two, each good answer confirms": {AnyOf(1, 1, "a", "b"), []answer{
 			{"a", "", true}, {"b", "", true}, {"a", "", true},
 		}},
-		"of two in two, both together": {NewCondition(1, 1, true, "a", "b"), []answer{
+		"of two in two, both together": {AllOf(1, 1, "a", "b"), []answer{
 			{"a", "", false}, {"b", "", true}, {"a", "", false}, {"b", "", true},
 		}},
-		"a good answer of a target that is down yet confirms nothing": {NewCondition(3, 1, false, "a", "b"), []answer{
+		"a good answer of a target that is down yet confirms nothing": {AnyOf(3, 1, "a", "b"), []answer{
 			{"a", "", true}, {"b", "no", false}, {"b", "", false}, {"b", "", false}, {"b", "", true},
 		}},
-		"rise counts where fall is smaller": {NewCondition(3, 1, false, "a"), []answer{
+		"rise counts where fall is smaller": {AnyOf(3, 1, "a"), []answer{
 			{"a", "no", true}, {"a", "", false}, {"a", "", false}, {"a", "", true},
 		}},
 	} {

@@ -247,7 +247,10 @@ func TestCondition(t *testing.T) {
 		"all, first failure": {true, []string{"a", "b"}, []answer{{"b", "refused", true, "b does not answer (refused)"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cond := NewCondition(2, 3, c.all, c.targets...)
+			cond := AnyOf(2, 3, c.targets...)
+			if c.all {
+				cond = AllOf(2, 3, c.targets...)
+			}
 			for i, a := range c.answers {
 				told := cond.Answer(a.target, a.wrong)
 				e, known := cond.State()
@@ -264,7 +267,7 @@ func TestCondition(t *testing.T) {
 			}
 		})
 	}
-	if NewCondition(0, 0, true, "a").Answer("a", "") != true {
+	if AllOf(0, 0, "a").Answer("a", "") != true {
 		t.Error("the first answer does not count")
 	}
 }

@@ -505,7 +505,13 @@ func (a *Agent) stop(stopChecking func()) error {
 	stopChecking()
 	clearing, cancel := context.WithTimeout(context.Background(), clearLimit)
 	defer cancel()
-	err := a.balancer.end(clearing, a.opts.KeepIPVS)
+	var err error
+	if a.opts.KeepIPVS {
+		a.balancer.globals.Leave()
+		err = a.balancer.reconciler.Leave(clearing)
+	} else {
+		err = a.balancer.end(clearing)
+	}
 	a.lastScripts()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
@@ -513,8 +519,11 @@ func (a *Agent) stop(stopChecking func()) error {
 		a.opts.Log.Warn("e-mail is still waiting at the end", "messages", a.herald.mail.Status().Waiting)
 	}
 	err = errors.Join(err, a.herald.fifos.Close(limit))
-	// Last: the kernel may still have connections to tell the new master of.
-	return errors.Join(err, a.balancer.globals.Stop(a.stopNow, a.opts.KeepIPVS))
+	if !a.opts.KeepIPVS {
+		// Last: the kernel may still have connections to tell the new master of.
+		err = errors.Join(err, a.balancer.globals.Stop(a.stopNow))
+	}
+	return err
 }
 
 // lastScripts waits for the scripts that tell of the end, unless it has to be now.

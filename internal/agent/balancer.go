@@ -156,22 +156,18 @@ func (b *balancer) adopt() {
 	b.reconciler.TakeAll()
 }
 
-// end takes what is ours out of the kernel, or leaves it with keep.
-func (b *balancer) end(ctx context.Context, keep bool) error {
+// end takes what is ours out of the kernel.
+func (b *balancer) end(ctx context.Context) error {
 	b.mu.Lock()
 	all := b.conf.Global.LVS.FlushAtStop == config.FlushAll
 	b.mu.Unlock()
 	var err error
-	if all && !keep {
+	if all {
 		if err = b.flush(ctx); errors.Is(err, ipvs.ErrNoKernelSupport) {
 			err = nil
 		}
 	}
-	err = errors.Join(err, b.reconciler.Stop(ctx, keep))
-	if !keep {
-		err = errors.Join(err, b.marks.remove())
-	}
-	return err
+	return errors.Join(err, b.reconciler.Stop(ctx), b.marks.remove())
 }
 
 // heard is told all that the health machines put out.

@@ -38,7 +38,11 @@ func Watch(ctx context.Context, s Spec, report func(vrrp.Eligibility)) {
 	for _, t := range s.Targets {
 		names = append(names, t.Name)
 	}
-	condition := vrrp.NewCondition(s.Rise, s.Fall, s.All, names...)
+	of := vrrp.AnyOf
+	if s.All {
+		of = vrrp.AllOf
+	}
+	condition := of(s.Rise, s.Fall, names...)
 	var asking sync.WaitGroup
 	var one sync.Mutex
 	for _, t := range s.Targets {

@@ -174,7 +174,7 @@ func (n *node) start() {
 	}
 	for _, m := range n.members {
 		if m.conf.Conditional {
-			m.ask(vrrp.NewCondition(2, 3, false, "gateway"))
+			m.ask(vrrp.AnyOf(2, 3, "gateway"))
 		}
 		m.put(vrrp.Start{LastAdvert: m.record, Hold: m.hold})
 	}
