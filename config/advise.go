@@ -13,6 +13,7 @@ func (d *decoder) advise() {
 	for _, i := range d.instances {
 		d.advisePassword(i)
 		d.advisePreemption(i)
+		d.adviseTrackedLinks(i)
 		d.adviseSubnets(i)
 		d.adviseAccept(i)
 	}
@@ -22,7 +23,7 @@ func (d *decoder) advise() {
 // it is written. Those who check a file want it, and a log at each start does not.
 func (d Diagnostic) Advice() bool {
 	switch d.Code {
-	case "auth-clear", "nopreempt-weight", "vip-subnet", "equal-masters":
+	case "auth-clear", "nopreempt-weight", "track-weight-served", "vip-subnet", "equal-masters":
 		return true
 	}
 	return false
@@ -81,6 +82,51 @@ func (d *decoder) advisePreemption(i *instanceDraft) {
 			}
 		}
 	}
+}
+
+// adviseTrackedLinks speaks of interfaces whose weight does not count, since an instance
+// serves on them: without one of those it is in FAULT.
+func (d *decoder) adviseTrackedLinks(i *instanceDraft) {
+	served := i.servedLinks()
+	advise := func(n *Node, list []Track) {
+		for _, t := range list {
+			if what := served[t.Name]; t.Weight != 0 && what != "" {
+				d.notice("track-weight-served", d.line(n, "track_interface", t), "Write no_track at the end of that line to have the weight count.",
+					"without %s vrrp_instance %s is in FAULT, whatever its weight: %s is on it", t.Name, i.Name, what)
+			}
+		}
+	}
+	advise(i.node, i.TrackInterfaces)
+	if g := d.groupNaming(i.Name); g != nil {
+		advise(g.node, g.TrackInterfaces)
+	}
+}
+
+// servedLinks gives for each interface beside an instance's own what is on it, and is
+// not told to be left alone.
+func (i *instanceDraft) servedLinks() map[string]string {
+	served := map[string]string{}
+	note := func(link, what string, noTrack bool) {
+		if link != "" && link != i.Interface && !noTrack && served[link] == "" {
+			served[link] = what
+		}
+	}
+	for _, list := range [][]Address{i.Addresses, i.Excluded} {
+		for _, a := range list {
+			note(a.Interface, a.Prefix.Addr().String(), a.NoTrack)
+		}
+	}
+	for _, r := range i.Routes {
+		note(r.Hop.Interface, "the route "+r.Text, r.NoTrack)
+		for _, h := range r.NextHops {
+			note(h.Interface, "the route "+r.Text, r.NoTrack)
+		}
+	}
+	for _, r := range i.Rules {
+		note(r.In, "the rule "+r.Text, r.NoTrack)
+		note(r.Out, "the rule "+r.Text, r.NoTrack)
+	}
+	return served
 }
 
 // adviseSubnets speaks of addresses that no host on the interface's networks

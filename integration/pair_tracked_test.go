@@ -132,6 +132,18 @@ var trackCases = []trackCase{
 		},
 	},
 	{
+		name: "interface-served-on",
+		lines: []string{"track_interface {", "  up0 weight 20", "  up2 weight 20", "}",
+			"virtual_routes {", "  10.77.0.0/24 dev up0", "  10.78.0.0/24 dev up2 no_track", "}"},
+		prepare: ipLines("link add up0 type veth peer name up1", "link set up0 up", "link set up1 up", "link add up2 type veth peer name up3", "link set up2 up", "link set up3 up"),
+		situations: []situation{
+			{"all up", ipLines(), 170},
+			{"one that is not tracked for its route down", ipLines("link set up3 down"), 150},
+			{"one that is, whatever its weight", ipLines("link set up1 down"), 0},
+			{"all back", ipLines("link set up1 up", "link set up3 up"), 170},
+		},
+	},
+	{
 		name: "interface-delays", head: "interface_up_down_delays {\n  up0 1 0.5\n}\n",
 		lines:   []string{"track_interface {", "  up0 weight 20", "}"},
 		prepare: ipLines("link add up0 type veth peer name up1", "link set up0 up", "link set up1 up"),

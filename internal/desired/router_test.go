@@ -117,6 +117,39 @@ func TestTrackersOfEveryKindJoinTheGroups(t *testing.T) {
 	}
 }
 
+// An instance depends on the interfaces that it serves on whatever weight they are
+// given, its own or its group's, as keepalived has it; where it asks for the opposite
+// itself it has that.
+func TestTheInterfacesServedAreTrackedWithoutWeight(t *testing.T) {
+	for name, c := range map[string]struct {
+		own, group config.Track
+		noTrack    bool
+		want       config.Track
+	}{
+		"a weight":                   {own: config.Track{Name: "eth1", Weight: -5}, want: config.Track{Name: "eth1"}},
+		"a weight in reverse":        {own: config.Track{Name: "eth1", Weight: 5, Reverse: true}, want: config.Track{Name: "eth1"}},
+		"the group's weight":         {group: config.Track{Name: "eth1", Weight: 7}, want: config.Track{Name: "eth1"}},
+		"the group's in reverse":     {group: config.Track{Name: "eth1", Reverse: true}, want: config.Track{Name: "eth1"}},
+		"the opposite":               {own: config.Track{Name: "eth1", Reverse: true}, want: config.Track{Name: "eth1", Reverse: true}},
+		"no_track leaves the weight": {own: config.Track{Name: "eth1", Weight: -5}, noTrack: true, want: config.Track{Name: "eth1", Weight: -5}},
+	} {
+		in := &config.Instance{Name: "VI_1", Interface: "eth0", Routes: []config.Route{{Hop: config.NextHop{Interface: "eth1"}, NoTrack: c.noTrack}}}
+		cfg := &config.Config{Instances: []*config.Instance{in}, SyncGroups: []*config.SyncGroup{{Name: "G", Members: []string{"VI_1"}}}}
+		if c.own.Name != "" {
+			in.TrackInterfaces = []config.Track{c.own}
+		}
+		if c.group.Name != "" {
+			cfg.SyncGroups[0].TrackInterfaces = []config.Track{c.group}
+		}
+		if d := cmp.Diff([]config.Track{c.want}, TrackersOf(cfg, in).Interfaces); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+		if c.own.Weight != 0 && in.TrackInterfaces[0] != c.own {
+			t.Errorf("%s: the configuration is changed", name)
+		}
+	}
+}
+
 // What is tracked has all of its block.
 func TestTrackedHasAllOfItsBlock(t *testing.T) {
 	cfg := &config.Config{

@@ -15,7 +15,9 @@ type Trackers struct {
 }
 
 // TrackersOf gives an instance's trackers: its own, its sync group's, and the
-// interfaces of its addresses, unless no_track says otherwise.
+// interfaces of its addresses, routes and rules, unless no_track says otherwise.
+// On those it depends whatever weight is given to them elsewhere, as with keepalived:
+// what it cannot serve without is a fault, and no lower priority.
 func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
 	t := Trackers{
 		Scripts: slices.Clone(in.TrackScripts), Interfaces: slices.Clone(in.TrackInterfaces), Files: slices.Clone(in.TrackFiles),
@@ -30,9 +32,14 @@ func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
 			t.BFD = append(t.BFD, g.TrackBFD...)
 		}
 	}
+	own := len(in.TrackInterfaces)
 	for _, l := range ImpliedLinks(cfg, in) {
-		if !slices.ContainsFunc(t.Interfaces, func(t config.Track) bool { return t.Name == l.Name }) {
+		switch i := slices.IndexFunc(t.Interfaces, func(t config.Track) bool { return t.Name == l.Name }); {
+		case i < 0:
 			t.Interfaces = append(t.Interfaces, l)
+		case i < own && t.Interfaces[i].Weight == 0: // and it may be in reverse
+		default:
+			t.Interfaces[i] = l
 		}
 	}
 	return t
