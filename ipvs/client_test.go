@@ -147,7 +147,7 @@ func TestClientGivesUpOnASilentKernel(t *testing.T) {
 		t.Fatalf("silent kernel: %v", err)
 	}
 	// What it says after all belongs to no later question.
-	l.silent = false
+	l.silent, c.sock.timeout = false, time.Minute
 	if i, err := c.Info(context.Background()); err != nil || i.Version != [3]uint8{1, 2, 1} {
 		t.Errorf("afterwards: %+v, %v", i, err)
 	}
