@@ -55,10 +55,10 @@ func newCrowd(t *testing.T, h *lab.Host, seenBy ...*lab.Host) *crowd {
 			if err != nil {
 				return
 			}
-			now := time.Now()
+			at := heardAt(conn)
 			to, _ := netip.ParseAddrPort(conn.LocalAddr().String())
 			c.mu.Lock()
-			c.arrived = append(c.arrived, arrival{now, to.Addr()})
+			c.arrived = append(c.arrived, arrival{at, to.Addr()})
 			c.mu.Unlock()
 			done.Go(func() { answerOnce(conn) })
 		}
@@ -68,6 +68,20 @@ func newCrowd(t *testing.T, h *lab.Host, seenBy ...*lab.Host) *crowd {
 		done.Wait()
 	})
 	return c
+}
+
+// heardAt is when the kernel last heard from the other end of a connection: when it is
+// accepted here says little on a busy machine.
+func heardAt(conn net.Conn) time.Time {
+	now, ago := time.Now(), time.Duration(0)
+	if raw, err := conn.(*net.TCPConn).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+				ago = time.Duration(info.Last_ack_recv) * time.Millisecond
+			}
+		})
+	}
+	return now.Add(-ago)
 }
 
 // answerOnce answers whatever is asked, if anything is.

@@ -21,7 +21,7 @@ type eligibility struct {
 	known, met bool
 	// why says what answers, or does not.
 	why string
-	// at is when it was last found to be met.
+	// at is when it was last met, as far as it was found to be.
 	at time.Time
 	// overdue is why a takeover is due that waits for the next answer.
 	overdue Cause
@@ -56,6 +56,9 @@ func (r *Router) setEligibility(in Eligibility) {
 	r.condition.known, r.condition.met, r.condition.why = true, in.Eligible, in.Cause
 	if in.Eligible {
 		r.condition.at = r.now
+		if !in.Asked.IsZero() {
+			r.condition.at = in.Asked
+		}
 	}
 	r.judgeEligibility(before, known)
 	if cause := r.condition.overdue; cause != (Cause{}) && r.ineligible() == "" {

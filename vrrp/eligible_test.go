@@ -94,6 +94,15 @@ func TestConditionIsConfirmedWhileAdvertsAreMissing(t *testing.T) {
 			step{"5.609375s", fire, "advert 100; acquire 10,11"},
 		))
 	})
+	t.Run("an answer that was on its way when the advert was due", func(t *testing.T) {
+		late := met
+		late.Asked = epoch.Add(2990 * time.Millisecond)
+		play(t, with(conditional), append(begin[:len(begin)-2:len(begin)-2],
+			step{"3.1s", late, ""},
+			step{"5.609375s", fire, ""},
+			step{"5.9s", met, "advert 100; acquire 10,11"},
+		))
+	})
 	t.Run("a master that is heard needs none", func(t *testing.T) {
 		play(t, with(conditional), append(begin[:len(begin)-2:len(begin)-2],
 			step{"4s", from(low, 0), ""},

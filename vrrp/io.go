@@ -66,6 +66,9 @@ type Priority struct {
 type Eligibility struct {
 	Eligible bool   `json:"eligible"`
 	Cause    string `json:"cause,omitempty"`
+	// Asked is when the question was sent that was answered last: for all that the
+	// answer says, it may have come the moment after. Zero is the moment of the input.
+	Asked time.Time `json:"asked,omitzero"`
 }
 
 // Maintenance says whether an operator keeps the router from becoming master. A

@@ -105,7 +105,7 @@ func TestInputsSurviveJSON(t *testing.T) {
 	for _, in := range []Input{
 		Start{LastAdvert: epoch, Hold: true}, from(low, 150), TimerFired{}, up, Fault{"script", true},
 		Priority{50, "script"}, Command{Failover, true}, Shutdown{time.Second}, Acquired{7},
-		AcquireFailed{7, "busy"}, Eligibility{true, "a gateway"}, AddressLost{vip1}, PeerAnnounced{vip1}, Reconfigure{plain()}, Align{epoch},
+		AcquireFailed{7, "busy"}, Eligibility{true, "a gateway", epoch}, AddressLost{vip1}, PeerAnnounced{vip1}, Reconfigure{plain()}, Align{epoch},
 	} {
 		b, err := marshalInput(in)
 		if err != nil {

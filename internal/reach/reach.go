@@ -47,11 +47,12 @@ func Watch(ctx context.Context, s Spec, report func(vrrp.Eligibility)) {
 	var one sync.Mutex
 	for _, t := range s.Targets {
 		asking.Go(func() {
-			ask(ctx, t.Check, s.Interval, func(wrong string) {
+			ask(ctx, t.Check, s.Interval, func(asked time.Time, wrong string) {
 				one.Lock()
 				defer one.Unlock()
 				if condition.Answer(t.Name, wrong) {
 					e, _ := condition.State()
+					e.Asked = asked
 					report(e)
 				}
 			})
@@ -62,10 +63,11 @@ func Watch(ctx context.Context, s Spec, report func(vrrp.Eligibility)) {
 
 // ask makes one attempt after the other, the next one at once where an attempt took
 // longer than the interval.
-func ask(ctx context.Context, check health.Check, interval time.Duration, answer func(wrong string)) {
+func ask(ctx context.Context, check health.Check, interval time.Duration, answer func(asked time.Time, wrong string)) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
+		asked := time.Now()
 		r := check.Run(ctx)
 		if ctx.Err() != nil {
 			return
@@ -74,7 +76,7 @@ func ask(ctx context.Context, check health.Check, interval time.Duration, answer
 		if r.Err != nil {
 			wrong = r.Err.Error()
 		}
-		answer(wrong)
+		answer(asked, wrong)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -55,6 +55,10 @@ func TestWatch(t *testing.T) {
 			Watch(ctx, Spec{Targets: []Target{{"a", a}, {"b", b}}, Interval: time.Second, Rise: 2, Fall: 3}, func(e vrrp.Eligibility) {
 				mu.Lock()
 				defer mu.Unlock()
+				if asked := time.Since(e.Asked); asked != 0 && asked != 1500*time.Millisecond {
+					t.Errorf("told of what was asked %v ago, want what the check has taken", asked)
+				}
+				e.Asked = time.Time{}
 				if len(told) == 0 || told[len(told)-1] != e {
 					told = append(told, e)
 				}
