@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tandem-ha/tandem/integration/lab"
 )
@@ -234,7 +235,9 @@ func TestIPVSDownload(t *testing.T) {
 		{"a switchover", c.lb1, c.lb2, func() error { c.switchover(); return nil }},
 		{"SIGTERM", c.lb2, c.lb1, func() error { return c.lb2.Signal(syscall.SIGTERM) }},
 	} {
-		young, busy := c.talk(), c.open()
+		busy, began := c.open(), time.Now()
+		young := c.talk()
+		t.Logf("%s: the last connections are up to %v old", move.name, time.Since(began).Round(time.Millisecond))
 		must(t, move.order())
 		c.holds(move.to)
 		c.goOn(move.name, old, enough)

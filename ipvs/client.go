@@ -111,25 +111,31 @@ const dumpTries = 5
 
 // ask sends one request and gives each part of the answer to visit.
 func (c *Client) ask(ctx context.Context, cmd uint8, flags uint16, attrs func([]byte) []byte, visit func([]byte) error) error {
+	return c.converse(ctx, func() error {
+		return c.sock.request(ctx, c.family, flags, cmd, familyVersion, attrs, visit)
+	})
+}
+
+// converse does what needs the family's number.
+func (c *Client) converse(ctx context.Context, exchange func() error) error {
+	once := func() error {
+		if err := c.resolve(ctx); err != nil {
+			return err
+		}
+		return exchange()
+	}
 	known := c.family
-	err := c.askOnce(ctx, cmd, flags, attrs, visit)
+	err := once()
 	if errors.Is(err, unix.ENOENT) && known != 0 {
 		// There is no family of that number: its number changes when the module
 		// is loaded anew.
 		c.family = 0
-		err = c.askOnce(ctx, cmd, flags, attrs, visit)
+		err = once()
 	}
 	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("%w: %s", err, permissionAdvice)
 	}
 	return err
-}
-
-func (c *Client) askOnce(ctx context.Context, cmd uint8, flags uint16, attrs func([]byte) []byte, visit func([]byte) error) error {
-	if err := c.resolve(ctx); err != nil {
-		return err
-	}
-	return c.sock.request(ctx, c.family, flags, cmd, familyVersion, attrs, visit)
 }
 
 // Table returns the whole table.
@@ -334,7 +340,17 @@ func (c *Client) StartDaemon(ctx context.Context, d Daemon) error {
 func (c *Client) StopDaemon(ctx context.Context, s DaemonState) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.ask(ctx, cmdDelDaemon, 0, func(b []byte) []byte { return appendDaemon(b, Daemon{State: s}) }, nil)
+	// Of a daemon that ends before it has begun, as it does on a busy host, the kernel
+	// says nothing: its thread's end is EINTR, and that is not answered. The second
+	// order always is, for then there is none.
+	err := c.converse(ctx, func() error {
+		var last error
+		err := c.sock.batch(ctx, c.family, 2,
+			func(_ int, b []byte) []byte { return appendDaemon(b, Daemon{State: s}) },
+			func(int) uint8 { return cmdDelDaemon },
+			func(_ int, err error) { last = err })
+		return errors.Join(err, last)
+	})
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("stop %v sync daemon: %w", s, err)
 	}

@@ -137,6 +137,28 @@ func TestClientSaysWhoMayUseIPVS(t *testing.T) {
 	}
 }
 
+// A daemon that ends before it has begun is stopped without a word.
+func TestClientStopsADaemonThatHasNotBegun(t *testing.T) {
+	family, running := uint16(30), true
+	c := clientOf(withFamily(&family, func(m nlmsg.Message) [][]byte {
+		if running {
+			running = false
+			return nil // EINTR, which the kernel does not answer with
+		}
+		return [][]byte{ack(m, unix.ESRCH)}
+	}))
+	if err := c.StopDaemon(t.Context(), DaemonBackup); err != nil || running {
+		t.Errorf("stopped: %t, %v", !running, err)
+	}
+	if err := c.StopDaemon(t.Context(), DaemonBackup); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+	c = clientOf(withFamily(&family, func(m nlmsg.Message) [][]byte { return [][]byte{ack(m, unix.EPERM)} }))
+	if err := c.StopDaemon(t.Context(), DaemonMaster); !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "root") {
+		t.Errorf("refused: %v", err)
+	}
+}
+
 func TestClientGivesUpOnASilentKernel(t *testing.T) {
 	family := uint16(30)
 	l := withFamily(&family, info)

@@ -27,9 +27,7 @@ import (
 	"github.com/tandem-ha/tandem/ipvs"
 )
 
-// answerLimit is for the answers of a kernel that is busy: a sync daemon that ends,
-// for one, leaves its group under the lock that a namespace which goes away holds
-// for seconds.
+// answerLimit is for the answers of a kernel that is busy.
 const answerLimit = time.Minute
 
 // kernelClient is a client in a new network namespace, which the test's
