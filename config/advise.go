@@ -40,7 +40,7 @@ func (d *decoder) advisePassword(i *instanceDraft) {
 }
 
 // adviseCut tells where '#' or '!' has ended a secret that goes on behind it.
-func (d *decoder) adviseCut(w Token) {
+func (d *decoder) adviseCut(w token) {
 	if w.src == nil || w.via != nil {
 		return
 	}
@@ -88,7 +88,7 @@ func (d *decoder) advisePreemption(i *instanceDraft) {
 // serves on them: without one of those it is in FAULT.
 func (d *decoder) adviseTrackedLinks(i *instanceDraft) {
 	served := i.servedLinks()
-	advise := func(n *Node, list []Track) {
+	advise := func(n *node, list []Track) {
 		for _, t := range list {
 			if what := served[t.Name]; t.Weight != 0 && what != "" {
 				d.notice("track-weight-served", d.line(n, "track_interface", t), "Write no_track at the end of that line to have the weight count.",

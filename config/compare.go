@@ -44,12 +44,12 @@ func (d Difference) named(value string) bool {
 // by part, positions apart. It returns nothing for two that mean the same.
 func Differences(was, is any) []Difference {
 	var out []Difference
-	compare("", tree(was), tree(is), &out)
+	compare("", jsonTree(was), jsonTree(is), &out)
 	return out
 }
 
-// tree is a value as its JSON has it.
-func tree(v any) any {
+// jsonTree is a value as its JSON has it.
+func jsonTree(v any) any {
 	if raw, ok := v.(json.RawMessage); ok {
 		return parsed(raw)
 	}

@@ -325,7 +325,7 @@ func (d *decoder) completeReports(i *instanceDraft) {
 // groupNaming is the group that names an instance as a member.
 func (d *decoder) groupNaming(name string) *groupDraft {
 	for _, g := range d.groups {
-		if slices.ContainsFunc(g.members, func(w Token) bool { return w.Value == name }) {
+		if slices.ContainsFunc(g.members, func(w token) bool { return w.Value == name }) {
 			return g
 		}
 	}
@@ -378,7 +378,7 @@ func (d *decoder) completeTracks(i *instanceDraft) {
 }
 
 // line is the place of a tracked thing in the block of that name.
-func (d *decoder) line(n *Node, block string, t Track) span {
+func (d *decoder) line(n *node, block string, t Track) span {
 	for _, b := range n.Body {
 		if b.name() != block {
 			continue

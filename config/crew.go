@@ -82,7 +82,7 @@ func foresee(src *source) map[int]*passage {
 // foretell has the passages of a large file decoded side by side, before their turn.
 // What there is something to say about, or that asks for anything outside its own
 // lines and global_defs, is left to its turn.
-func (d *decoder) foretell(nodes []*Node) {
+func (d *decoder) foretell(nodes []*node) {
 	var passages []*passage
 	for _, n := range nodes {
 		if n.passage != nil {

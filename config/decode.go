@@ -80,7 +80,7 @@ type decoder struct {
 }
 
 // root decodes the whole tree: the global settings first, whatever their place.
-func (d *decoder) root(t *Tree) {
+func (d *decoder) root(t *tree) {
 	d.balance(t.Nodes)
 	for _, n := range t.Nodes {
 		if n.name() == "global_defs" && n.HasBlock {
@@ -97,7 +97,7 @@ func (d *decoder) root(t *Tree) {
 }
 
 // balance reports blocks without an end.
-func (d *decoder) balance(nodes []*Node) {
+func (d *decoder) balance(nodes []*node) {
 	for _, n := range nodes {
 		if n.HasBlock && len(n.Tail) == 0 && n.settled == nil && n.passage == nil {
 			d.fail("missing-brace", of(n.brace()), "Close the block with '}'.", "this block is never closed")
@@ -107,14 +107,14 @@ func (d *decoder) balance(nodes []*Node) {
 }
 
 // body decodes the statements of a block.
-func (d *decoder) body(n *Node, block string) {
+func (d *decoder) body(n *node, block string) {
 	for _, c := range n.Body {
 		d.statement(c, block)
 	}
 }
 
 // statement decodes one statement that stands in block.
-func (d *decoder) statement(n *Node, block string) {
+func (d *decoder) statement(n *node, block string) {
 	k := d.known(n, block)
 	if k == nil {
 		return
@@ -143,7 +143,7 @@ func (d *decoder) statement(n *Node, block string) {
 
 // known is the row of a statement that can be decoded; what cannot be is
 // reported, and nil comes back.
-func (d *decoder) known(n *Node, block string) *Keyword {
+func (d *decoder) known(n *node, block string) *Keyword {
 	switch {
 	case n.stray():
 		d.fail("extra-brace", of(n.brace()), "", "Extra '}' found")
@@ -194,7 +194,7 @@ func (d *decoder) known(n *Node, block string) *Keyword {
 
 // swallowed tells of keywords that stand as words behind another one, where
 // they mean nothing: keepalived reads one keyword a line.
-func (d *decoder) swallowed(n *Node, block string) {
+func (d *decoder) swallowed(n *node, block string) {
 	for i := 2; i < len(n.Words); i++ {
 		w := n.Words[i]
 		if !w.Quoted && w.Line == n.Words[0].Line && d.table[block][w.Value] != nil {
@@ -204,10 +204,10 @@ func (d *decoder) swallowed(n *Node, block string) {
 }
 
 // words is the span from word i to the last.
-func words(n *Node, i int) span { return span{n.Words[i], n.Words[len(n.Words)-1]} }
+func words(n *node, i int) span { return span{n.Words[i], n.Words[len(n.Words)-1]} }
 
 // ownWord says where one of tandem's keywords would be unknown to keepalived.
-func (d *decoder) ownWord(n *Node, k *Keyword) {
+func (d *decoder) ownWord(n *node, k *Keyword) {
 	w := n.Words[0]
 	line := strings.TrimLeft(w.src.line(w.Line), " \t")
 	if !strings.HasPrefix(line, "@") {
@@ -216,7 +216,7 @@ func (d *decoder) ownWord(n *Node, k *Keyword) {
 }
 
 // lines gives the lines of a block of lines to f, one after the other.
-func (d *decoder) lines(n *Node, f func(*Node)) {
+func (d *decoder) lines(n *node, f func(*node)) {
 	for _, c := range n.Body {
 		switch {
 		case c.stray():
@@ -232,7 +232,7 @@ func (d *decoder) lines(n *Node, f func(*Node)) {
 }
 
 // number reads a whole number from min to max.
-func (d *decoder) number(w Token, minimum, maximum int64) (int64, bool) {
+func (d *decoder) number(w token, minimum, maximum int64) (int64, bool) {
 	v, err := strconv.ParseInt(w.Value, 10, 64)
 	if err != nil {
 		d.fail("invalid-number", of(w), "", "'%s' is not a number", w.Value)
@@ -246,7 +246,7 @@ func (d *decoder) number(w Token, minimum, maximum int64) (int64, bool) {
 }
 
 // duration reads seconds with up to six decimals.
-func (d *decoder) duration(w Token, minimum, maximum time.Duration) (time.Duration, bool) {
+func (d *decoder) duration(w token, minimum, maximum time.Duration) (time.Duration, bool) {
 	v, ok := parseSeconds(w.Value)
 	if !ok {
 		d.fail("invalid-number", of(w), "", "'%s' is not a number of seconds", w.Value)
@@ -281,7 +281,7 @@ func seconds(v time.Duration) string {
 }
 
 // boolean reads the optional value of a switch, which is on without one.
-func (d *decoder) boolean(n *Node) (value, ok bool) {
+func (d *decoder) boolean(n *node) (value, ok bool) {
 	if len(n.Words) < 2 {
 		return true, true
 	}
@@ -305,7 +305,7 @@ func parseAddr(s string) (netip.Addr, bool) {
 }
 
 // userOf reads "USER [GROUP]", in which USER:GROUP is one word or several.
-func userOf(words []Token) User {
+func userOf(words []token) User {
 	var parts []string
 	for _, w := range words {
 		for p := range strings.SplitSeq(w.Value, ":") {
@@ -350,7 +350,7 @@ func splitCommand(s string) (args []string, fault string) {
 }
 
 // command reads the script in word 1 of a statement.
-func (d *decoder) command(n *Node) (Command, bool) {
+func (d *decoder) command(n *node) (Command, bool) {
 	w := n.Words[1]
 	if w.Fault != "" {
 		return Command{}, false

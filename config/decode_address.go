@@ -34,11 +34,11 @@ const (
 // addressLine is one line of addresses while its options are read.
 type addressLine struct {
 	Address
-	line   *Node
+	line   *node
 	place  addressPlace
 	prefix bool
 	// deviceWord is that of dev; preferred is true where preferred_lft is given.
-	deviceWord *Token
+	deviceWord *token
 	dad        bool
 	preferred  bool
 	bad        bool
@@ -46,7 +46,7 @@ type addressLine struct {
 
 // address reads one line of addresses. The interface stays empty where the line
 // names none.
-func (d *decoder) address(n *Node, place addressPlace) (Address, bool) {
+func (d *decoder) address(n *node, place addressPlace) (Address, bool) {
 	w := n.Words[0]
 	a := &addressLine{line: n, place: place, Address: Address{Pos: w.pos()}}
 	var ok bool
@@ -64,7 +64,7 @@ func (d *decoder) address(n *Node, place addressPlace) (Address, bool) {
 }
 
 // prefix reads ADDRESS[/LENGTH]; given says whether there was a length.
-func (d *decoder) prefix(w Token) (p netip.Prefix, given, ok bool) {
+func (d *decoder) prefix(w token) (p netip.Prefix, given, ok bool) {
 	text, length, given := strings.Cut(w.Value, "/")
 	addr, ok := parseAddr(text)
 	if !ok {
@@ -85,7 +85,7 @@ func (d *decoder) prefix(w Token) (p netip.Prefix, given, ok bool) {
 
 // addressOption reads the option at the start of rest and returns how many words
 // it took.
-func (d *decoder) addressOption(a *addressLine, rest []Token) int {
+func (d *decoder) addressOption(a *addressLine, rest []token) int {
 	w := rest[0]
 	if k := d.table[addressBlock][w.Value]; k != nil && !k.Honoured && d.dormant == 0 {
 		d.notice("not-honoured", of(w), k.Reason, "%s is known, not honoured yet", w.Value)
@@ -125,7 +125,7 @@ func (d *decoder) addressOption(a *addressLine, rest []Token) int {
 }
 
 // addressValue takes an option with its value.
-func (d *decoder) addressValue(a *addressLine, option string, w Token) {
+func (d *decoder) addressValue(a *addressLine, option string, w token) {
 	six := a.Prefix.Addr().Is6()
 	switch option {
 	case "dev":
@@ -163,7 +163,7 @@ func (d *decoder) addressValue(a *addressLine, option string, w Token) {
 	}
 }
 
-func (d *decoder) addressScope(a *addressLine, w Token, six bool) {
+func (d *decoder) addressScope(a *addressLine, w token, six bool) {
 	v, ok := scopes[w.Value]
 	if !ok {
 		n, err := strconv.ParseUint(w.Value, 0, 8)
@@ -179,7 +179,7 @@ func (d *decoder) addressScope(a *addressLine, w Token, six bool) {
 	}
 }
 
-func (d *decoder) addressBroadcast(a *addressLine, w Token, six bool) {
+func (d *decoder) addressBroadcast(a *addressLine, w token, six bool) {
 	if six {
 		d.fail("broadcast-ipv6", of(w), "", "IPv6 has no broadcast; the address %s does not count", a.line.name())
 		a.bad = true
@@ -211,7 +211,7 @@ func (d *decoder) addressBroadcast(a *addressLine, w Token, six bool) {
 	}
 }
 
-func (d *decoder) addressPeer(a *addressLine, w Token) {
+func (d *decoder) addressPeer(a *addressLine, w token) {
 	p, _, ok := d.prefix(w)
 	if !ok || p.Addr().Is6() != a.Prefix.Addr().Is6() {
 		if ok {

@@ -9,7 +9,7 @@ import (
 // checkDraft is a check being read.
 type checkDraft struct {
 	*Check
-	node *Node
+	node *node
 	timing
 	retry         *int
 	alpha, logAll *bool
@@ -17,7 +17,7 @@ type checkDraft struct {
 	sniName       string
 	misc          *MiscCheck
 	// script is the statement misc_path.
-	script *Node
+	script *node
 	// weightSet is true where FILE_CHECK has a weight of its own.
 	weightSet bool
 	// hosts are the host blocks of SMTP_CHECK, each a check of its own.
@@ -28,7 +28,7 @@ type checkDraft struct {
 	userFault bool
 }
 
-func checkBlock(d *decoder, n *Node) {
+func checkBlock(d *decoder, n *node) {
 	kind := n.name()
 	c := &checkDraft{node: n, Check: &Check{Pos: n.Words[0].pos(), Kind: kind}}
 	switch kind {
@@ -68,7 +68,7 @@ func checkBlock(d *decoder, n *Node) {
 
 // usableCheck judges a check once all of it has been read; false where it does
 // not count.
-func (d *decoder) usableCheck(c *checkDraft, n *Node) bool {
+func (d *decoder) usableCheck(c *checkDraft, n *node) bool {
 	at := of(n.Words[0])
 	switch {
 	case c.HTTP != nil && len(c.HTTP.URLs) == 0:
@@ -98,7 +98,7 @@ func (d *decoder) usableCheck(c *checkDraft, n *Node) bool {
 
 // miscUser takes who runs a script; one that this host does not have makes it
 // unusable.
-func miscUser(d *decoder, n *Node) {
+func miscUser(d *decoder, n *node) {
 	u := userOf(n.Words[1:])
 	if err := d.noUser(u); err != nil {
 		d.fail("script-user", words(n, 0), "", "the script of MISC_CHECK cannot be run: %v", err)
@@ -108,7 +108,7 @@ func miscUser(d *decoder, n *Node) {
 	d.check.misc.Command.User = u
 }
 
-func miscPath(d *decoder, n *Node) {
+func miscPath(d *decoder, n *node) {
 	c, ok := d.command(n)
 	if !ok {
 		return
@@ -117,13 +117,13 @@ func miscPath(d *decoder, n *Node) {
 	d.check.misc.Command, d.check.script = c, n
 }
 
-func miscTimeout(d *decoder, n *Node) {
+func miscTimeout(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 0, maxTimerSeconds); ok {
 		d.check.misc.Timeout = time.Duration(v) * time.Second
 	}
 }
 
-func connectIP(d *decoder, n *Node) {
+func connectIP(d *decoder, n *node) {
 	w := n.Words[1]
 	a, ok := d.bareAddr(w)
 	if !ok {
@@ -133,7 +133,7 @@ func connectIP(d *decoder, n *Node) {
 	d.check.Connect.Addr = a
 }
 
-func bindTo(d *decoder, n *Node) {
+func bindTo(d *decoder, n *node) {
 	w := n.Words[1]
 	a, ok := d.bareAddr(w)
 	if !ok {
@@ -143,7 +143,7 @@ func bindTo(d *decoder, n *Node) {
 	d.check.Connect.BindAddr = a
 }
 
-func bindInterface(d *decoder, n *Node) {
+func bindInterface(d *decoder, n *node) {
 	w := n.Words[1]
 	if len(w.Value) > maxInterfaceName {
 		d.fail("invalid-value", of(w), "", "the name of the interface %s has more than %d bytes", w.Value, maxInterfaceName)
@@ -152,22 +152,22 @@ func bindInterface(d *decoder, n *Node) {
 	d.check.Connect.BindInterface = w.Value
 }
 
-func portTo(place func(*Connect) *uint16) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func portTo(place func(*Connect) *uint16) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], 1, 65535); ok {
 			*place(&d.check.Connect) = uint16(v)
 		}
 	}
 }
 
-func connectMark(d *decoder, n *Node) {
+func connectMark(d *decoder, n *node) {
 	w := n.Words[1]
 	if v, ok := d.number(w, 0, maxUint); ok {
 		d.check.Connect.FWMark = uint32(v)
 	}
 }
 
-func httpProtocol(d *decoder, n *Node) {
+func httpProtocol(d *decoder, n *node) {
 	switch v := n.Words[1].Value; v {
 	case "1.0", "1.1":
 		d.check.HTTP.Protocol = v
@@ -178,14 +178,14 @@ func httpProtocol(d *decoder, n *Node) {
 	}
 }
 
-func sniName(d *decoder, n *Node) {
+func sniName(d *decoder, n *node) {
 	d.check.HTTP.EnableSNI = true
 	if len(n.Words) > 1 {
 		d.check.sniName = n.Words[1].Value
 	}
 }
 
-func urlBlock(d *decoder, n *Node) {
+func urlBlock(d *decoder, n *node) {
 	d.url, d.urlCompliant = &URL{Pos: n.Words[0].pos()}, nil
 	d.body(n, serverB+"/"+d.check.Kind+"/url")
 	u := d.url
@@ -202,7 +202,7 @@ func urlBlock(d *decoder, n *Node) {
 	d.check.compliant = append(d.check.compliant, d.urlCompliant)
 }
 
-func urlPath(d *decoder, n *Node) {
+func urlPath(d *decoder, n *node) {
 	d.url.Path = n.Words[1].Value
 	if d.url.Path == "" {
 		d.notice("url-no-path", of(n.Words[1]), "Write path /.", "the path is empty; / is used")
@@ -210,7 +210,7 @@ func urlPath(d *decoder, n *Node) {
 	}
 }
 
-func urlDigest(d *decoder, n *Node) {
+func urlDigest(d *decoder, n *node) {
 	w := n.Words[1]
 	v := strings.ToLower(w.Value)
 	if len(v) != 32 || strings.Trim(v, "0123456789abcdef") != "" {
@@ -220,7 +220,7 @@ func urlDigest(d *decoder, n *Node) {
 	d.url.Digest = v
 }
 
-func urlStatus(d *decoder, n *Node) {
+func urlStatus(d *decoder, n *node) {
 	for _, w := range n.Words[1:] {
 		low, high, ranged := strings.Cut(w.Value, "-")
 		first, err1 := strconv.Atoi(low)

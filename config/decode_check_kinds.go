@@ -11,7 +11,7 @@ import (
 // dnsTypes are the types that a DNS_CHECK can ask for.
 var dnsTypes = []string{"A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"}
 
-func dnsType(d *decoder, n *Node) {
+func dnsType(d *decoder, n *node) {
 	w := n.Words[1]
 	v := strings.ToUpper(w.Value)
 	if !slices.Contains(dnsTypes, v) {
@@ -21,7 +21,7 @@ func dnsType(d *decoder, n *Node) {
 	d.check.DNS.Type = v
 }
 
-func dnsName(d *decoder, n *Node) {
+func dnsName(d *decoder, n *node) {
 	w := n.Words[1]
 	const longestLabel, longestName = 63, 253
 	bare := strings.TrimSuffix(w.Value, ".")
@@ -44,14 +44,14 @@ func dnsName(d *decoder, n *Node) {
 
 // hexBytes reads words of hex digits, of which one may stand alone at the end of
 // a word, as keepalived.conf(5) has it: "12f 3" is 12 0f 03.
-func hexBytes(words []Token) (value []byte, ok bool) {
+func hexBytes(words []token) (value []byte, ok bool) {
 	value, mask, ok := hexPattern(words)
 	return value, ok && !slices.ContainsFunc(mask, func(m byte) bool { return m != 0xff })
 }
 
 // hexPattern reads what hexBytes does, in which a digit may be X; mask tells which
 // bits count.
-func hexPattern(words []Token) (value, mask []byte, ok bool) {
+func hexPattern(words []token) (value, mask []byte, ok bool) {
 	for _, w := range words {
 		for part := range strings.FieldsSeq(w.Value) {
 			if last := len(part) - 1; len(part)%2 == 1 {
@@ -75,7 +75,7 @@ func hexPattern(words []Token) (value, mask []byte, ok bool) {
 	return value, mask, true
 }
 
-func udpPayload(d *decoder, n *Node) {
+func udpPayload(d *decoder, n *node) {
 	value, ok := hexBytes(n.Words[1:])
 	if !ok {
 		d.fail("invalid-value", words(n, 1), "Write pairs of hex digits, like 0a1b.", "the payload cannot be read")
@@ -84,7 +84,7 @@ func udpPayload(d *decoder, n *Node) {
 	d.check.UDP.Payload = value
 }
 
-func udpReply(d *decoder, n *Node) {
+func udpReply(d *decoder, n *node) {
 	u := d.check.UDP
 	u.RequireReply = true
 	if len(n.Words) < 2 {
@@ -99,7 +99,7 @@ func udpReply(d *decoder, n *Node) {
 }
 
 // fileCheckName takes the name of a track_file that stands above.
-func fileCheckName(d *decoder, n *Node) {
+func fileCheckName(d *decoder, n *node) {
 	w := n.Words[1]
 	f := d.files[w.Value]
 	if f == nil {
@@ -113,7 +113,7 @@ func fileCheckName(d *decoder, n *Node) {
 }
 
 // fileCheckWeight takes "N [reverse|noreverse]".
-func fileCheckWeight(d *decoder, n *Node) {
+func fileCheckWeight(d *decoder, n *node) {
 	v, ok := d.number(n.Words[1], -maxInt, maxInt)
 	if !ok {
 		return
@@ -133,7 +133,7 @@ func fileCheckWeight(d *decoder, n *Node) {
 }
 
 // bfdCheckName takes the name of a bfd_instance that stands above.
-func bfdCheckName(d *decoder, n *Node) {
+func bfdCheckName(d *decoder, n *node) {
 	w := n.Words[1]
 	b := d.bfds[w.Value]
 	if b == nil || !b.Checker {
@@ -145,7 +145,7 @@ func bfdCheckName(d *decoder, n *Node) {
 
 // smtpHost takes the deprecated block host: one more SMTP_CHECK beside that
 // which it stands in.
-func smtpHost(d *decoder, n *Node) {
+func smtpHost(d *decoder, n *node) {
 	outer := d.check
 	d.check = &checkDraft{node: n, Check: &Check{Pos: n.Words[0].pos(), Kind: "SMTP_CHECK"}}
 	d.body(n, serverB+"/SMTP_CHECK/host")
@@ -175,7 +175,7 @@ func (d *decoder) regexAt() *Regex {
 	return d.url.Regex
 }
 
-func urlRegex(d *decoder, n *Node) {
+func urlRegex(d *decoder, n *node) {
 	if len(n.Words) < 2 {
 		d.fail("missing-value", of(n.Words[0]), "Write regex \"PATTERN\".", "regex has no pattern")
 		return
@@ -202,7 +202,7 @@ func loneEscape(text string) string {
 	return ""
 }
 
-func urlRegexOptions(d *decoder, n *Node) {
+func urlRegexOptions(d *decoder, n *node) {
 	r := d.regexAt()
 	for _, w := range n.Words[1:] {
 		if d.table[regexBlock][w.Value] == nil {
@@ -215,8 +215,8 @@ func urlRegexOptions(d *decoder, n *Node) {
 
 // urlRegexNumber takes a number of a regular expression; keepalived says nothing
 // of one that it cannot read.
-func urlRegexNumber(place func(*Regex) *int) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func urlRegexNumber(place func(*Regex) *int) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			d.notice("missing-value", of(n.Words[0]), "Write "+n.name()+" N.", "%s has no number", n.name())
 			return
@@ -228,7 +228,7 @@ func urlRegexNumber(place func(*Regex) *int) func(*decoder, *Node) {
 }
 
 // quietNumber reads a number from 0 on; a notice says where it cannot.
-func (d *decoder) quietNumber(w Token) (int, bool) {
+func (d *decoder) quietNumber(w token) (int, bool) {
 	v, err := strconv.ParseUint(w.Value, 10, 31)
 	if err != nil {
 		d.notice("invalid-number", of(w), "Write a number from 0 to 2147483647.", "'%s' is no number; it does not count", w.Value)
@@ -237,7 +237,7 @@ func (d *decoder) quietNumber(w Token) (int, bool) {
 }
 
 // urlRegexStack takes "START MAX".
-func urlRegexStack(d *decoder, n *Node) {
+func urlRegexStack(d *decoder, n *node) {
 	if len(n.Words) < 3 {
 		d.notice("missing-value", of(n.Words[0]), "Write regex_stack START MAX.", "regex_stack has no two numbers")
 		return
@@ -256,7 +256,7 @@ func urlRegexStack(d *decoder, n *Node) {
 }
 
 // completeURL judges a url block once all of it has been read.
-func (d *decoder) completeURL(u *URL, n *Node) {
+func (d *decoder) completeURL(u *URL, n *node) {
 	r := u.Regex
 	if r == nil {
 		return
@@ -272,8 +272,8 @@ func (d *decoder) completeURL(u *URL, n *Node) {
 }
 
 // tlsFile takes the name of a file of the block SSL; the first counts.
-func tlsFile(place func(*TLS) *string) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func tlsFile(place func(*TLS) *string) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" VALUE.", "%s names nothing", n.name())
 			return
@@ -282,7 +282,7 @@ func tlsFile(place func(*TLS) *string) func(*decoder, *Node) {
 	}
 }
 
-func tlsBlock(d *decoder, n *Node) {
+func tlsBlock(d *decoder, n *node) {
 	if d.cfg.TLS != nil {
 		d.warn("duplicate", of(n.Words[0]), "Join the two blocks.", "there is a block SSL already; this one takes its place")
 	}

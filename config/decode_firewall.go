@@ -1,7 +1,7 @@
 package config
 
 // firewallIPTables takes "[INCHAIN [OUTCHAIN]]".
-func firewallIPTables(d *decoder, n *Node) {
+func firewallIPTables(d *decoder, n *node) {
 	f := &d.cfg.Global.Firewall
 	f.IPTables, f.In, f.Out = true, "INPUT", "OUTPUT"
 	if len(n.Words) > 1 {
@@ -16,7 +16,7 @@ func firewallIPTables(d *decoder, n *Node) {
 }
 
 // chain reads the name of an iptables chain.
-func (d *decoder) chain(w Token) string {
+func (d *decoder) chain(w token) string {
 	const most = 28
 	if len(w.Value) > most {
 		d.fail("invalid-value", of(w), "", "the name of a chain has at most %d bytes", most)
@@ -26,7 +26,7 @@ func (d *decoder) chain(w Token) string {
 }
 
 // firewallIPSets takes up to six names of ipsets.
-func firewallIPSets(d *decoder, n *Node) {
+func firewallIPSets(d *decoder, n *node) {
 	const sets, most = 6, 31
 	f := &d.cfg.Global.Firewall
 	f.NoIPSets = len(n.Words) == 1
@@ -45,7 +45,7 @@ func firewallIPSets(d *decoder, n *Node) {
 	}
 }
 
-func firewallTable(d *decoder, n *Node) {
+func firewallTable(d *decoder, n *node) {
 	f := &d.cfg.Global.Firewall
 	name, ok := d.tableName(n, "keepalived")
 	if !ok {
@@ -54,7 +54,7 @@ func firewallTable(d *decoder, n *Node) {
 	f.Table, f.TablePriority = name, -1
 }
 
-func firewallIPVSTable(d *decoder, n *Node) {
+func firewallIPVSTable(d *decoder, n *node) {
 	f := &d.cfg.Global.Firewall
 	name, ok := d.tableName(n, "keepalived_ipvs")
 	if !ok {
@@ -68,7 +68,7 @@ func firewallIPVSTable(d *decoder, n *Node) {
 
 // tableName is the name of an nftables table, standard where the statement has
 // none; false where it has an empty one and does not count.
-func (d *decoder) tableName(n *Node, standard string) (string, bool) {
+func (d *decoder) tableName(n *node, standard string) (string, bool) {
 	if len(n.Words) < 2 {
 		return standard, true
 	}

@@ -92,7 +92,7 @@ func (d *decoder) completeGlobal() {
 	d.completeFIFOs()
 }
 
-func globalRouterID(d *decoder, n *Node) {
+func globalRouterID(d *decoder, n *node) {
 	if len(n.Words) < 2 {
 		d.fail("missing-value", of(n.Words[0]), "Write router_id NAME.", "router_id names nothing")
 		return
@@ -100,7 +100,7 @@ func globalRouterID(d *decoder, n *Node) {
 	d.cfg.Global.RouterID = n.Words[1].Value
 }
 
-func globalDynamic(d *decoder, n *Node) {
+func globalDynamic(d *decoder, n *node) {
 	d.cfg.Global.DynamicInterfaces = true
 	if len(n.Words) < 2 {
 		return
@@ -111,7 +111,7 @@ func globalDynamic(d *decoder, n *Node) {
 	}
 }
 
-func globalMinGARP(d *decoder, n *Node) {
+func globalMinGARP(d *decoder, n *node) {
 	if on, ok := d.boolean(n); !ok || !on {
 		return
 	}
@@ -121,7 +121,7 @@ func globalMinGARP(d *decoder, n *Node) {
 	def(&d.global.garpRefreshRepeat, 1)
 }
 
-func globalGroup(d *decoder, n *Node) {
+func globalGroup(d *decoder, n *node) {
 	w := n.Words[1]
 	six := n.name() == "vrrp_mcast_group6"
 	a, ok := parseAddr(w.Value)
@@ -139,7 +139,7 @@ func globalGroup(d *decoder, n *Node) {
 	d.global.group4 = a
 }
 
-func globalScriptUser(d *decoder, n *Node) {
+func globalScriptUser(d *decoder, n *node) {
 	u := userOf(n.Words[1:])
 	if u.Name == "" {
 		d.fail("invalid-value", words(n, 1), "", "script_user names no user")
@@ -153,7 +153,7 @@ func globalScriptUser(d *decoder, n *Node) {
 }
 
 // advertBuffer takes "MTU", "ADVERT" or a number of bytes.
-func advertBuffer(d *decoder, n *Node) {
+func advertBuffer(d *decoder, n *node) {
 	w := n.Words[1]
 	b := &d.cfg.Global.Buffers
 	if len(n.Words) > 2 {
@@ -172,7 +172,7 @@ func advertBuffer(d *decoder, n *Node) {
 	}
 }
 
-func reloadCheck(d *decoder, n *Node) {
+func reloadCheck(d *decoder, n *node) {
 	r := &d.cfg.Global.Reload
 	r.Check = true
 	if len(n.Words) > 1 {
@@ -180,7 +180,7 @@ func reloadCheck(d *decoder, n *Node) {
 	}
 }
 
-func reloadFile(d *decoder, n *Node) {
+func reloadFile(d *decoder, n *node) {
 	d.cfg.Global.Reload.MarkFile = "-"
 	if len(n.Words) > 1 {
 		d.cfg.Global.Reload.MarkFile = n.Words[1].Value
@@ -189,7 +189,7 @@ func reloadFile(d *decoder, n *Node) {
 
 // includeCheckWords judges the words of include_check; what they mean has been
 // seen while files were read.
-func includeCheckWords(d *decoder, n *Node) {
+func includeCheckWords(d *decoder, n *node) {
 	levels := []string{"read", "match", "wildcard_match", "brace_match"}
 	for _, w := range n.Words[1:] {
 		name := strings.TrimLeft(w.Value, "+-")

@@ -16,10 +16,10 @@ const (
 // hmacDraft is auth_hmac while it is read.
 type hmacDraft struct {
 	*HMAC
-	node *Node
+	node *node
 }
 
-func hmacBlock(d *decoder, n *Node) {
+func hmacBlock(d *decoder, n *node) {
 	d.hmac = &hmacDraft{node: n, HMAC: &HMAC{Pos: n.Words[0].pos(), Mode: "enforce"}}
 	d.inst.hmac = d.hmac
 	d.body(n, "vrrp_instance/auth_hmac")
@@ -28,7 +28,7 @@ func hmacBlock(d *decoder, n *Node) {
 
 // hmacKey takes "ID VALUE", where VALUE is the secret itself, or hex:DIGITS, or
 // file:PATH.
-func hmacKey(d *decoder, n *Node) {
+func hmacKey(d *decoder, n *node) {
 	id, ok := d.number(n.Words[1], 1, 255)
 	if !ok {
 		return
@@ -57,7 +57,7 @@ func hmacKey(d *decoder, n *Node) {
 }
 
 // secret reads the secret of a key.
-func (d *decoder) secret(w Token) ([]byte, bool) {
+func (d *decoder) secret(w token) ([]byte, bool) {
 	if digits, ok := strings.CutPrefix(w.Value, "hex:"); ok {
 		b, err := hex.DecodeString(digits)
 		if err != nil {
@@ -88,13 +88,13 @@ func (d *decoder) secret(w Token) ([]byte, bool) {
 	return []byte(strings.TrimRight(string(b), "\r\n")), true
 }
 
-func hmacWindow(d *decoder, n *Node) {
+func hmacWindow(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 1, 300); ok {
 		d.hmac.Window = time.Duration(v) * time.Second
 	}
 }
 
-func hmacReplay(d *decoder, n *Node) {
+func hmacReplay(d *decoder, n *node) {
 	switch v := n.Words[1].Value; v {
 	case "time", "monotonic":
 		d.hmac.Monotonic = v == "monotonic"
@@ -103,7 +103,7 @@ func hmacReplay(d *decoder, n *Node) {
 	}
 }
 
-func hmacMode(d *decoder, n *Node) {
+func hmacMode(d *decoder, n *node) {
 	switch v := n.Words[1].Value; v {
 	case "enforce", "permissive", "receive-only":
 		d.hmac.Mode = v

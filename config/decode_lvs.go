@@ -6,7 +6,7 @@ import "time"
 const maxLVSTimeout = 2678400
 
 // lvsTimeouts takes pairs "tcp N", "tcpfin N" and "udp N".
-func lvsTimeouts(d *decoder, n *Node) {
+func lvsTimeouts(d *decoder, n *node) {
 	t := &d.cfg.Global.LVS.Timeouts
 	if len(n.Words) < 2 {
 		d.fail("missing-value", of(n.Words[0]), "Write lvs_timeouts tcp N, with tcpfin N or udp N.", "lvs_timeouts names no time")
@@ -29,7 +29,7 @@ func lvsTimeouts(d *decoder, n *Node) {
 	}
 }
 
-func lvsFlush(d *decoder, n *Node) {
+func lvsFlush(d *decoder, n *node) {
 	f := &d.cfg.Global.LVS.FlushAtStop
 	switch {
 	case len(n.Words) < 2:
@@ -44,13 +44,13 @@ func lvsFlush(d *decoder, n *Node) {
 // syncDraft is lvs_sync_daemon while it is read.
 type syncDraft struct {
 	*SyncDaemon
-	node *Node
+	node *node
 	id   bool
 }
 
 // syncDaemon takes "IFNAME [inst NAME] [id N] [maxlen N] [port N] [ttl N]
 // [group IP]", or the old "IFNAME NAME [ID]".
-func syncDaemon(d *decoder, n *Node) {
+func syncDaemon(d *decoder, n *node) {
 	if d.global.sync != nil {
 		d.warn("duplicate", words(n, 0), "", "lvs_sync_daemon is given already; this one does not count")
 		return
@@ -90,7 +90,7 @@ func syncDaemon(d *decoder, n *Node) {
 }
 
 // syncOption takes one option with its value.
-func (d *decoder) syncOption(s *syncDraft, option string, w Token) {
+func (d *decoder) syncOption(s *syncDraft, option string, w token) {
 	switch option {
 	case "inst":
 		s.Instance = w.Value

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func mailServer(d *decoder, n *Node) {
+func mailServer(d *decoder, n *node) {
 	m := &d.cfg.Global.Mail
 	w := n.Words[1]
 	if w.Value == "" {
@@ -24,21 +24,21 @@ func mailServer(d *decoder, n *Node) {
 	d.global.mailAt = words(n, 0)
 }
 
-func mailHELO(d *decoder, n *Node) {
+func mailHELO(d *decoder, n *node) {
 	d.cfg.Global.Mail.HELO = ""
 	if len(n.Words) > 1 {
 		d.cfg.Global.Mail.HELO = n.Words[1].Value
 	}
 }
 
-func mailFrom(d *decoder, n *Node) {
+func mailFrom(d *decoder, n *node) {
 	stringTo(func(d *decoder) *string { return &d.cfg.Global.Mail.From })(d, n)
 	if len(n.Words) > 2 {
 		d.warn("extra-words", words(n, 2), "", "%s takes one parameter", n.name())
 	}
 }
 
-func mailTimeout(d *decoder, n *Node) {
+func mailTimeout(d *decoder, n *node) {
 	v, ok := d.number(n.Words[1], 0, maxTimerSeconds)
 	if !ok {
 		return
@@ -50,10 +50,10 @@ func mailTimeout(d *decoder, n *Node) {
 	d.cfg.Global.Mail.Timeout = time.Duration(v) * time.Second
 }
 
-func mailRecipients(d *decoder, n *Node) {
+func mailRecipients(d *decoder, n *node) {
 	m := &d.cfg.Global.Mail
 	before := len(m.To)
-	d.lines(n, func(l *Node) {
+	d.lines(n, func(l *node) {
 		for _, w := range l.Words {
 			m.To = append(m.To, w.Value)
 		}
@@ -92,7 +92,7 @@ func (d *decoder) alertFor(own, kind *bool, otherwise bool) bool {
 	return otherwise
 }
 
-func snmpSocket(d *decoder, n *Node) {
+func snmpSocket(d *decoder, n *node) {
 	s := &d.cfg.Global.SNMP
 	switch {
 	case len(n.Words) != 2:
@@ -105,14 +105,14 @@ func snmpSocket(d *decoder, n *Node) {
 }
 
 // notifyDeleted takes "[SCRIPT [USER [GROUP]]]".
-func notifyDeleted(d *decoder, n *Node) {
+func notifyDeleted(d *decoder, n *node) {
 	d.inst.Notify.TellDeleted = true
 	notifyTo(func(d *decoder) **Command { return &d.inst.Notify.Deleted })(d, n)
 }
 
 // fifoTo takes "PATH [USER [GROUP]]".
-func fifoTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func fifoTo(place func(*decoder) **FIFO) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" PATH.", "%s names no pipe", n.name())
 			return
@@ -131,7 +131,7 @@ func fifoTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
 
 // knownUser reads the user and group behind a path or script. One that this host
 // does not have is the default user.
-func (d *decoder) knownUser(n *Node) User {
+func (d *decoder) knownUser(n *node) User {
 	u := userOf(n.Words[2:])
 	if err := d.noUser(u); err != nil {
 		d.notice("script-user", words(n, 2), "", "the user of %s does not count: %v", n.name(), err)
@@ -149,8 +149,8 @@ func (d *decoder) noUser(u User) error {
 }
 
 // fifoScriptTo takes the script that reads a pipe.
-func fifoScriptTo(place func(*decoder) **FIFO) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func fifoScriptTo(place func(*decoder) **FIFO) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" SCRIPT.", "%s names no script", n.name())
 			return
@@ -207,8 +207,8 @@ func (d *decoder) spanAt(p Pos) span {
 }
 
 // timedScriptTo takes a script with a time limit of its own.
-func timedScriptTo(place func(*Global) **TimedCommand) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func timedScriptTo(place func(*Global) **TimedCommand) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		p := place(&d.cfg.Global)
 		if *p != nil {
 			d.warn("duplicate", words(n, 0), "", "%s is given already; this one does not count", n.name())

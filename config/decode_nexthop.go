@@ -8,7 +8,7 @@ import (
 
 // nextHops takes "nexthop via IP [dev IF] ... nexthop ..." up to the end of the
 // line; the first nexthop has been taken.
-func (r *routeLine) nextHops(first Token) {
+func (r *routeLine) nextHops(first token) {
 	for {
 		h := NextHop{}
 		for len(r.rest) > 0 && r.rest[0].Value != "nexthop" {
@@ -67,7 +67,7 @@ func (r *routeLine) hopWord(h *NextHop) bool {
 
 // secondHop takes the address behind or, which turns the route into one of two
 // next hops.
-func (r *routeLine) secondHop(w Token) {
+func (r *routeLine) secondHop(w token) {
 	v, ok := r.value(w)
 	if !ok {
 		return
@@ -79,7 +79,7 @@ func (r *routeLine) secondHop(w Token) {
 }
 
 // encap takes a tunnel, whose kind is w.
-func (r *routeLine) encap(h *NextHop, w Token) {
+func (r *routeLine) encap(h *NextHop, w token) {
 	e := &Encap{Kind: w.Value}
 	switch w.Value {
 	case "ip", "ip6":

@@ -18,7 +18,7 @@ func newProcess() Process {
 	return Process{ChildWait: 5 * time.Second, VRRP: s, Checker: s, BFD: s, AutoPriorityDelay: time.Second, Umask: 0o177}
 }
 
-func processNamespace(d *decoder, n *Node) {
+func processNamespace(d *decoder, n *node) {
 	p := &d.cfg.Process
 	switch {
 	case len(n.Words) < 2:
@@ -30,7 +30,7 @@ func processNamespace(d *decoder, n *Node) {
 	}
 }
 
-func processNamespaceIPVS(d *decoder, n *Node) {
+func processNamespaceIPVS(d *decoder, n *node) {
 	name := ""
 	if len(n.Words) > 1 {
 		name = n.Words[1].Value
@@ -38,7 +38,7 @@ func processNamespaceIPVS(d *decoder, n *Node) {
 	d.cfg.Process.NetNamespaceIPVS = &name
 }
 
-func processInstance(d *decoder, n *Node) {
+func processInstance(d *decoder, n *node) {
 	p := &d.cfg.Process
 	switch {
 	case len(n.Words) < 2:
@@ -51,8 +51,8 @@ func processInstance(d *decoder, n *Node) {
 }
 
 // processName takes the name of a process.
-func processName(place func(*decoder) *string) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func processName(place func(*decoder) *string) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v := n.Words[1].Value
 		if len(v) > maxProcessName {
 			d.warn("invalid-value", of(n.Words[1]), "", "%s is cut to %d bytes", n.name(), maxProcessName)
@@ -62,8 +62,8 @@ func processName(place func(*decoder) *string) func(*decoder, *Node) {
 	}
 }
 
-func schedulingLimit(place func(*decoder) *Scheduling) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func schedulingLimit(place func(*decoder) *Scheduling) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.number(n.Words[1], 1, maxMicros)
 		if !ok {
 			return
@@ -73,8 +73,8 @@ func schedulingLimit(place func(*decoder) *Scheduling) func(*decoder, *Node) {
 	}
 }
 
-func schedulingCPUs(place func(*decoder) *Scheduling) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func schedulingCPUs(place func(*decoder) *Scheduling) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		for _, w := range n.Words[1:] {
 			if w.Value == "" {
 				continue
@@ -89,7 +89,7 @@ func schedulingCPUs(place func(*decoder) *Scheduling) func(*decoder, *Node) {
 	}
 }
 
-func maxAutoPriority(d *decoder, n *Node) {
+func maxAutoPriority(d *decoder, n *node) {
 	p := &d.cfg.Process.MaxAutoPriority
 	if len(n.Words) < 2 {
 		*p = 99
@@ -100,7 +100,7 @@ func maxAutoPriority(d *decoder, n *Node) {
 	}
 }
 
-func autoPriorityDelay(d *decoder, n *Node) {
+func autoPriorityDelay(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 1, 10_000_000); ok {
 		d.cfg.Process.AutoPriorityDelay = time.Duration(v) * time.Microsecond
 	}
@@ -115,7 +115,7 @@ var umaskBits = map[string]int{
 
 // processUmask takes a number, in C's notation, or names of bits with '|'
 // between them.
-func processUmask(d *decoder, n *Node) {
+func processUmask(d *decoder, n *node) {
 	first := n.Words[1].Value
 	if first != "" && first[0] >= '0' && first[0] <= '9' {
 		v, err := strconv.ParseUint(first, 0, 16)

@@ -20,19 +20,19 @@ var routeTypes = []string{"unicast", "local", "broadcast", "anycast", "multicast
 type routeLine struct {
 	Route
 	d    *decoder
-	line *Node
-	rest []Token
+	line *node
+	rest []token
 	// family is 4 or 6, 0 while it is not known.
 	family int
 	bad    bool
 	static bool
 	// destination is true once there is one; device is the word of dev.
 	destination bool
-	device      Token
+	device      token
 }
 
 // route reads one line of static_routes or virtual_routes.
-func (d *decoder) route(n *Node, static bool) (Route, bool) {
+func (d *decoder) route(n *node, static bool) (Route, bool) {
 	r := &routeLine{d: d, line: n, rest: n.Words, static: static, Route: Route{
 		Pos: n.Words[0].pos(), Type: "unicast", Table: mainTable, Protocol: keepalivedProtocol, Scope: unset, Mode: "prepend", Text: lineText(n),
 	}}
@@ -49,7 +49,7 @@ func (d *decoder) route(n *Node, static bool) (Route, bool) {
 }
 
 // lineText is a line as it was written, one blank between words.
-func lineText(n *Node) string {
+func lineText(n *node) string {
 	parts := make([]string, len(n.Words))
 	for i, w := range n.Words {
 		parts[i] = w.Value
@@ -58,16 +58,16 @@ func lineText(n *Node) string {
 }
 
 // fail reports what keeps the route from counting.
-func (r *routeLine) fail(code string, w Token, help, format string, args ...any) {
+func (r *routeLine) fail(code string, w token, help, format string, args ...any) {
 	r.bad = true
 	r.d.fail(code, of(w), help, format, args...)
 }
 
 // value takes the word behind the option w.
-func (r *routeLine) value(w Token) (Token, bool) {
+func (r *routeLine) value(w token) (token, bool) {
 	if len(r.rest) == 0 {
 		r.fail("missing-parameter", w, "", "%s of a route lacks its value", w.Value)
-		return Token{}, false
+		return token{}, false
 	}
 	v := r.rest[0]
 	r.rest = r.rest[1:]
@@ -105,7 +105,7 @@ func (r *routeLine) word() {
 }
 
 // option takes an option that has a value.
-func (r *routeLine) option(w Token) {
+func (r *routeLine) option(w token) {
 	if w.Value == "track_group" && !r.static {
 		r.fail("unknown-option", w, "Only static routes have one.", "unknown word track_group in a virtual route")
 		return
@@ -176,7 +176,7 @@ func lockable(name string) bool {
 }
 
 // metric takes one of the RTAX_* values.
-func (r *routeLine) metric(name string, v Token) {
+func (r *routeLine) metric(name string, v token) {
 	m := &r.Metrics
 	numbers := map[string]*uint32{
 		"mtu": &m.MTU, "advmss": &m.AdvMSS, "reordering": &m.Reordering, "window": &m.Window,
@@ -208,7 +208,7 @@ func (r *routeLine) metric(name string, v Token) {
 }
 
 // sameFamily notes the family of an address of the route, which all share.
-func (r *routeLine) sameFamily(family int, w Token) bool {
+func (r *routeLine) sameFamily(family int, w token) bool {
 	if r.family == 0 {
 		r.family = family
 	}
@@ -219,7 +219,7 @@ func (r *routeLine) sameFamily(family int, w Token) bool {
 }
 
 // to takes the destination.
-func (r *routeLine) to(w Token) {
+func (r *routeLine) to(w token) {
 	r.destination = true
 	switch w.Value {
 	case "default", "any", "all":
@@ -237,7 +237,7 @@ func (r *routeLine) to(w Token) {
 	}
 }
 
-func (r *routeLine) address(w Token, what string) (netip.Addr, bool) {
+func (r *routeLine) address(w token, what string) (netip.Addr, bool) {
 	a, ok := parseAddr(w.Value)
 	if !ok {
 		r.fail("invalid-address", w, "", "%s is no IP address for %s of a route", w.Value, what)
@@ -247,7 +247,7 @@ func (r *routeLine) address(w Token, what string) (netip.Addr, bool) {
 }
 
 // via takes "[inet|inet6] IP", whose first word is w.
-func (r *routeLine) via(h *NextHop, w Token) {
+func (r *routeLine) via(h *NextHop, w token) {
 	if w.Value == "inet" || w.Value == "inet6" {
 		var ok bool
 		if w, ok = r.value(w); !ok {
@@ -258,7 +258,7 @@ func (r *routeLine) via(h *NextHop, w Token) {
 }
 
 // as takes "[to] IP", which is for MPLS and not for IP.
-func (r *routeLine) as(w Token) {
+func (r *routeLine) as(w token) {
 	if w.Value == "to" {
 		var ok bool
 		if w, ok = r.value(w); !ok {
@@ -268,7 +268,7 @@ func (r *routeLine) as(w Token) {
 	r.d.warn("not-mpls", of(w), "", "as to is for MPLS routes only; it does not count")
 }
 
-func (r *routeLine) from(w Token) {
+func (r *routeLine) from(w token) {
 	p, _, ok := r.d.prefix(w)
 	switch {
 	case !ok:
@@ -281,13 +281,13 @@ func (r *routeLine) from(w Token) {
 }
 
 // only6 refuses what IPv4 routes do not have.
-func (r *routeLine) only6(w Token) {
+func (r *routeLine) only6(w token) {
 	if r.family != 6 {
 		r.fail("address-family", w, "", "%s is for IPv6 routes only", w.Value)
 	}
 }
 
-func (r *routeLine) preference(option, w Token) {
+func (r *routeLine) preference(option, w token) {
 	switch w.Value {
 	case "low":
 		r.Preference = 3
@@ -302,7 +302,7 @@ func (r *routeLine) preference(option, w Token) {
 }
 
 // realms takes "[FROM/]TO".
-func (r *routeLine) realms(w Token) uint32 {
+func (r *routeLine) realms(w token) uint32 {
 	v, ok := r.d.realms(w.Value)
 	switch {
 	case !ok:
@@ -328,7 +328,7 @@ func (d *decoder) realms(text string) (uint32, bool) {
 }
 
 // named reads a number or one of iproute2's names for it.
-func (r *routeLine) named(table string, w Token, most uint64, what string) uint32 {
+func (r *routeLine) named(table string, w token, most uint64, what string) uint32 {
 	v, ok := r.d.names().number(table, w.Value, most)
 	if !ok {
 		r.fail("invalid-value", w, "Write a number, or a name of /etc/iproute2/"+table+".", "%s is no %s", w.Value, what)
@@ -336,7 +336,7 @@ func (r *routeLine) named(table string, w Token, most uint64, what string) uint3
 	return v
 }
 
-func (r *routeLine) uint32(w Token, most int64) uint32 {
+func (r *routeLine) uint32(w token, most int64) uint32 {
 	v, ok := r.d.number(w, 0, most)
 	if !ok {
 		r.bad = true
@@ -346,7 +346,7 @@ func (r *routeLine) uint32(w Token, most int64) uint32 {
 }
 
 // time reads a number with s or ms behind it; without, it is milliseconds.
-func (r *routeLine) time(w Token) time.Duration {
+func (r *routeLine) time(w token) time.Duration {
 	unit := time.Millisecond
 	text, ms := strings.CutSuffix(w.Value, "ms")
 	if !ms {

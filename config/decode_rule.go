@@ -14,8 +14,8 @@ const firstPreference = 16384
 type ruleLine struct {
 	Rule
 	d      *decoder
-	line   *Node
-	rest   []Token
+	line   *node
+	rest   []token
 	family int
 	bad    bool
 	static bool
@@ -24,7 +24,7 @@ type ruleLine struct {
 }
 
 // rule reads one line of static_rules or virtual_rules.
-func (d *decoder) rule(n *Node, static bool) (Rule, bool) {
+func (d *decoder) rule(n *node, static bool) (Rule, bool) {
 	r := &ruleLine{d: d, line: n, rest: n.Words, static: static, Rule: Rule{
 		Pos: n.Words[0].pos(), SuppressPrefixLength: unset, SuppressGroup: unset, Protocol: keepalivedProtocol, Text: lineText(n),
 	}}
@@ -37,7 +37,7 @@ func (d *decoder) rule(n *Node, static bool) (Rule, bool) {
 	return r.Rule, true
 }
 
-func (r *ruleLine) fail(code string, w Token, help, format string, args ...any) {
+func (r *ruleLine) fail(code string, w token, help, format string, args ...any) {
 	r.bad = true
 	r.d.fail(code, of(w), help, format, args...)
 }
@@ -87,7 +87,7 @@ func (r *ruleLine) word() {
 }
 
 // option takes an option with its value.
-func (r *ruleLine) option(w, v Token) {
+func (r *ruleLine) option(w, v token) {
 	switch w.Value {
 	case "from":
 		r.From = r.prefix(v)
@@ -140,7 +140,7 @@ func (r *ruleLine) option(w, v Token) {
 }
 
 // action notes what the rule does, which can be one thing only.
-func (r *ruleLine) action(name string, w Token) {
+func (r *ruleLine) action(name string, w token) {
 	if r.Action != "" {
 		r.fail("rule-action", w, "", "a rule does one thing: %s, and not %s as well", r.Action, w.Value)
 		return
@@ -148,13 +148,13 @@ func (r *ruleLine) action(name string, w Token) {
 	r.Action = name
 }
 
-func (r *ruleLine) number(w Token, most int64) int64 {
+func (r *ruleLine) number(w token, most int64) int64 {
 	v, ok := r.d.number(w, 0, most)
 	r.bad = r.bad || !ok
 	return v
 }
 
-func (r *ruleLine) named(table string, w Token, most uint64, what string) uint32 {
+func (r *ruleLine) named(table string, w token, most uint64, what string) uint32 {
 	v, ok := r.d.names().number(table, w.Value, most)
 	if !ok {
 		r.fail("invalid-value", w, "Write a number, or a name of /etc/iproute2/"+table+".", "%s is no %s", w.Value, what)
@@ -162,7 +162,7 @@ func (r *ruleLine) named(table string, w Token, most uint64, what string) uint32
 	return v
 }
 
-func (r *ruleLine) sameFamily(family int, w Token) {
+func (r *ruleLine) sameFamily(family int, w token) {
 	if r.family == 0 {
 		r.family = family
 	}
@@ -172,7 +172,7 @@ func (r *ruleLine) sameFamily(family int, w Token) {
 }
 
 // prefix reads a network; the words for any are the invalid one.
-func (r *ruleLine) prefix(w Token) netip.Prefix {
+func (r *ruleLine) prefix(w token) netip.Prefix {
 	switch w.Value {
 	case "default", "any", "all":
 		return netip.Prefix{}
@@ -187,7 +187,7 @@ func (r *ruleLine) prefix(w Token) netip.Prefix {
 }
 
 // mark takes "N[/MASK]".
-func (r *ruleLine) mark(w Token) {
+func (r *ruleLine) mark(w token) {
 	text, mask, masked := strings.Cut(w.Value, "/")
 	v, err := strconv.ParseUint(text, 0, 32)
 	m := uint64(0)
@@ -201,7 +201,7 @@ func (r *ruleLine) mark(w Token) {
 	r.FWMark, r.FWMask, r.HasFWMark, r.HasFWMask = uint32(v), uint32(m), true, masked
 }
 
-func (r *ruleLine) realms(w Token) {
+func (r *ruleLine) realms(w token) {
 	v, ok := r.d.realms(w.Value)
 	if !ok {
 		r.fail("invalid-value", w, "Write [FROM/]TO.", "%s are no realms", w.Value)
@@ -210,13 +210,13 @@ func (r *ruleLine) realms(w Token) {
 }
 
 // device takes the name of an interface that has to exist.
-func (r *ruleLine) device(w Token) string {
+func (r *ruleLine) device(w token) string {
 	r.bad = r.bad || !r.d.interfaceExists(w, "a rule is for")
 	return w.Value
 }
 
 // uids takes "A-B".
-func (r *ruleLine) uids(w Token) {
+func (r *ruleLine) uids(w token) {
 	low, high, _ := strings.Cut(w.Value, "-")
 	a, err1 := strconv.ParseUint(low, 10, 32)
 	b, err2 := strconv.ParseUint(high, 10, 32)
@@ -236,7 +236,7 @@ var ipProtocols = map[string]uint8{
 	"ipv6-icmp": 58, "ospf": 89, "ipip": 94, "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136, "mpls-in-ip": 137,
 }
 
-func (r *ruleLine) ipProto(w Token) {
+func (r *ruleLine) ipProto(w token) {
 	if p, ok := ipProtocols[strings.ToLower(w.Value)]; ok {
 		r.IPProto = p
 		return
@@ -250,7 +250,7 @@ func (r *ruleLine) ipProto(w Token) {
 }
 
 // ports takes "A-B", or "A" for one port.
-func (r *ruleLine) ports(w Token) *PortRange {
+func (r *ruleLine) ports(w token) *PortRange {
 	low, high, ranged := strings.Cut(w.Value, "-")
 	if !ranged {
 		high = low

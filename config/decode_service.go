@@ -25,7 +25,7 @@ type timing struct {
 // serviceDraft is a virtual_server being read.
 type serviceDraft struct {
 	*VirtualServer
-	node *Node
+	node *node
 	timing
 	retry          *int
 	weight         int
@@ -56,7 +56,7 @@ func (s *serviceDraft) at(name string) span {
 // serverDraft is a real_server being read.
 type serverDraft struct {
 	*RealServer
-	node *Node
+	node *node
 	timing
 	retry, weight  *int
 	alpha, inhibit *bool
@@ -67,7 +67,7 @@ type serverDraft struct {
 	dormant []*checkDraft
 }
 
-func virtualServerBlock(d *decoder, n *Node) {
+func virtualServerBlock(d *decoder, n *node) {
 	switch {
 	case n.settled != nil:
 		d.services = append(d.services, &serviceDraft{VirtualServer: n.settled.moved(n.Words[0].Line), node: n})
@@ -87,7 +87,7 @@ func (d *decoder) keep(s *serviceDraft) {
 }
 
 // service reads a virtual_server, nil where it has no address.
-func (d *decoder) service(n *Node) *serviceDraft {
+func (d *decoder) service(n *node) *serviceDraft {
 	s := &d.sketch.service
 	*s = serviceDraft{VirtualServer: &VirtualServer{Pos: n.Words[0].pos(), Quorum: 1, PersistenceNetmask: unset}, node: n, weight: 1, servers: s.servers[:0]}
 	if !d.serviceHead(s, n) {
@@ -101,7 +101,7 @@ func (d *decoder) service(n *Node) *serviceDraft {
 }
 
 // serviceHead reads what follows virtual_server.
-func (d *decoder) serviceHead(s *serviceDraft, n *Node) bool {
+func (d *decoder) serviceHead(s *serviceDraft, n *node) bool {
 	if len(n.Words) < 2 {
 		d.fail("missing-parameter", of(n.Words[0]), "Write virtual_server IP PORT { ... }.", "virtual_server lacks its address")
 		return false
@@ -131,7 +131,7 @@ func (d *decoder) serviceHead(s *serviceDraft, n *Node) bool {
 }
 
 // endpoint reads "IP [PORT]"; port 0 is none.
-func (d *decoder) endpoint(w []Token) (netip.Addr, uint16, bool) {
+func (d *decoder) endpoint(w []token) (netip.Addr, uint16, bool) {
 	a, ok := d.bareAddr(w[0])
 	if !ok {
 		d.fail("invalid-address", of(w[0]), "", "%s is no IP address; it does not count", w[0].Value)
@@ -151,7 +151,7 @@ func familyOfAddr(a netip.Addr) int {
 	return 4
 }
 
-func serviceFamily(d *decoder, n *Node) {
+func serviceFamily(d *decoder, n *node) {
 	w := n.Words[1]
 	family := map[string]int{"inet": 4, "inet6": 6}[w.Value]
 	switch {
@@ -167,7 +167,7 @@ func serviceFamily(d *decoder, n *Node) {
 // schedulers are those that the kernel has.
 var schedulers = []string{"rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos"}
 
-func serviceScheduler(d *decoder, n *Node) {
+func serviceScheduler(d *decoder, n *node) {
 	w := n.Words[1]
 	if !slices.Contains(schedulers, w.Value) {
 		d.fail("invalid-value", of(w), "Write one of "+strings.Join(schedulers, ", ")+".", "unknown scheduler '%s'", w.Value)
@@ -178,8 +178,8 @@ func serviceScheduler(d *decoder, n *Node) {
 
 // schedulerFlag takes a flag that goes with a scheduler, which has to be named
 // before it; none for any.
-func schedulerFlag(bit uint32, scheduler string) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func schedulerFlag(bit uint32, scheduler string) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if scheduler != "" && d.vs.Scheduler != scheduler {
 			d.fail("scheduler-flag", of(n.Words[0]), "Put lvs_sched "+scheduler+" above it.", "%s needs the scheduler %s", n.name(), scheduler)
 			return
@@ -188,7 +188,7 @@ func schedulerFlag(bit uint32, scheduler string) func(*decoder, *Node) {
 	}
 }
 
-func persistenceEngine(d *decoder, n *Node) {
+func persistenceEngine(d *decoder, n *node) {
 	v := n.Words[1].Value
 	const longest = 15
 	if len(v) > longest {
@@ -203,7 +203,7 @@ func persistenceEngine(d *decoder, n *Node) {
 	d.vs.PersistenceEngine = v
 }
 
-func persistenceTimeout(d *decoder, n *Node) {
+func persistenceTimeout(d *decoder, n *node) {
 	d.vs.PersistenceTimeout = 360 * time.Second
 	d.vs.persistence = true
 	if len(n.Words) < 2 {
@@ -217,7 +217,7 @@ func persistenceTimeout(d *decoder, n *Node) {
 	d.vs.PersistenceTimeout = time.Duration(v) * time.Second
 }
 
-func persistenceGranularity(d *decoder, n *Node) {
+func persistenceGranularity(d *decoder, n *node) {
 	w := n.Words[1]
 	length, ok := netmaskLength(w.Value)
 	if !ok && d.vs.family == 4 && quadOrNumber(w.Value) {
@@ -264,7 +264,7 @@ func netmaskLength(s string) (int, bool) {
 	return length, length > 0 && bits.OnesCount32(m) == length
 }
 
-func serviceProtocol(d *decoder, n *Node) {
+func serviceProtocol(d *decoder, n *node) {
 	w := n.Words[1]
 	switch v := strings.ToUpper(w.Value); v {
 	case "TCP", "UDP", "SCTP":
@@ -275,15 +275,15 @@ func serviceProtocol(d *decoder, n *Node) {
 }
 
 // methodTo takes "NAT|DR|TUN" with the options of a tunnel.
-func methodTo(place func(*decoder) *Forwarding) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func methodTo(place func(*decoder) *Forwarding) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if f, ok := d.method(n); ok {
 			*place(d) = f
 		}
 	}
 }
 
-func (d *decoder) method(n *Node) (Forwarding, bool) {
+func (d *decoder) method(n *node) (Forwarding, bool) {
 	w := n.Words[1]
 	f := Forwarding{Method: w.Value}
 	switch w.Value {
@@ -334,7 +334,7 @@ func (d *decoder) method(n *Node) (Forwarding, bool) {
 	return f, true
 }
 
-func sorryServer(d *decoder, n *Node) {
+func sorryServer(d *decoder, n *node) {
 	a, port, ok := d.endpoint(n.Words[1:])
 	if !ok {
 		return
@@ -350,26 +350,26 @@ func sorryServer(d *decoder, n *Node) {
 }
 
 // hasSorry reports where a setting of the sorry server comes before it.
-func (d *decoder) hasSorry(n *Node) bool {
+func (d *decoder) hasSorry(n *node) bool {
 	if d.vs.Sorry == nil {
 		d.fail("sorry-order", of(n.Words[0]), "Put sorry_server above it.", "%s comes before sorry_server, or without it", n.name())
 	}
 	return d.vs.Sorry != nil
 }
 
-func sorryInhibit(d *decoder, n *Node) {
+func sorryInhibit(d *decoder, n *node) {
 	if d.hasSorry(n) {
 		d.vs.Sorry.Inhibit = true
 	}
 }
 
-func sorryMethod(d *decoder, n *Node) {
+func sorryMethod(d *decoder, n *node) {
 	if f, ok := d.method(n); ok && d.hasSorry(n) {
 		d.vs.Sorry.Forwarding = f
 	}
 }
 
-func realServerBlock(d *decoder, n *Node) {
+func realServerBlock(d *decoder, n *node) {
 	if len(n.Words) < 2 {
 		d.fail("missing-parameter", of(n.Words[0]), "Write real_server IP PORT { ... }.", "real_server lacks its address")
 		return
@@ -396,10 +396,10 @@ func realServerBlock(d *decoder, n *Node) {
 }
 
 // serviceHashed takes hashed, which has no effect with any scheduler.
-func serviceHashed(d *decoder, n *Node) {
+func serviceHashed(d *decoder, n *node) {
 	if d.vs.Scheduler != "sh" && d.vs.Scheduler != "mh" {
 		d.fail("scheduler-flag", of(n.Words[0]), "Remove the line.", "hashed needs the scheduler sh or mh")
 	}
 }
 
-func followInstance(d *decoder, n *Node) { d.vs.FollowInstance = n.Words[1].Value }
+func followInstance(d *decoder, n *node) { d.vs.FollowInstance = n.Words[1].Value }

@@ -12,7 +12,7 @@ const maxSet = 65536
 // serverSet is a virtual_server_group: what its services are for.
 type serverSet struct {
 	name    string
-	node    *Node
+	node    *node
 	members []setMember
 }
 
@@ -24,7 +24,7 @@ type setMember struct {
 	family int
 }
 
-func serverGroupBlock(d *decoder, n *Node) {
+func serverGroupBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -34,7 +34,7 @@ func serverGroupBlock(d *decoder, n *Node) {
 		return
 	}
 	set := &serverSet{name: name, node: n}
-	d.lines(n, func(l *Node) { d.setLine(set, l) })
+	d.lines(n, func(l *node) { d.setLine(set, l) })
 	if len(set.members) == 0 {
 		d.fail("group-empty", words(n, 0), "Write addresses or marks into it.", "virtual_server_group %s has no entry; it does not count", name)
 		return
@@ -44,7 +44,7 @@ func serverGroupBlock(d *decoder, n *Node) {
 
 // setLine reads "IP [PORT]", "IP-LAST [PORT]", "IP-IP [PORT]", "NET/LEN [PORT]"
 // or "fwmark N [inet|inet6]".
-func (d *decoder) setLine(set *serverSet, n *Node) {
+func (d *decoder) setLine(set *serverSet, n *node) {
 	w := n.Words[0]
 	if w.Value == "fwmark" {
 		if len(n.Words) < 2 {
@@ -85,7 +85,7 @@ func (d *decoder) setLine(set *serverSet, n *Node) {
 }
 
 // setRange reads the addresses of a line.
-func (d *decoder) setRange(w Token) (first, last netip.Addr, ok bool) {
+func (d *decoder) setRange(w token) (first, last netip.Addr, ok bool) {
 	bad := func(why string) (netip.Addr, netip.Addr, bool) {
 		d.fail("invalid-address", of(w), "Write IP, IP-LAST, IP-IP or NETWORK/LENGTH.", "%s %s; it does not count", w.Value, why)
 		return first, last, false

@@ -6,8 +6,8 @@ import (
 )
 
 // staticAddresses takes the lines of static_ipaddress.
-func staticAddresses(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func staticAddresses(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		a, ok := d.address(l, staticAddress)
 		if !ok {
 			return
@@ -23,32 +23,32 @@ func staticAddresses(d *decoder, n *Node) {
 	})
 }
 
-func staticRoutes(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func staticRoutes(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		if r, ok := d.route(l, true); ok {
 			d.cfg.StaticRoutes = append(d.cfg.StaticRoutes, r)
 		}
 	})
 }
 
-func staticRules(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func staticRules(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		if r, ok := d.rule(l, true); ok {
 			d.cfg.StaticRules = append(d.cfg.StaticRules, r)
 		}
 	})
 }
 
-func instanceRoutes(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func instanceRoutes(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		if r, ok := d.route(l, false); ok {
 			d.inst.Routes = append(d.inst.Routes, r)
 		}
 	})
 }
 
-func instanceRules(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func instanceRules(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		if r, ok := d.rule(l, false); ok {
 			d.inst.Rules = append(d.inst.Rules, r)
 		}
@@ -58,11 +58,11 @@ func instanceRules(d *decoder, n *Node) {
 // trackGroupDraft is a track_group being read.
 type trackGroupDraft struct {
 	*TrackGroup
-	node    *Node
-	members []Token
+	node    *node
+	members []token
 }
 
-func trackGroupBlock(d *decoder, n *Node) {
+func trackGroupBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -78,20 +78,20 @@ func trackGroupBlock(d *decoder, n *Node) {
 	d.openGroup = nil
 }
 
-func trackGroupMembers(d *decoder, n *Node) {
+func trackGroupMembers(d *decoder, n *node) {
 	before := len(d.openGroup.members)
 	if before > 0 {
 		d.warn("duplicate", of(n.Words[0]), "", "track_group %s has a block group already", d.openGroup.Name)
 		return
 	}
-	d.lines(n, func(l *Node) { d.openGroup.members = append(d.openGroup.members, l.Words...) })
+	d.lines(n, func(l *node) { d.openGroup.members = append(d.openGroup.members, l.Words...) })
 	if len(d.openGroup.members) == 0 {
 		d.warn("empty-block", words(n, 0), "Write the names of instances into it.", "the group of track_group %s is empty", d.openGroup.Name)
 	}
 }
 
 // trackGroup reads the name of a track_group, which has to stand above.
-func (d *decoder) trackGroup(w Token) string {
+func (d *decoder) trackGroup(w token) string {
 	if !slices.ContainsFunc(d.trackGroups, func(g *trackGroupDraft) bool { return g.Name == w.Value }) {
 		d.fail("track-group-undefined", of(w), "Put the block track_group "+w.Value+" above this line.", "track_group %s is not defined above", w.Value)
 		return ""
@@ -121,7 +121,7 @@ func (d *decoder) completeTrackGroups() {
 	}
 }
 
-func garpGroupBlock(d *decoder, n *Node) {
+func garpGroupBlock(d *decoder, n *node) {
 	g := &GARPGroup{Pos: n.Words[0].pos()}
 	d.garp = g
 	d.body(n, "garp_group")
@@ -137,12 +137,12 @@ func garpGroupBlock(d *decoder, n *Node) {
 }
 
 // mentions is true where the block holds a statement of that name.
-func mentions(n *Node, name string) bool {
-	return slices.ContainsFunc(n.Body, func(c *Node) bool { return c.name() == name })
+func mentions(n *node, name string) bool {
+	return slices.ContainsFunc(n.Body, func(c *node) bool { return c.name() == name })
 }
 
-func garpGroupInterval(place func(*GARPGroup) *time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func garpGroupInterval(place func(*GARPGroup) *time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.duration(n.Words[1], 0, maxGroupSpacing)
 		if ok {
 			*place(d.garp) = v
@@ -153,11 +153,11 @@ func garpGroupInterval(place func(*GARPGroup) *time.Duration) func(*decoder, *No
 // maxGroupSpacing is the longest spacing that keepalived's own counter holds.
 const maxGroupSpacing = (1<<32 - 1) * time.Microsecond
 
-func garpGroupInterface(d *decoder, n *Node) { d.garpMember(n.Words[1]) }
+func garpGroupInterface(d *decoder, n *node) { d.garpMember(n.Words[1]) }
 
-func garpGroupInterfaces(d *decoder, n *Node) {
+func garpGroupInterfaces(d *decoder, n *node) {
 	before := len(d.garp.Interfaces)
-	d.lines(n, func(l *Node) {
+	d.lines(n, func(l *node) {
 		for _, w := range l.Words {
 			d.garpMember(w)
 		}
@@ -167,7 +167,7 @@ func garpGroupInterfaces(d *decoder, n *Node) {
 	}
 }
 
-func (d *decoder) garpMember(w Token) {
+func (d *decoder) garpMember(w token) {
 	for _, g := range append(slices.Clone(d.cfg.GARPGroups), d.garp) {
 		if slices.Contains(g.Interfaces, w.Value) {
 			d.warn("duplicate", of(w), "", "%s is in a garp_group already; it does not count here", w.Value)
@@ -179,8 +179,8 @@ func (d *decoder) garpMember(w Token) {
 	}
 }
 
-func linkPolls(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func linkPolls(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		if !d.interfaceExists(w, "is to be polled") {
 			return
@@ -198,8 +198,8 @@ func linkPolls(d *decoder, n *Node) {
 	})
 }
 
-func linkDelays(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func linkDelays(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		if !d.interfaceExists(w, "has its changes delayed") {
 			return

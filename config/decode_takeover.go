@@ -36,7 +36,7 @@ func takeoverKeywords() []Keyword {
 	})...)
 }
 
-func takeoverBlock(d *decoder, n *Node) {
+func takeoverBlock(d *decoder, n *node) {
 	d.takeover = &Takeover{Pos: n.Words[0].pos(), Timeout: time.Second, Rise: 2, Fall: 3}
 	d.body(n, "vrrp_instance/takeover_requires")
 	if len(d.takeover.Targets) == 0 {
@@ -56,7 +56,7 @@ func (d *decoder) completeTakeover(i *instanceDraft) {
 }
 
 // takeoverTarget reads the address of a line.
-func (d *decoder) takeoverTarget(n *Node) (TakeoverTarget, bool) {
+func (d *decoder) takeoverTarget(n *node) (TakeoverTarget, bool) {
 	w := n.Words[1]
 	a, ok := d.bareAddr(w)
 	if !ok {
@@ -65,13 +65,13 @@ func (d *decoder) takeoverTarget(n *Node) (TakeoverTarget, bool) {
 	return TakeoverTarget{Addr: a}, ok
 }
 
-func takeoverPing(d *decoder, n *Node) {
+func takeoverPing(d *decoder, n *node) {
 	if t, ok := d.takeoverTarget(n); ok {
 		d.takeover.Targets = append(d.takeover.Targets, t)
 	}
 }
 
-func takeoverTCP(d *decoder, n *Node) {
+func takeoverTCP(d *decoder, n *node) {
 	if len(n.Words) < 3 {
 		d.fail("missing-value", of(n.Words[1]), "Write tcp IP PORT.", "the target has no port and does not count")
 		return
@@ -85,7 +85,7 @@ func takeoverTCP(d *decoder, n *Node) {
 }
 
 // oneOf is true for yes and false for no; any other word is reported.
-func (d *decoder) oneOf(w Token, yes, no string) (value, ok bool) {
+func (d *decoder) oneOf(w token, yes, no string) (value, ok bool) {
 	if w.Value != yes && w.Value != no {
 		d.fail("invalid-value", of(w), "Write "+no+" or "+yes+".", "'%s' is neither %s nor %s", w.Value, no, yes)
 		return false, false
@@ -93,20 +93,20 @@ func (d *decoder) oneOf(w Token, yes, no string) (value, ok bool) {
 	return w.Value == yes, true
 }
 
-func takeoverMatch(d *decoder, n *Node) {
+func takeoverMatch(d *decoder, n *node) {
 	if all, ok := d.oneOf(n.Words[1], "all", "any"); ok {
 		d.takeover.All = all
 	}
 }
 
-func takeoverMaster(d *decoder, n *Node) {
+func takeoverMaster(d *decoder, n *node) {
 	if offer, ok := d.oneOf(n.Words[1], "offer", "stay"); ok {
 		d.takeover.Offer = offer
 	}
 }
 
 // flapDamping takes "N WINDOW HOLD".
-func flapDamping(d *decoder, n *Node) {
+func flapDamping(d *decoder, n *node) {
 	if len(n.Words) < 4 {
 		d.fail("missing-value", words(n, 0), "Write flap_damping N WINDOW HOLD, say 3 60 300.", "flap_damping needs three numbers")
 		return
@@ -119,7 +119,7 @@ func flapDamping(d *decoder, n *Node) {
 	}
 }
 
-func peersFromBlock(d *decoder, n *Node) {
+func peersFromBlock(d *decoder, n *node) {
 	d.inst.unicast = &n.Words[0]
 	d.peersFrom = &PeersFrom{Pos: n.Words[0].pos(), Interval: 30 * time.Second}
 	d.body(n, "vrrp_instance/unicast_peers_from")
@@ -132,7 +132,7 @@ func peersFromBlock(d *decoder, n *Node) {
 }
 
 // peersFile takes a path, looked for from the folder of the configuration.
-func peersFile(d *decoder, n *Node) {
+func peersFile(d *decoder, n *node) {
 	w := n.Words[1]
 	d.peersFrom.File = w.Value
 	if !filepath.IsAbs(w.Value) {
@@ -140,7 +140,7 @@ func peersFile(d *decoder, n *Node) {
 	}
 }
 
-func peersDNS(d *decoder, n *Node) {
+func peersDNS(d *decoder, n *node) {
 	w := n.Words[1]
 	if strings.ContainsAny(w.Value, "/:") {
 		d.fail("invalid-value", of(w), "Write a name like lb.example.net.", "'%s' is no DNS name", w.Value)

@@ -22,13 +22,13 @@ func (c *checkDraft) certificate() *Certificate {
 }
 
 // expectSend begins a step of TCP_EXPECT.
-func expectSend(d *decoder, n *Node) {
+func expectSend(d *decoder, n *node) {
 	e := d.check.Expect
 	e.Steps = append(e.Steps, ExpectStep{Send: n.Words[1].Value})
 }
 
 // expectPattern ends a step of TCP_EXPECT, or is one that sends nothing.
-func expectPattern(d *decoder, n *Node) {
+func expectPattern(d *decoder, n *node) {
 	e := d.check.Expect
 	last := len(e.Steps) - 1
 	if last < 0 || e.Steps[last].Expect != "" {
@@ -46,16 +46,16 @@ func (d *decoder) request() *Request {
 	return d.url.Request
 }
 
-// token is what RFC 9110 section 5.6.2 takes for a method or a field's name.
-func token(s string) bool {
+// isToken is whether RFC 9110 section 5.6.2 takes a text for a method or the name of a field.
+func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
 		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c)
 	})
 }
 
-func urlMethod(d *decoder, n *Node) {
+func urlMethod(d *decoder, n *node) {
 	w := n.Words[1]
-	if !token(w.Value) {
+	if !isToken(w.Value) {
 		d.fail("invalid-value", of(w), "Write one like HEAD.", "'%s' is no method", w.Value)
 		return
 	}
@@ -63,7 +63,7 @@ func urlMethod(d *decoder, n *Node) {
 }
 
 // urlHeader takes "NAME VALUE".
-func urlHeader(d *decoder, n *Node) {
+func urlHeader(d *decoder, n *node) {
 	f, ok := d.field(n)
 	switch {
 	case !ok:
@@ -76,10 +76,10 @@ func urlHeader(d *decoder, n *Node) {
 	}
 }
 
-func urlBody(d *decoder, n *Node) { d.request().Body = n.Words[1].Value }
+func urlBody(d *decoder, n *node) { d.request().Body = n.Words[1].Value }
 
 // urlExpectHeader takes "NAME [PATTERN]".
-func urlExpectHeader(d *decoder, n *Node) {
+func urlExpectHeader(d *decoder, n *node) {
 	if f, ok := d.field(n); ok {
 		d.request().Expect = append(d.request().Expect, f)
 	}
@@ -87,9 +87,9 @@ func urlExpectHeader(d *decoder, n *Node) {
 
 // field reads the name of a field, without the colon that people write, and
 // what follows it.
-func (d *decoder) field(n *Node) (Field, bool) {
+func (d *decoder) field(n *node) (Field, bool) {
 	f := Field{Name: strings.TrimSuffix(n.Words[1].Value, ":")}
-	if !token(f.Name) {
+	if !isToken(f.Name) {
 		d.fail("invalid-value", of(n.Words[1]), "", "'%s' is no name of a field", n.Words[1].Value)
 		return f, false
 	}

@@ -5,8 +5,8 @@ import "time"
 // scriptDraft is a vrrp_script being read.
 type scriptDraft struct {
 	*Script
-	node    *Node
-	command *Node
+	node    *node
+	command *node
 	// used is set when an instance or a group tracks it; fault says why it
 	// cannot be run.
 	used  bool
@@ -15,7 +15,7 @@ type scriptDraft struct {
 
 // blockName is the one name of a block like vrrp_instance; without it the block
 // does not count.
-func (d *decoder) blockName(n *Node) (string, bool) {
+func (d *decoder) blockName(n *node) (string, bool) {
 	if len(n.Words) != 2 || n.Words[1].Value == "" {
 		d.fail("missing-name", span{n.Words[0], n.Words[len(n.Words)-1]}, "Write "+n.name()+" NAME { ... }.", "%s must have one name; the block does not count", n.name())
 		return "", false
@@ -23,7 +23,7 @@ func (d *decoder) blockName(n *Node) (string, bool) {
 	return n.Words[1].Value, true
 }
 
-func scriptBlock(d *decoder, n *Node) {
+func scriptBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -50,7 +50,7 @@ func scriptBlock(d *decoder, n *Node) {
 	d.scripts = append(d.scripts, s)
 }
 
-func scriptCommand(d *decoder, n *Node) {
+func scriptCommand(d *decoder, n *node) {
 	c, ok := d.command(n)
 	if !ok {
 		return
@@ -64,8 +64,8 @@ func scriptCommand(d *decoder, n *Node) {
 }
 
 // scriptSeconds takes a time of a script, to the millisecond; 0 is 1 s.
-func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.duration(n.Words[1], 0, maxTimer)
 		if !ok {
 			return
@@ -79,8 +79,8 @@ func scriptSeconds(what string, place func(*Script) *time.Duration) func(*decode
 	}
 }
 
-func scriptCount(place func(*Script) *int) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func scriptCount(place func(*Script) *int) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		*place(d.script.Script) = 1
 		if v, ok := d.number(n.Words[1], 1, maxInt); ok {
 			*place(d.script.Script) = int(v)
@@ -90,7 +90,7 @@ func scriptCount(place func(*Script) *int) func(*decoder, *Node) {
 
 // scriptUser takes who runs a script; one that this host does not have makes it
 // unusable.
-func scriptUser(d *decoder, n *Node) {
+func scriptUser(d *decoder, n *node) {
 	u := userOf(n.Words[1:])
 	if err := d.noUser(u); err != nil {
 		d.fail("script-user", words(n, 1), "", "vrrp_script %s cannot be run: %v", d.script.Name, err)
@@ -100,7 +100,7 @@ func scriptUser(d *decoder, n *Node) {
 	d.script.Command.User = u
 }
 
-func scriptWeight(d *decoder, n *Node) {
+func scriptWeight(d *decoder, n *node) {
 	v, ok := d.weight(n.Words[1])
 	if !ok {
 		return
@@ -116,7 +116,7 @@ func scriptWeight(d *decoder, n *Node) {
 }
 
 // weight reads the weight of something tracked; 254 is cut to 253.
-func (d *decoder) weight(w Token) (int, bool) {
+func (d *decoder) weight(w token) (int, bool) {
 	v, ok := d.number(w, -254, 254)
 	if !ok {
 		return 0, false
@@ -139,7 +139,7 @@ type trackForm struct {
 // trackOptions reads "weight N [reverse|noreverse]" behind the name in a line of
 // a tracking block. A number that cannot be read does not count; with a word that is
 // none of these the whole line does not, and the result is false.
-func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) bool {
+func (d *decoder) trackOptions(n *node, t *Track, f trackForm) bool {
 	if len(n.Words) < 2 {
 		return true
 	}
@@ -179,8 +179,8 @@ func (d *decoder) trackOptions(n *Node, t *Track, f trackForm) bool {
 }
 
 // scriptTracks reads a block track_script.
-func (d *decoder) scriptTracks(n *Node, list []Track, owner string) []Track {
-	d.lines(n, func(l *Node) {
+func (d *decoder) scriptTracks(n *node, list []Track, owner string) []Track {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		s := d.scriptNamed(w.Value)
 		if s == nil {
@@ -225,8 +225,8 @@ func (d *decoder) scriptHelp(name string) string {
 }
 
 // interfaceTracks reads a block track_interface.
-func (d *decoder) interfaceTracks(n *Node, list []Track, owner string) []Track {
-	d.lines(n, func(l *Node) {
+func (d *decoder) interfaceTracks(n *node, list []Track, owner string) []Track {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		for _, t := range list {
 			if t.Name == w.Value {
@@ -245,7 +245,7 @@ func (d *decoder) interfaceTracks(n *Node, list []Track, owner string) []Track {
 }
 
 // interfaceExists asks the host for an interface and says where it is missing.
-func (d *decoder) interfaceExists(w Token, what string) bool {
+func (d *decoder) interfaceExists(w token, what string) bool {
 	env := d.options.Environment
 	if env == nil || env.Interface(w.Value) {
 		return true

@@ -10,26 +10,26 @@ import (
 // fileDraft is a track_file being read.
 type fileDraft struct {
 	*TrackFile
-	node *Node
+	node *node
 }
 
 // processDraft is a vrrp_track_process being read.
 type processDraft struct {
 	*TrackProcess
-	node *Node
+	node *node
 }
 
 // bfdDraft is a bfd_instance being read.
 type bfdDraft struct {
 	*BFDSession
-	node *Node
+	node *node
 	// both is true while neither vrrp nor checker is named.
 	both bool
 	// counts is true for a session of the configuration.
 	counts bool
 }
 
-func fileBlock(d *decoder, n *Node) {
+func fileBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -53,7 +53,7 @@ func fileBlock(d *decoder, n *Node) {
 	d.cfg.TrackFiles = append(d.cfg.TrackFiles, f.TrackFile)
 }
 
-func filePath(d *decoder, n *Node) {
+func filePath(d *decoder, n *node) {
 	switch {
 	case len(n.Words) < 2:
 		d.notice("missing-value", of(n.Words[0]), "Write file PATH.", "file names nothing")
@@ -64,12 +64,12 @@ func filePath(d *decoder, n *Node) {
 	}
 }
 
-func fileWeight(d *decoder, n *Node) {
+func fileWeight(d *decoder, n *node) {
 	d.weightTo(n, 254, &d.file.Weight, &d.file.Reverse)
 }
 
 // fileInit takes "[VALUE] [overwrite]" in any order.
-func fileInit(d *decoder, n *Node) {
+func fileInit(d *decoder, n *node) {
 	d.file.Init = true
 	for _, w := range n.Words[1:] {
 		if w.Value == "overwrite" {
@@ -89,7 +89,7 @@ func fileInit(d *decoder, n *Node) {
 }
 
 // weightTo takes "N [reverse]" of at most limit either way.
-func (d *decoder) weightTo(n *Node, limit int64, weight *int, reverse *bool) {
+func (d *decoder) weightTo(n *node, limit int64, weight *int, reverse *bool) {
 	v, ok := d.number(n.Words[1], -limit, limit)
 	if !ok {
 		return
@@ -104,7 +104,7 @@ func (d *decoder) weightTo(n *Node, limit int64, weight *int, reverse *bool) {
 	}
 }
 
-func processBlock(d *decoder, n *Node) {
+func processBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -143,14 +143,14 @@ func processBlock(d *decoder, n *Node) {
 	d.cfg.TrackProcesses = append(d.cfg.TrackProcesses, p.TrackProcess)
 }
 
-func processCommand(d *decoder, n *Node) {
+func processCommand(d *decoder, n *node) {
 	d.process.Process, d.process.Params = n.Words[1].Value, nil
 	for _, w := range n.Words[2:] {
 		d.process.Params = append(d.process.Params, w.Value)
 	}
 }
 
-func processMatch(d *decoder, n *Node) {
+func processMatch(d *decoder, n *node) {
 	d.process.Match = "exact"
 	if len(n.Words) < 2 {
 		return
@@ -163,13 +163,13 @@ func processMatch(d *decoder, n *Node) {
 	}
 }
 
-func processWeight(d *decoder, n *Node) {
+func processWeight(d *decoder, n *node) {
 	d.weightTo(n, 254, &d.process.Weight, &d.process.Reverse)
 }
 
 // processDelay takes seconds from a microsecond to an hour.
-func processDelay(places ...func(*TrackProcess) *time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func processDelay(places ...func(*TrackProcess) *time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.duration(n.Words[1], time.Microsecond, time.Hour)
 		if !ok {
 			return
@@ -180,7 +180,7 @@ func processDelay(places ...func(*TrackProcess) *time.Duration) func(*decoder, *
 	}
 }
 
-func bfdBlock(d *decoder, n *Node) {
+func bfdBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -243,7 +243,7 @@ func (d *decoder) completeBFD(b *bfdDraft) bool {
 	return true
 }
 
-func bfdAddress(d *decoder, n *Node) {
+func bfdAddress(d *decoder, n *node) {
 	w := n.Words[1]
 	a, ok := d.bareAddr(w)
 	if !ok {
@@ -258,8 +258,8 @@ func bfdAddress(d *decoder, n *Node) {
 }
 
 // bfdMillis takes milliseconds, with three decimals since 2.3.
-func bfdMillis(place func(*BFDSession) *time.Duration, minimum int) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func bfdMillis(place func(*BFDSession) *time.Duration, minimum int) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		w := n.Words[1]
 		text, fraction, _ := strings.Cut(w.Value, ".")
 		v, err := strconv.ParseFloat(w.Value, 64)
@@ -279,6 +279,6 @@ func bfdMillis(place func(*BFDSession) *time.Duration, minimum int) func(*decode
 	}
 }
 
-func bfdWeight(d *decoder, n *Node) {
+func bfdWeight(d *decoder, n *node) {
 	d.weightTo(n, 253, &d.bfd.Weight, &d.bfd.Reverse)
 }

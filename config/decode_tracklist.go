@@ -8,7 +8,7 @@ type tracked struct {
 }
 
 // fileTracks reads a block track_file.
-func (d *decoder) fileTracks(n *Node, list []Track, owner string) []Track {
+func (d *decoder) fileTracks(n *node, list []Track, owner string) []Track {
 	return d.tracks(n, list, owner, "file", func(name string) (tracked, bool) {
 		f := d.files[name]
 		if f == nil {
@@ -19,7 +19,7 @@ func (d *decoder) fileTracks(n *Node, list []Track, owner string) []Track {
 }
 
 // processTracks reads a block track_process.
-func (d *decoder) processTracks(n *Node, list []Track, owner string) []Track {
+func (d *decoder) processTracks(n *node, list []Track, owner string) []Track {
 	return d.tracks(n, list, owner, "process", func(name string) (tracked, bool) {
 		p := d.processes[name]
 		if p == nil {
@@ -30,7 +30,7 @@ func (d *decoder) processTracks(n *Node, list []Track, owner string) []Track {
 }
 
 // bfdTracks reads a block track_bfd.
-func (d *decoder) bfdTracks(n *Node, list []Track, owner string) []Track {
+func (d *decoder) bfdTracks(n *node, list []Track, owner string) []Track {
 	return d.tracks(n, list, owner, "BFD session", func(name string) (tracked, bool) {
 		b := d.bfds[name]
 		if b == nil || !b.VRRP {
@@ -42,8 +42,8 @@ func (d *decoder) bfdTracks(n *Node, list []Track, owner string) []Track {
 
 // tracks reads a block of lines "NAME [weight N [reverse|noreverse]]", whose
 // names find looks up.
-func (d *decoder) tracks(n *Node, list []Track, owner, what string, find func(string) (tracked, bool)) []Track {
-	d.lines(n, func(l *Node) {
+func (d *decoder) tracks(n *node, list []Track, owner, what string, find func(string) (tracked, bool)) []Track {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		known, ok := find(w.Value)
 		if !ok {

@@ -7,7 +7,7 @@ import (
 )
 
 // instanceVMAC takes "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]".
-func instanceVMAC(d *decoder, n *Node) {
+func instanceVMAC(d *decoder, n *node) {
 	v := &VMAC{Pos: n.Words[0].pos()}
 	d.inst.VMAC = v
 	rest := n.Words[1:]
@@ -34,7 +34,7 @@ func instanceVMAC(d *decoder, n *Node) {
 
 // newInterface reads the name of an interface that is to be made; given is the
 // one that it has been given already.
-func (d *decoder) newInterface(w Token, given string) string {
+func (d *decoder) newInterface(w token, given string) string {
 	switch {
 	case given != "":
 		d.warn("extra-words", of(w), "", "the interface has the name %s already; %s does not count", given, w.Value)
@@ -50,7 +50,7 @@ func (d *decoder) newInterface(w Token, given string) string {
 }
 
 // linkGroup reads the number or name of an interface group, 0 where it is neither.
-func (d *decoder) linkGroup(w Token) uint32 {
+func (d *decoder) linkGroup(w token) uint32 {
 	n, ok := d.names().number("group", w.Value, maxUint)
 	if !ok {
 		d.warn("invalid-value", of(w), "Groups are numbers, or names of the file group of iproute2.", "%s is no interface group; it does not count", w.Value)
@@ -61,7 +61,7 @@ func (d *decoder) linkGroup(w Token) uint32 {
 
 // mac reads a hardware address of 6 bytes, or of 5, to which the VRID is added
 // later.
-func (d *decoder) mac(w Token) []byte {
+func (d *decoder) mac(w token) []byte {
 	text := w.Value
 	short := strings.Count(text, ":") == 4
 	if short {
@@ -87,7 +87,7 @@ func (d *decoder) mac(w Token) []byte {
 
 // instanceIPVLAN takes "[[name] IFNAME] [IP] [bridge|private|vepa] [group
 // GROUP]".
-func instanceIPVLAN(d *decoder, n *Node) {
+func instanceIPVLAN(d *decoder, n *node) {
 	if d.inst.IPVLAN != nil {
 		d.notice("duplicate", words(n, 0), "", "use_ipvlan is given more than once; the last counts")
 	}

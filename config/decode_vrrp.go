@@ -10,13 +10,13 @@ import (
 // groupDraft is a vrrp_sync_group being read.
 type groupDraft struct {
 	*SyncGroup
-	node                         *Node
-	members                      []Token
+	node                         *node
+	members                      []token
 	weights                      bool
 	notifyPriorityChanges, alert *bool
 }
 
-func groupBlock(d *decoder, n *Node) {
+func groupBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -33,38 +33,38 @@ func groupBlock(d *decoder, n *Node) {
 	d.group = nil
 }
 
-func groupMembers(d *decoder, n *Node) {
+func groupMembers(d *decoder, n *node) {
 	if len(d.group.members) > 0 {
 		d.warn("duplicate", of(n.Words[0]), "", "vrrp_sync_group %s has a block group already", d.group.Name)
 		return
 	}
-	d.lines(n, func(l *Node) { d.group.members = append(d.group.members, l.Words...) })
+	d.lines(n, func(l *node) { d.group.members = append(d.group.members, l.Words...) })
 }
 
-func groupTrackInterface(d *decoder, n *Node) {
+func groupTrackInterface(d *decoder, n *node) {
 	d.group.TrackInterfaces = d.interfaceTracks(n, d.group.TrackInterfaces, "vrrp_sync_group "+d.group.Name)
 }
 
-func groupTrackFile(d *decoder, n *Node) {
+func groupTrackFile(d *decoder, n *node) {
 	d.group.TrackFiles = d.fileTracks(n, d.group.TrackFiles, "vrrp_sync_group "+d.group.Name)
 }
 
-func groupTrackProcess(d *decoder, n *Node) {
+func groupTrackProcess(d *decoder, n *node) {
 	d.group.TrackProcesses = d.processTracks(n, d.group.TrackProcesses, "vrrp_sync_group "+d.group.Name)
 }
 
-func groupTrackBFD(d *decoder, n *Node) {
+func groupTrackBFD(d *decoder, n *node) {
 	d.group.TrackBFD = d.bfdTracks(n, d.group.TrackBFD, "vrrp_sync_group "+d.group.Name)
 }
 
-func groupTrackScript(d *decoder, n *Node) {
+func groupTrackScript(d *decoder, n *node) {
 	d.group.TrackScripts = d.scriptTracks(n, d.group.TrackScripts, "vrrp_sync_group "+d.group.Name)
 }
 
 // instanceDraft is a vrrp_instance being read.
 type instanceDraft struct {
 	*Instance
-	node *Node
+	node *node
 	// pollLink is the old linkbeat_use_polling of the instance.
 	pollLink bool
 	// addresses are those of both lists.
@@ -84,11 +84,11 @@ type instanceDraft struct {
 	extraGARP                               ExtraGARP
 	hmac                                    *hmacDraft
 	// unicast is the keyword that asks for unicast, ttl that of unicast_ttl.
-	unicast, ttl *Token
+	unicast, ttl *token
 	// auth is the block authentication.
-	auth *Node
+	auth *node
 	// said are the keywords of the block, by name: the last of each.
-	said map[string]*Node
+	said map[string]*node
 }
 
 // at is where the keyword name is in the instance, else the block's head.
@@ -99,7 +99,7 @@ func (i *instanceDraft) at(name string) span {
 	return words(i.node, 0)
 }
 
-func instanceBlock(d *decoder, n *Node) {
+func instanceBlock(d *decoder, n *node) {
 	name, ok := d.blockName(n)
 	if !ok {
 		return
@@ -123,8 +123,8 @@ func instanceBlock(d *decoder, n *Node) {
 }
 
 // saidBy are the statements of a block by name, the last of each.
-func saidBy(n *Node) map[string]*Node {
-	said := make(map[string]*Node, len(n.Body))
+func saidBy(n *node) map[string]*node {
+	said := make(map[string]*node, len(n.Body))
 	for _, c := range n.Body {
 		if len(c.Words) > 0 {
 			said[c.name()] = c
@@ -133,7 +133,7 @@ func saidBy(n *Node) map[string]*Node {
 	return said
 }
 
-func instanceState(d *decoder, n *Node) {
+func instanceState(d *decoder, n *node) {
 	switch v := n.Words[1].Value; v {
 	case "MASTER":
 		d.inst.StateMaster, d.inst.stateSet = true, true
@@ -145,7 +145,7 @@ func instanceState(d *decoder, n *Node) {
 	}
 }
 
-func instanceInterface(d *decoder, n *Node) {
+func instanceInterface(d *decoder, n *node) {
 	w := n.Words[1]
 	if w.Value == "lo" {
 		d.fatal("interface-loopback", of(w), "VRRP needs a network with other routers.", "vrrp_instance %s cannot run on the loopback interface", d.inst.Name)
@@ -155,13 +155,13 @@ func instanceInterface(d *decoder, n *Node) {
 	d.interfaceExists(w, "vrrp_instance "+d.inst.Name+" runs on")
 }
 
-func instanceVRID(d *decoder, n *Node) {
+func instanceVRID(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 1, 255); ok {
 		d.inst.VRID = int(v)
 	}
 }
 
-func instancePriority(d *decoder, n *Node) {
+func instancePriority(d *decoder, n *node) {
 	v, ok := d.number(n.Words[1], 1, 255)
 	if !ok {
 		d.inst.Priority = 100
@@ -170,13 +170,13 @@ func instancePriority(d *decoder, n *Node) {
 	d.inst.Priority = int(v)
 }
 
-func instanceVersion(d *decoder, n *Node) {
+func instanceVersion(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 2, 3); ok {
 		d.inst.version = int(v)
 	}
 }
 
-func instanceAdvertInt(d *decoder, n *Node) {
+func instanceAdvertInt(d *decoder, n *node) {
 	w := n.Words[1]
 	v, ok := parseSeconds(w.Value)
 	if !ok || v < 10*time.Millisecond || v > 255*time.Second {
@@ -186,16 +186,16 @@ func instanceAdvertInt(d *decoder, n *Node) {
 	d.inst.AdvertInterval = v
 }
 
-func acceptTo(v bool) func(*decoder, *Node) {
-	return func(d *decoder, _ *Node) { d.inst.accept = &v }
+func acceptTo(v bool) func(*decoder, *node) {
+	return func(d *decoder, _ *node) { d.inst.accept = &v }
 }
 
-func authBlock(d *decoder, n *Node) {
+func authBlock(d *decoder, n *node) {
 	d.inst.auth = n
 	d.body(n, "vrrp_instance/authentication")
 }
 
-func authType(d *decoder, n *Node) {
+func authType(d *decoder, n *node) {
 	switch v := n.Words[1].Value; v {
 	case "PASS", "AH":
 		d.inst.AuthType = v
@@ -204,7 +204,7 @@ func authType(d *decoder, n *Node) {
 	}
 }
 
-func authPass(d *decoder, n *Node) {
+func authPass(d *decoder, n *node) {
 	w := n.Words[1]
 	d.adviseCut(w)
 	d.inst.AuthPass = w.Value
@@ -215,7 +215,7 @@ func authPass(d *decoder, n *Node) {
 }
 
 // familyOf checks that an address of the instance fits those before it.
-func (d *decoder) familyOf(a netip.Addr, w Token) bool {
+func (d *decoder) familyOf(a netip.Addr, w token) bool {
 	family := 4
 	if a.Is6() {
 		family = 6
@@ -232,7 +232,7 @@ func (d *decoder) familyOf(a netip.Addr, w Token) bool {
 }
 
 // bareAddr reads an address whose prefix length, if it has one, means nothing.
-func (d *decoder) bareAddr(w Token) (netip.Addr, bool) {
+func (d *decoder) bareAddr(w token) (netip.Addr, bool) {
 	text, _, has := strings.Cut(w.Value, "/")
 	a, ok := parseAddr(text)
 	if ok && has {
@@ -241,7 +241,7 @@ func (d *decoder) bareAddr(w Token) (netip.Addr, bool) {
 	return a, ok
 }
 
-func instanceSource(d *decoder, n *Node) {
+func instanceSource(d *decoder, n *node) {
 	w := n.Words[1]
 	a, ok := d.bareAddr(w)
 	if !ok {
@@ -257,7 +257,7 @@ func instanceSource(d *decoder, n *Node) {
 	}
 }
 
-func instanceGroup(d *decoder, n *Node) {
+func instanceGroup(d *decoder, n *node) {
 	w := n.Words[1]
 	a, ok := parseAddr(w.Value)
 	if !ok || !a.IsMulticast() || a.Is6() && !a.IsLinkLocalMulticast() {
@@ -269,9 +269,9 @@ func instanceGroup(d *decoder, n *Node) {
 	}
 }
 
-func instanceFaultNoPeer(d *decoder, _ *Node) { d.inst.FaultWithoutPeer = true }
+func instanceFaultNoPeer(d *decoder, _ *node) { d.inst.FaultWithoutPeer = true }
 
-func instanceOldChecksum(d *decoder, n *Node) {
+func instanceOldChecksum(d *decoder, n *node) {
 	d.inst.unicast = &n.Words[0]
 	d.inst.OldUnicastChecksum = "on"
 	if len(n.Words) < 2 {
@@ -286,7 +286,7 @@ func instanceOldChecksum(d *decoder, n *Node) {
 }
 
 // instanceVRF takes the VRF of unicast without an interface.
-func instanceVRF(d *decoder, n *Node) {
+func instanceVRF(d *decoder, n *node) {
 	w := n.Words[1]
 	if d.inst.Interface != "" {
 		d.fail("vrf-interface", of(w), "Remove interface or vrf.", "vrrp_instance %s has an interface; vrf does not count", d.inst.Name)
@@ -298,7 +298,7 @@ func instanceVRF(d *decoder, n *Node) {
 }
 
 // instanceNative takes native_ipv6, an old way to ask for IPv6 and version 3.
-func instanceNative(d *decoder, n *Node) {
+func instanceNative(d *decoder, n *node) {
 	if d.inst.family == 4 {
 		d.fail("address-family", of(n.Words[0]), "", "native_ipv6 does not go with the IPv4 addresses of vrrp_instance %s", d.inst.Name)
 		return
@@ -308,7 +308,7 @@ func instanceNative(d *decoder, n *Node) {
 }
 
 // instanceTimerExpired takes "[PRIO]".
-func instanceTimerExpired(d *decoder, n *Node) {
+func instanceTimerExpired(d *decoder, n *node) {
 	d.inst.TimerExpiredBackup = 254
 	if len(n.Words) < 2 {
 		return
@@ -320,7 +320,7 @@ func instanceTimerExpired(d *decoder, n *Node) {
 
 // instanceSyncDaemon takes lvs_sync_daemon_interface, an old way to write
 // lvs_sync_daemon for this instance. Its daemon has the number 0, not the VRID.
-func instanceSyncDaemon(d *decoder, n *Node) {
+func instanceSyncDaemon(d *decoder, n *node) {
 	if d.global.sync != nil {
 		d.notice("duplicate", words(n, 0), "", "there is a lvs_sync_daemon already; this one does not count")
 		return
@@ -329,16 +329,16 @@ func instanceSyncDaemon(d *decoder, n *Node) {
 	d.global.sync = &syncDraft{node: n, id: true, SyncDaemon: &SyncDaemon{Pos: w.pos(), Interface: w.Value, Instance: d.inst.Name}}
 }
 
-func instanceUnicastTTL(d *decoder, n *Node) {
+func instanceUnicastTTL(d *decoder, n *node) {
 	if v, ok := d.number(n.Words[1], 0, 255); ok {
 		d.inst.UnicastTTL = int(v)
 		d.inst.ttl = &n.Words[0]
 	}
 }
 
-func instancePeers(d *decoder, n *Node) {
+func instancePeers(d *decoder, n *node) {
 	d.inst.unicast = &n.Words[0]
-	d.lines(n, func(l *Node) {
+	d.lines(n, func(l *node) {
 		w := l.Words[0]
 		a, ok := d.bareAddr(w)
 		if !ok {
@@ -369,28 +369,28 @@ func instancePeers(d *decoder, n *Node) {
 	})
 }
 
-func instanceTrackInterface(d *decoder, n *Node) {
+func instanceTrackInterface(d *decoder, n *node) {
 	d.inst.TrackInterfaces = d.interfaceTracks(n, d.inst.TrackInterfaces, "vrrp_instance "+d.inst.Name)
 }
 
-func instanceTrackFile(d *decoder, n *Node) {
+func instanceTrackFile(d *decoder, n *node) {
 	d.inst.TrackFiles = d.fileTracks(n, d.inst.TrackFiles, "vrrp_instance "+d.inst.Name)
 }
 
-func instanceTrackProcess(d *decoder, n *Node) {
+func instanceTrackProcess(d *decoder, n *node) {
 	d.inst.TrackProcesses = d.processTracks(n, d.inst.TrackProcesses, "vrrp_instance "+d.inst.Name)
 }
 
-func instanceTrackBFD(d *decoder, n *Node) {
+func instanceTrackBFD(d *decoder, n *node) {
 	d.inst.TrackBFD = d.bfdTracks(n, d.inst.TrackBFD, "vrrp_instance "+d.inst.Name)
 }
 
-func instanceTrackScript(d *decoder, n *Node) {
+func instanceTrackScript(d *decoder, n *node) {
 	d.inst.TrackScripts = d.scriptTracks(n, d.inst.TrackScripts, "vrrp_instance "+d.inst.Name)
 }
 
-func instanceVIPs(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func instanceVIPs(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		a, ok := d.address(l, virtualAddress)
 		if ok && d.familyOf(a.Prefix.Addr(), l.Words[0]) && d.firstOf(a, l) {
 			d.inst.Addresses = append(d.inst.Addresses, a)
@@ -400,7 +400,7 @@ func instanceVIPs(d *decoder, n *Node) {
 
 // firstOf is true where the instance has the address on no line before. The
 // adverts would name it twice, and so differ from a keepalived peer's.
-func (d *decoder) firstOf(a Address, l *Node) bool {
+func (d *decoder) firstOf(a Address, l *node) bool {
 	addr := a.Prefix.Addr()
 	if _, there := d.inst.addresses[addr]; there {
 		d.warn("duplicate", of(l.Words[0]), "", "vrrp_instance %s has the address %s already; this line does not count", d.inst.Name, addr)
@@ -410,8 +410,8 @@ func (d *decoder) firstOf(a Address, l *Node) bool {
 	return true
 }
 
-func instanceExcluded(d *decoder, n *Node) {
-	d.lines(n, func(l *Node) {
+func instanceExcluded(d *decoder, n *node) {
+	d.lines(n, func(l *node) {
 		if a, ok := d.address(l, virtualAddress); ok && d.firstOf(a, l) {
 			d.inst.Excluded = append(d.inst.Excluded, a)
 		}

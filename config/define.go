@@ -9,7 +9,7 @@ import (
 type definition struct {
 	name  string
 	value string
-	at    Token
+	at    token
 }
 
 // origin says where a byte of an expanded text is from: the definition that it
@@ -24,7 +24,7 @@ type origin struct {
 // from.
 type fragment struct {
 	// first is a token of the line that the text is from.
-	first Token
+	first token
 	text  string
 	// offsets are, for each byte of text, the offset in the source that it is
 	// from, and from the definitions around it. Both are nil for a text that
@@ -84,7 +84,7 @@ func (f *fragment) span() span {
 }
 
 // token is a token of the line that stands for the bytes from start to end.
-func (f *fragment) token(start, end int) Token {
+func (f *fragment) token(start, end int) token {
 	t := f.first
 	low := f.offset(start)
 	high := max(f.offset(end-1)+1, low)
@@ -106,7 +106,7 @@ func (f *fragment) token(start, end int) Token {
 }
 
 // define takes the lines of one definition.
-func (l *loader) define(lines []Token) {
+func (l *loader) define(lines []token) {
 	name := definitionName(lines[0].Text)
 	if name == "" {
 		return
@@ -128,7 +128,7 @@ func (l *loader) define(lines []Token) {
 }
 
 // set gives a name its value.
-func (l *loader) set(name, value string, at Token) {
+func (l *loader) set(name, value string, at token) {
 	if l.vars == nil {
 		l.vars = map[string]*definition{}
 	}
@@ -136,13 +136,13 @@ func (l *loader) set(name, value string, at Token) {
 }
 
 // refers is true where a word may refer to a definition.
-func refers(words []Token) bool {
+func refers(words []token) bool {
 	for i := range words {
 		t := &words[i]
 		if strings.Contains(t.Text, "$") {
 			return true
 		}
-		if t.Kind == TokenOpen && t.Offset > 0 && t.src.text[t.Offset-1] == '$' {
+		if t.Kind == tokenOpen && t.Offset > 0 && t.src.text[t.Offset-1] == '$' {
 			return true
 		}
 	}

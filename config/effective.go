@@ -13,7 +13,7 @@ type Effective struct {
 	Config      *Config
 	Diagnostics []Diagnostic
 
-	tree  *Tree
+	tree  *tree
 	table table
 	// scopes are the settings of the blocks by what was made of them: the same
 	// scope by its node and by the pointers of the Config that it stands for.
@@ -62,15 +62,8 @@ func LoadEffective(path string, o Options) *Effective {
 	l := newLoader(o)
 	if err := l.readAll(path); err != nil {
 		cfg, ds := missing(path, err)
-		return &Effective{Config: cfg, Diagnostics: ds, tree: &Tree{}, table: keywordTable(), scopes: map[any]*scope{}, globals: &scope{path: "global_defs"}}
+		return &Effective{Config: cfg, Diagnostics: ds, tree: &tree{}, table: keywordTable(), scopes: map[any]*scope{}, globals: &scope{path: "global_defs"}}
 	}
-	return newEffective(l)
-}
-
-// ParseEffective is LoadEffective from memory, as Parse is Load.
-func ParseEffective(name string, src []byte, o Options) *Effective {
-	l := newLoader(o)
-	l.file(newSource(name, string(src), nil))
 	return newEffective(l)
 }
 
@@ -158,8 +151,8 @@ func (e *Effective) same(copied *RealServer, r *serverDraft, server *scope) {
 }
 
 // scope adds a scope for a node and for what it stands for.
-func (e *Effective) scope(n *Node, path string, up *scope, settings []resolved, objects ...any) *scope {
-	s := &scope{path: path, nodes: []*Node{n}, up: up, settings: settings}
+func (e *Effective) scope(n *node, path string, up *scope, settings []resolved, objects ...any) *scope {
+	s := &scope{path: path, nodes: []*node{n}, up: up, settings: settings}
 	e.scopes[n] = s
 	for _, o := range objects {
 		e.scopes[o] = s
@@ -172,7 +165,7 @@ type scope struct {
 	// path is the block's in the keyword table.
 	path string
 	// nodes are where it stands: one, several for global_defs.
-	nodes []*Node
+	nodes []*node
 	// head are the words before the brace, where these are not as written.
 	head []string
 	// up is what it inherits from.
@@ -182,7 +175,7 @@ type scope struct {
 
 // said is the last statement of the block that begins with one of names; a name
 // "a/b" is b in the block a.
-func (s *scope) said(names ...string) *Node {
+func (s *scope) said(names ...string) *node {
 	for i := len(s.nodes) - 1; i >= 0; i-- {
 		if n := saidIn(s.nodes[i], names); n != nil {
 			return n
@@ -191,7 +184,7 @@ func (s *scope) said(names ...string) *Node {
 	return nil
 }
 
-func saidIn(block *Node, names []string) *Node {
+func saidIn(block *node, names []string) *node {
 	for i := len(block.Body) - 1; i >= 0; i-- {
 		n := block.Body[i]
 		for _, name := range names {

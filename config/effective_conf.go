@@ -63,7 +63,7 @@ func plainWords(words []string) []confWord {
 }
 
 // statement writes a statement as it stands in the block path of the table.
-func (w *confWriter) statement(n *Node, path string, depth int) {
+func (w *confWriter) statement(n *node, path string, depth int) {
 	k := w.table[path][n.name()]
 	if k == nil || n.name() == "" {
 		return
@@ -76,7 +76,7 @@ func (w *confWriter) statement(n *Node, path string, depth int) {
 }
 
 // asWritten writes a statement and its block as the file has them.
-func (w *confWriter) asWritten(n *Node, k *Keyword, path string, depth int) {
+func (w *confWriter) asWritten(n *node, k *Keyword, path string, depth int) {
 	opens := k.Form == FormBlock || k.Form == FormLines
 	origin := w.place(n)
 	if !k.Honoured {
@@ -102,11 +102,11 @@ func (w *confWriter) asWritten(n *Node, k *Keyword, path string, depth int) {
 }
 
 // place is where a node stands, for a comment.
-func (w *confWriter) place(n *Node) string {
+func (w *confWriter) place(n *node) string {
 	return Origin{Kind: FromFile, Pos: n.Words[0].pos()}.String()
 }
 
-func nodeWords(n *Node) []confWord {
+func nodeWords(n *node) []confWord {
 	out := make([]confWord, 0, len(n.Words))
 	for _, t := range n.Words {
 		out = append(out, confWord{t.Value, t.Quoted})
@@ -117,7 +117,7 @@ func nodeWords(n *Node) []confWord {
 // block writes a block that has its place in the Config: first what its
 // settings come to, then what else the file says in it. Without a node it is
 // global_defs where no file has it.
-func (w *confWriter) block(n *Node, s *scope, depth int) {
+func (w *confWriter) block(n *node, s *scope, depth int) {
 	parent, name := "", s.path
 	if at := strings.LastIndexByte(s.path, '/'); at >= 0 {
 		parent, name = s.path[:at], s.path[at+1:]
@@ -160,7 +160,7 @@ func (w *confWriter) block(n *Node, s *scope, depth int) {
 
 // child writes what stands in a block beside its settings. A real server that
 // does not count would perhaps do so in the new order: it is left out.
-func (w *confWriter) child(c *Node, s *scope, depth int) {
+func (w *confWriter) child(c *node, s *scope, depth int) {
 	if s.path == "virtual_server" && c.name() == "real_server" && w.scopes[c] == nil {
 		return
 	}
@@ -261,14 +261,14 @@ func cut(text string) string {
 // lexesTo is true where line, an ID before it aside, means these words.
 func lexesTo(line string, words []string) bool {
 	var got []string
-	for _, t := range Lex("", line) {
+	for _, t := range lex("", line) {
 		switch t.Kind {
-		case TokenWord, TokenOpen, TokenClose:
+		case tokenWord, tokenOpen, tokenClose:
 			if t.Fault != "" {
 				return false
 			}
 			got = append(got, t.Value)
-		case TokenDefinition, TokenDropped:
+		case tokenDefinition, tokenDropped:
 			return false
 		default:
 		}

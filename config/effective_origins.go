@@ -11,7 +11,7 @@ import (
 // (RFC 6901) to it in the Config's JSON. Every value there that is no object
 // and no array has its entry.
 func (e *Effective) Origins() map[string]Origin {
-	w := &originWalk{Effective: e, nodes: map[Pos]*Node{}, out: map[string]Origin{}}
+	w := &originWalk{Effective: e, nodes: map[Pos]*node{}, out: map[string]Origin{}}
 	w.index(e.tree.Nodes, "")
 	w.value(reflect.ValueOf(e.Config), "", whereabouts{})
 	return w.out
@@ -21,7 +21,7 @@ func (e *Effective) Origins() map[string]Origin {
 type originWalk struct {
 	*Effective
 	// nodes are the blocks by their place, paths their names in the table.
-	nodes map[Pos]*Node
+	nodes map[Pos]*node
 	paths map[Pos]string
 	out   map[string]Origin
 }
@@ -37,7 +37,7 @@ type whereabouts struct {
 }
 
 // index notes the blocks of the tree by place, the first where there are more.
-func (w *originWalk) index(nodes []*Node, path string) {
+func (w *originWalk) index(nodes []*node, path string) {
 	if w.paths == nil {
 		w.paths = map[Pos]string{}
 	}
@@ -102,7 +102,7 @@ func (w *originWalk) object(v reflect.Value, pointer string, at whereabouts) {
 	if f := v.FieldByName("Pos"); f.IsValid() && f.Type() == reflect.TypeFor[Pos]() && f.Interface() != (Pos{}) {
 		at.pos, at.posAt = f.Interface().(Pos), pointer
 		if n := w.nodes[at.pos]; n != nil && at.scopeAt != pointer {
-			at.scope, at.scopeAt = &scope{path: w.paths[at.pos], nodes: []*Node{n}}, pointer
+			at.scope, at.scopeAt = &scope{path: w.paths[at.pos], nodes: []*node{n}}, pointer
 		}
 	}
 	for i := range v.NumField() {

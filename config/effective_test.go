@@ -12,11 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// parseEffective is LoadEffective from memory, as Parse is Load.
+func parseEffective(name string, src []byte, o Options) *Effective {
+	l := newLoader(o)
+	l.file(newSource(name, string(src), nil))
+	return newEffective(l)
+}
+
 // loadsBack asserts that the effective configuration means the same as what it
 // was made of, and is effective itself.
 func loadsBack(t *testing.T, name, in string, o Options) {
 	t.Helper()
-	e := ParseEffective(name, []byte(in), o)
+	e := parseEffective(name, []byte(in), o)
 	conf, err := e.Conf()
 	if err != nil {
 		t.Errorf("%v in\n%s", err, in)
@@ -46,7 +53,7 @@ func TestEffectiveLoadsBack(t *testing.T) {
 			for _, id := range []string{"east", "west"} {
 				loadsBack(t, "in.conf", in, Options{ID: id, Environment: host{}})
 			}
-			pointers(t, ParseEffective("in.conf", []byte(in), Options{ID: "east", Environment: host{}}))
+			pointers(t, parseEffective("in.conf", []byte(in), Options{ID: "east", Environment: host{}}))
 		})
 	}
 }
@@ -145,7 +152,7 @@ virtual_server ${NET}.10 80 {
 `
 
 func TestEffectiveConf(t *testing.T) {
-	e := ParseEffective("in.conf", []byte(inherited), Options{ID: "east", Environment: host{}})
+	e := parseEffective("in.conf", []byte(inherited), Options{ID: "east", Environment: host{}})
 	conf, err := e.Conf()
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +177,7 @@ func TestEffectiveConf(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	e := ParseEffective("in.conf", []byte(inherited), Options{ID: "east", Environment: host{}})
+	e := parseEffective("in.conf", []byte(inherited), Options{ID: "east", Environment: host{}})
 	pointers(t, e)
 	origins := e.Origins()
 	for pointer, want := range map[string]string{
@@ -235,7 +242,7 @@ virtual_server group G {
 }
 `
 	loadsBack(t, "in.conf", in, Options{})
-	e := ParseEffective("in.conf", []byte(in), Options{})
+	e := parseEffective("in.conf", []byte(in), Options{})
 	pointers(t, e)
 	origins := e.Origins()
 	if len(e.Config.VirtualServers) != 4 {
@@ -286,7 +293,7 @@ func TestEffectiveLines(t *testing.T) {
 		loadsBack(t, "in.conf", "vrrp_script a {\n"+line+"\n}\n", Options{})
 	}
 	in := "$A=" + strings.Repeat("x", 1000) + "\nvrrp_script a {\nscript \"/bin/$A ${A}\"\n}\n"
-	if conf, err := ParseEffective("in.conf", []byte(in), Options{}).Conf(); err == nil {
+	if conf, err := parseEffective("in.conf", []byte(in), Options{}).Conf(); err == nil {
 		t.Errorf("a line of more than 1023 bytes is written:\n%s", conf)
 	}
 }
@@ -301,7 +308,7 @@ func FuzzEffective(f *testing.F) {
 		if strings.Contains(in, "include") {
 			return
 		}
-		e := ParseEffective("in.conf", []byte(in), Options{ID: "east", Environment: host{}})
+		e := parseEffective("in.conf", []byte(in), Options{ID: "east", Environment: host{}})
 		pointers(t, e)
 		if _, err := e.Conf(); err == nil && Runnable(e.Diagnostics) {
 			loadsBack(t, "in.conf", in, Options{ID: "east", Environment: host{}})

@@ -38,7 +38,7 @@ type loader struct {
 	options Options
 	shell   map[string]bool
 	grown   growing
-	scratch []Token
+	scratch []token
 	vars    map[string]*definition
 	// ids are those of conditions for other nodes.
 	ids map[string]bool
@@ -105,7 +105,7 @@ func (l *loader) skip(src *source, n int, p *passage) int {
 }
 
 // head adds a block of so many tokens whose body is left out.
-func (l *loader) head(src *source, n, tokens int) *Node {
+func (l *loader) head(src *source, n, tokens int) *node {
 	l.used.tokens += tokens
 	l.heads = lexer{src: src, shell: l.shell, lean: true, tokens: l.heads.tokens[:0]}
 	l.heads.lineWithEnd(n)
@@ -113,7 +113,7 @@ func (l *loader) head(src *source, n, tokens int) *Node {
 }
 
 // line adds one line to the tree.
-func (l *loader) line(tokens []Token) {
+func (l *loader) line(tokens []token) {
 	if l.full {
 		return
 	}
@@ -122,20 +122,20 @@ func (l *loader) line(tokens []Token) {
 	words := l.scratch[:0]
 	l.scratch = nil
 	defer func() { l.scratch = words[:0] }()
-	var defined []Token
+	var defined []token
 	for i := range tokens {
 		switch t := &tokens[i]; t.Kind {
-		case TokenCondition:
+		case tokenCondition:
 			if !l.holds(t.Value) {
 				return
 			}
-		case TokenDropped:
+		case tokenDropped:
 			l.warn("line-too-long", of(*t), "Split the line; keepalived drops lines of more than 1023 bytes.", "%s", t.Fault)
-		case TokenDefinition:
+		case tokenDefinition:
 			defined = append(defined, *t)
-		case TokenWord, TokenOpen, TokenClose:
+		case tokenWord, tokenOpen, tokenClose:
 			words = append(words, *t)
-		case TokenNewline, TokenSpace, TokenComment:
+		case tokenNewline, tokenSpace, tokenComment:
 		}
 	}
 	if len(defined) > 0 {
@@ -161,17 +161,17 @@ func (l *loader) line(tokens []Token) {
 }
 
 // words adds the words of one line, definitions put in.
-func (l *loader) words(words []Token) {
+func (l *loader) words(words []token) {
 	if len(words) == 0 {
 		return
 	}
 	first := words[0]
-	if first.Kind == TokenWord && !first.Quoted && isInclude(first.Value) {
+	if first.Kind == tokenWord && !first.Quoted && isInclude(first.Value) {
 		l.include(words)
 		return
 	}
 	switch {
-	case first.Kind != TokenWord:
+	case first.Kind != tokenWord:
 	case first.Value == "include_check":
 		l.setCheck(words)
 	case first.Value == "random_seed":
@@ -185,10 +185,10 @@ func (l *loader) words(words []Token) {
 }
 
 // tree is what has been read so far.
-func (l *loader) tree() *Tree { return &l.grown.root }
+func (l *loader) tree() *tree { return &l.grown.root }
 
 // overflow reports, once, that the configuration is larger than it can be.
-func (l *loader) overflow(t Token, format string, most int) {
+func (l *loader) overflow(t token, format string, most int) {
 	if !l.full {
 		l.full = true
 		l.fatal("too-large", of(t), "", format, most)
@@ -240,7 +240,7 @@ func (l *loader) levelOf(word string) includeCheck {
 }
 
 // setCheck takes the words of include_check.
-func (l *loader) setCheck(words []Token) {
+func (l *loader) setCheck(words []token) {
 	if len(words) == 1 {
 		l.check = includeCheck{true, true, true, true}
 		return
@@ -267,8 +267,8 @@ func (l *loader) setCheck(words []Token) {
 }
 
 // include adds the files that an include line names.
-func (l *loader) include(words []Token) {
-	if len(words) < 2 || words[1].Kind != TokenWord {
+func (l *loader) include(words []token) {
+	if len(words) < 2 || words[1].Kind != tokenWord {
 		l.fail("missing-parameter", of(words[0]), "Write include FILE.", "%s lacks the file to include", words[0].Value)
 		return
 	}
@@ -301,7 +301,7 @@ func (l *loader) include(words []Token) {
 }
 
 // open adds the included file name; false where there is nothing to read.
-func (l *loader) open(name string, at Token, level includeCheck) bool {
+func (l *loader) open(name string, at token, level includeCheck) bool {
 	info, err := os.Stat(name)
 	if err == nil && (!info.Mode().IsRegular() || info.Mode().Perm()&0o111 != 0) {
 		l.notice("include-skipped", of(at), "Only regular files without an execute bit are included.", "%s is passed over", name)

@@ -41,7 +41,7 @@ func Format(name string, src []byte) ([]byte, []Diagnostic) {
 	}
 	out := f.text()
 	if !slices.Equal(significant(lines), significant(physicalLines(newSource(name, out, nil)))) {
-		f.fail("format", of(Token{Line: 1, Column: 1, src: source}), "", "the layout cannot be changed without changing what the file says")
+		f.fail("format", of(token{Line: 1, Column: 1, src: source}), "", "the layout cannot be changed without changing what the file says")
 		return src, f.sorted()
 	}
 	return []byte(out), f.sorted()
@@ -79,10 +79,10 @@ type physicalLine struct {
 	raw string
 	// condition is the "@ID" that it begins with; words are its words and braces.
 	condition, comment string
-	words              []Token
+	words              []token
 	// definition is the line's share in a definition, dropped one too long.
-	definition, dropped *Token
-	first               Token
+	definition, dropped *token
+	first               token
 }
 
 // physicalLines lexes a source into lines.
@@ -99,24 +99,24 @@ func physicalLines(src *source) []physicalLine {
 		cur = physicalLine{}
 	}
 	for _, t := range lexSource(src, shellKeywords()) {
-		if cur.first.Kind == "" && t.Kind != TokenSpace {
+		if cur.first.Kind == "" && t.Kind != tokenSpace {
 			cur.first = t
 		}
 		switch t.Kind {
-		case TokenNewline:
+		case tokenNewline:
 			flush(t.Offset)
 			start = t.Offset + 1
-		case TokenCondition:
+		case tokenCondition:
 			cur.condition = t.Text
-		case TokenComment:
+		case tokenComment:
 			cur.comment = strings.TrimRight(t.Text, " \t\r\v\f")
-		case TokenDefinition:
+		case tokenDefinition:
 			cur.definition = &t
-		case TokenDropped:
+		case tokenDropped:
 			cur.dropped = &t
-		case TokenWord, TokenOpen, TokenClose:
+		case tokenWord, tokenOpen, tokenClose:
 			cur.words = append(cur.words, t)
-		case TokenSpace:
+		case tokenSpace:
 		}
 	}
 	// What follows the last line feed is no line.
@@ -134,7 +134,7 @@ func (f *formatter) breakable(name, text string) string {
 	}
 	src := newSource(name, text, nil)
 	var b strings.Builder
-	var first Token
+	var first token
 	count := 0
 	for n, start := range src.lines {
 		end := len(text)
@@ -146,7 +146,7 @@ func (f *formatter) breakable(name, text string) string {
 		indent := line[:len(line)-len(rest)]
 		if at := strings.Index(indent, noBreakSpace); at >= 0 {
 			if count++; count == 1 {
-				first = Token{Line: n + 1, Column: at + 1, Text: noBreakSpace, src: src}
+				first = token{Line: n + 1, Column: at + 1, Text: noBreakSpace, src: src}
 			}
 			indent = strings.ReplaceAll(indent, noBreakSpace, "  ")
 		}
@@ -162,7 +162,7 @@ func (f *formatter) breakable(name, text string) string {
 
 // judge reports what keeps the file from being laid out.
 func (f *formatter) judge(lines []physicalLine) {
-	var open []Token
+	var open []token
 	for _, l := range lines {
 		if conflict(l.raw) {
 			f.fail("merge-conflict", of(l.first), "Decide between the two sides first.", "this is the mark of a merge conflict")
@@ -174,11 +174,11 @@ func (f *formatter) judge(lines []physicalLine) {
 			switch {
 			case w.Fault != "":
 				f.fail("unterminated-quote", of(w), "Close the quote on the same line.", "%s", w.Fault)
-			case w.Kind == TokenOpen:
+			case w.Kind == tokenOpen:
 				open = append(open, w)
-			case w.Kind == TokenClose && len(open) == 0:
+			case w.Kind == tokenClose && len(open) == 0:
 				f.fail("extra-brace", of(w), "", "Extra '}' found")
-			case w.Kind == TokenClose:
+			case w.Kind == tokenClose:
 				open = open[:len(open)-1]
 			}
 		}
@@ -331,8 +331,8 @@ func (l *physicalLine) whole() bool {
 		return true
 	}
 	for i, w := range l.words {
-		starts := i > 0 && l.words[i-1].Kind != TokenWord
-		if starts && w.Kind == TokenWord && (isInclude(w.Value) || strings.IndexByte("@~", w.Text[0]) >= 0) {
+		starts := i > 0 && l.words[i-1].Kind != tokenWord
+		if starts && w.Kind == tokenWord && (isInclude(w.Value) || strings.IndexByte("@~", w.Text[0]) >= 0) {
 			return true
 		}
 	}
@@ -344,9 +344,9 @@ func (l *physicalLine) balance() int {
 	n := 0
 	for _, w := range l.words {
 		switch w.Kind {
-		case TokenOpen:
+		case tokenOpen:
 			n++
-		case TokenClose:
+		case tokenClose:
 			n--
 		default:
 		}
@@ -370,9 +370,9 @@ func (l *physicalLine) one(depth int) laidLine {
 			b.WriteString(w.Text)
 		}
 	}
-	line := laidLine{depth: depth, text: b.String(), open: l.words[len(l.words)-1].Kind == TokenOpen}
+	line := laidLine{depth: depth, text: b.String(), open: l.words[len(l.words)-1].Kind == tokenOpen}
 	for _, w := range l.words {
-		if w.Kind != TokenClose {
+		if w.Kind != tokenClose {
 			break
 		}
 		line.depth--
@@ -381,7 +381,7 @@ func (l *physicalLine) one(depth int) laidLine {
 }
 
 // parts lays words out with one statement a line, and gives the depth behind.
-func (l *physicalLine) parts(words []Token, depth int) ([]laidLine, int) {
+func (l *physicalLine) parts(words []token, depth int) ([]laidLine, int) {
 	var lines []laidLine
 	var texts []string
 	flush := func(line laidLine) {
@@ -393,11 +393,11 @@ func (l *physicalLine) parts(words []Token, depth int) ([]laidLine, int) {
 	}
 	for _, w := range words {
 		switch w.Kind {
-		case TokenOpen:
+		case tokenOpen:
 			texts = append(texts, w.Text)
 			flush(laidLine{depth: depth, open: true})
 			depth++
-		case TokenClose:
+		case tokenClose:
 			if len(texts) > 0 {
 				flush(laidLine{depth: depth})
 			}
@@ -417,7 +417,7 @@ func (l *physicalLine) parts(words []Token, depth int) ([]laidLine, int) {
 // joins is true where the line begins with the brace of a statement further up
 // and can be joined to it.
 func (f *formatter) joins(l *physicalLine) bool {
-	if f.statement < 0 || l.words[0].Kind != TokenOpen || l.condition != "" || l.whole() {
+	if f.statement < 0 || l.words[0].Kind != tokenOpen || l.condition != "" || l.whole() {
 		return false
 	}
 	to := f.out[f.statement]
@@ -548,7 +548,7 @@ func significant(lines []physicalLine) []string {
 			continued = false
 			for i, w := range l.words {
 				kind := string(w.Kind)
-				if w.Kind == TokenWord && i == 0 && (isInclude(w.Value) || strings.HasPrefix(w.Text, "~")) {
+				if w.Kind == tokenWord && i == 0 && (isInclude(w.Value) || strings.HasPrefix(w.Text, "~")) {
 					kind = "line"
 				}
 				out = append(out, kind, l.condition, w.Text)

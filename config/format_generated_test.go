@@ -115,6 +115,6 @@ func TestFormatGenerated(t *testing.T) {
 func TestEffectiveGenerated(t *testing.T) {
 	for name, in := range generatedFiles() {
 		loadsBack(t, name, in, Options{ID: "east", Environment: host{}})
-		pointers(t, ParseEffective(name, []byte(in), Options{ID: "east", Environment: host{}}))
+		pointers(t, parseEffective(name, []byte(in), Options{ID: "east", Environment: host{}}))
 	}
 }

@@ -4,12 +4,12 @@ package config
 // between them. Its tokens and nodes come from larger pieces of memory, as there
 // are many of them.
 type growing struct {
-	root  Tree
-	stack []*Node
+	root  tree
+	stack []*node
 	// last is the statement that an open brace may still follow.
-	last  *Node
-	arena []Token
-	nodes slab[Node]
+	last  *node
+	arena []token
+	nodes slab[node]
 	// lasting is true where the tokens that are given last as long as the tree.
 	lasting bool
 }
@@ -46,19 +46,19 @@ func (g *growing) again() {
 }
 
 // line adds the words and braces of one line.
-func (g *growing) line(words []Token) {
+func (g *growing) line(words []token) {
 	for i := 0; i < len(words); i++ {
 		switch words[i].Kind {
-		case TokenWord:
+		case tokenWord:
 			end := i + 1
-			for end < len(words) && words[end].Kind == TokenWord {
+			for end < len(words) && words[end].Kind == tokenWord {
 				end++
 			}
 			g.last = g.node()
 			g.last.Words = g.keep(words[i:end])
 			g.add(g.last)
 			i = end - 1
-		case TokenOpen:
+		case tokenOpen:
 			n := g.last
 			if n == nil {
 				n = g.node()
@@ -66,7 +66,7 @@ func (g *growing) line(words []Token) {
 			}
 			n.Brace, n.HasBlock = g.keep(words[i:i+1]), true
 			g.stack, g.last = append(g.stack, n), nil
-		case TokenClose:
+		case tokenClose:
 			g.close(words[i : i+1])
 		default:
 		}
@@ -74,13 +74,13 @@ func (g *growing) line(words []Token) {
 }
 
 // head adds a block of which only the tokens of its first line are read.
-func (g *growing) head(line []Token) *Node {
+func (g *growing) head(line []token) *node {
 	words := line[:0]
 	for _, t := range line {
-		if t.Kind == TokenOpen {
+		if t.Kind == tokenOpen {
 			break
 		}
-		if t.Kind == TokenWord {
+		if t.Kind == tokenWord {
 			words = append(words, t)
 		}
 	}
@@ -92,7 +92,7 @@ func (g *growing) head(line []Token) *Node {
 }
 
 // close ends the innermost block.
-func (g *growing) close(brace []Token) {
+func (g *growing) close(brace []token) {
 	g.last = nil
 	if len(g.stack) == 0 {
 		n := g.node()
@@ -106,12 +106,12 @@ func (g *growing) close(brace []Token) {
 }
 
 // keep copies tokens to where they last.
-func (g *growing) keep(tokens []Token) []Token {
+func (g *growing) keep(tokens []token) []token {
 	if g.lasting {
 		return tokens[:len(tokens):len(tokens)]
 	}
 	if len(g.arena)+len(tokens) > cap(g.arena) {
-		g.arena = make([]Token, 0, max(min(2*cap(g.arena), mostPiece), leastPiece, len(tokens)))
+		g.arena = make([]token, 0, max(min(2*cap(g.arena), mostPiece), leastPiece, len(tokens)))
 	}
 	start := len(g.arena)
 	g.arena = append(g.arena, tokens...)
@@ -119,14 +119,14 @@ func (g *growing) keep(tokens []Token) []Token {
 }
 
 // node is a new node.
-func (g *growing) node() *Node {
+func (g *growing) node() *node {
 	n := g.nodes.next()
-	*n = Node{Body: n.Body[:0]}
+	*n = node{Body: n.Body[:0]}
 	return n
 }
 
 // add puts a node into the innermost block.
-func (g *growing) add(n *Node) {
+func (g *growing) add(n *node) {
 	if len(g.stack) == 0 {
 		g.root.Nodes = append(g.root.Nodes, n)
 		return

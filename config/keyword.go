@@ -47,7 +47,7 @@ type Keyword struct {
 	// Tandem is true for tandem's own keywords.
 	Tandem bool `json:"tandem,omitempty"`
 
-	decode func(*decoder, *Node)
+	decode func(*decoder, *node)
 }
 
 // path is the name of the block that the keyword opens.
@@ -84,12 +84,12 @@ func row(name, args, def, since, doc string, options ...option) Keyword {
 }
 
 // does makes a row honoured: f takes the statement.
-func does(f func(*decoder, *Node)) option {
+func does(f func(*decoder, *node)) option {
 	return func(k *Keyword) { k.Honoured, k.decode = true, f }
 }
 
 // reads makes a row read and checked by f though it is not honoured.
-func reads(f func(*decoder, *Node)) option {
+func reads(f func(*decoder, *node)) option {
 	return func(k *Keyword) { k.decode = f }
 }
 

@@ -10,11 +10,11 @@ func apiKeywords() []Keyword {
 	return slices.Concat(
 		in("tandem", []Keyword{
 			row("api", "{ }", "", "tandem", "Says who may use the control interface, and where.", own, does(apiBlock)),
-			row("journal", "{ }", "", "tandem", "Says how much of what happened is kept.", own, does(func(d *decoder, n *Node) { d.body(n, "tandem/journal") })),
+			row("journal", "{ }", "", "tandem", "Says how much of what happened is kept.", own, does(func(d *decoder, n *node) { d.body(n, "tandem/journal") })),
 		}),
 		in("tandem", []Keyword{
-			row("metrics", "{ }", "", "tandem", "Shows metrics to Prometheus on an address of their own.", own, does(func(d *decoder, n *Node) { d.body(n, "tandem/metrics") })),
-			row("web", "{ }", "", "tandem", "Shows the status page, which commands nothing, on an address.", own, does(func(d *decoder, n *Node) { d.body(n, "tandem/web") })),
+			row("metrics", "{ }", "", "tandem", "Shows metrics to Prometheus on an address of their own.", own, does(func(d *decoder, n *node) { d.body(n, "tandem/metrics") })),
+			row("web", "{ }", "", "tandem", "Shows the status page, which commands nothing, on an address.", own, does(func(d *decoder, n *node) { d.body(n, "tandem/web") })),
 		}),
 		in("tandem/metrics", []Keyword{
 			row("listen", "ADDR:PORT", "none", "tandem", "Serves /metrics there, to everybody who can reach it.", own, does(listenTo(func(t *Tandem) *netip.AddrPort { return &t.Metrics.Listen }))),

@@ -51,7 +51,7 @@ func checkerKeywords() []Keyword {
 	out = append(out, in(serverB+"/MISC_CHECK", timingRows(), []Keyword{
 		row("misc_path", "SCRIPT", "required", "<=0.6.6", "Is the command, with its arguments in one pair of quotes.", shell, does(miscPath)),
 		row("misc_timeout", "SECS", "delay_loop", "1.1.0", "Is when a run counts as failed and is killed.", does(miscTimeout)),
-		row("misc_dynamic", "", "off", "1.1.8", "Takes the weight from the exit status.", does(func(d *decoder, _ *Node) { d.check.misc.Dynamic = true })),
+		row("misc_dynamic", "", "off", "1.1.8", "Takes the weight from the exit status.", does(func(d *decoder, _ *node) { d.check.misc.Dynamic = true })),
 		row("user", "USER [GROUP]", "script_user", "1.3.0", "Runs the script as that user.", does(miscUser)),
 	})...)
 	for _, kind := range []string{"HTTP_GET", "SSL_GET"} {
@@ -214,7 +214,7 @@ func urlRows() []Keyword {
 		row("status_code", "N[-M] ...", "200-299", "0.7.6", "Is the status that is expected.", lenient, does(urlStatus)),
 		row("virtualhost", "STRING", "the check's", "1.3.6", "Is the Host header.", lenient, does(stringTo(func(d *decoder) *string { return &d.url.Host }))),
 		row("regex", "PATTERN", "none", "2.0.7", "Is what the body has to hold.", shell, lenient, does(urlRegex)),
-		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", does(func(d *decoder, _ *Node) { d.regexAt().NoMatch = true })),
+		row("regex_no_match", "", "off", "2.0.7", "Turns regex around.", does(func(d *decoder, _ *node) { d.regexAt().NoMatch = true })),
 		row("regex_options", "OPTION ...", "none", "2.0.7", "Changes how regex is read.", lenient, does(urlRegexOptions)),
 		row("regex_min_offset", "N", "0", "2.0.7", "Is where a match may begin at the earliest.", lenient, does(urlRegexNumber(func(r *Regex) *int { return &r.MinOffset }))),
 		row("regex_max_offset", "N", "none", "2.0.7", "Is where a match may begin at the latest.", lenient, does(urlRegexNumber(func(r *Regex) *int { return &r.MaxOffset }))),

@@ -23,7 +23,7 @@ func rootKeywords() []Keyword {
 		row("use_pid_dir", "", "off", "1.2.24", "Puts the pid files into a folder of their own.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Process.PIDFolder }))),
 		row("instance", "NAME", "none", "1.2.24", "Names this process among several on one host; the name goes into file names.", lenient, does(processInstance)),
 		row("child_wait_time", "SECS", "5", "2.0.0", "Bounds the wait for child processes at the end.", without(onlyOneProcess), reads(wholeSecondsTo(func(d *decoder) *time.Duration { return &d.cfg.Process.ChildWait }, 0, maxUint))),
-		row("global_defs", "{ }", "", "<=0.6.6", "Holds the settings of the program and the defaults of all instances.", does(func(*decoder, *Node) {})),
+		row("global_defs", "{ }", "", "<=0.6.6", "Holds the settings of the program and the defaults of all instances.", does(func(*decoder, *node) {})),
 	})
 }
 
@@ -63,12 +63,12 @@ func globalProcess() []Keyword {
 		row("max_auto_priority", "[-1..99]", "0", "2.1.0", "Lets the priority of a process that wakes up late rise up to that value.", does(maxAutoPriority)),
 		row("min_auto_priority_delay", "USECS", "1000000", "2.1.0", "Says how late is late for max_auto_priority.", does(autoPriorityDelay)),
 		row("umask", "NUMBER | BIT|...", "0177", "2.0.9", "Sets the umask for files that the program makes.", does(processUmask)),
-		row("random_seed", "N", "time", "2.0.15", "Seeds the ${_RANDOM} numbers.", does(func(d *decoder, n *Node) { d.number(n.Words[1], 0, maxUint) })),
+		row("random_seed", "N", "time", "2.0.15", "Seeds the ${_RANDOM} numbers.", does(func(d *decoder, n *node) { d.number(n.Words[1], 0, maxUint) })),
 	)
 }
 
 func globalScripts() []Keyword {
-	global := func(p func(*Global) *bool) func(*decoder, *Node) {
+	global := func(p func(*Global) *bool) func(*decoder, *node) {
 		return boolTo(func(d *decoder) *bool { return p(&d.cfg.Global) })
 	}
 	fifo := func(p func(*FIFOs) **FIFO) option {
@@ -122,7 +122,7 @@ func globalMail() []Keyword {
 
 func globalSNMP() []Keyword {
 	on := func(places ...func(*SNMP) *bool) option {
-		return reads(func(d *decoder, _ *Node) {
+		return reads(func(d *decoder, _ *node) {
 			for _, p := range places {
 				*p(&d.cfg.Global.SNMP) = true
 			}

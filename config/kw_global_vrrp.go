@@ -10,7 +10,7 @@ func globalVRRP() []Keyword {
 		row("dynamic_interfaces", "[allow_if_changes]", "off", "2.0.0", "Permits interfaces that do not exist, or not yet.", does(globalDynamic)),
 		row("default_interface", "IFNAME", "eth0", "1.2.24", "Is the interface of static addresses and routes that name none.", does(stringTo(func(d *decoder) *string { return &d.cfg.Global.DefaultInterface }))),
 		row("disable_local_igmp", "", "off", "2.2.0", "Keeps the kernel from reporting link-local groups by IGMP.", does(flagTo(func(d *decoder) *bool { return &d.cfg.Global.NoLocalIGMP }))),
-		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *Node) { d.global.checksumV2 = true })),
+		row("v3_checksum_as_v2", "", "off", "2.2.8", "Leaves the pseudo header out of the checksum of version 3 over IPv4, by default.", does(func(d *decoder, _ *node) { d.global.checksumV2 = true })),
 		row("vrrp_mcast_group4", "IPV4", "224.0.0.18", "1.2.10", "Is the group that IPv4 adverts go to.", does(globalGroup)),
 		row("vrrp_mcast_group6", "IPV6", "ff02::12", "1.2.10", "Is the group that IPv6 adverts go to.", does(globalGroup)),
 		row("vrrp_garp_master_delay", "SECS", "5", "1.2.20", "Is the default of garp_master_delay.", does(intTo(g(func(g *globalDraft) *int { return &g.garpDelay }), 0, maxTimerSeconds))),

@@ -77,7 +77,7 @@ func bfdRows() []Keyword {
 		row("max_hops", "-1..255", "0", "2.0.0", "Is how many hops a packet may have crossed.", does(intTo(func(d *decoder) *int { return &d.bfd.MaxHops }, -1, 255))),
 		row("multihop", "[BOOL]", "false", "2.2.8", "Uses the port of RFC 5883.", does(boolTo(func(d *decoder) *bool { return &d.bfd.Multihop }))),
 		row("weight", "-253..253 [reverse]", "0", "2.0.0", "Is added to the priority.", does(bfdWeight)),
-		row("vrrp", "", "both", "2.0.0", "Tells VRRP only.", does(func(d *decoder, _ *Node) { d.bfd.VRRP, d.bfd.both = true, false })),
-		row("checker", "", "both", "2.0.0", "Tells the checks only.", does(func(d *decoder, _ *Node) { d.bfd.Checker, d.bfd.both = true, false })),
+		row("vrrp", "", "both", "2.0.0", "Tells VRRP only.", does(func(d *decoder, _ *node) { d.bfd.VRRP, d.bfd.both = true, false })),
+		row("checker", "", "both", "2.0.0", "Tells the checks only.", does(func(d *decoder, _ *node) { d.bfd.Checker, d.bfd.both = true, false })),
 	}
 }

@@ -57,8 +57,8 @@ func groupKeywords() []Keyword {
 		row("notify_stop", "SCRIPT [USER [GROUP]]", "", "2.0.0", "Is run when the program stops.", shell, notify(func(n *Notify) **Command { return &n.Stop })),
 		row("notify", "SCRIPT [USER [GROUP]]", "", "1.1.2", "Is run at each change, with GROUP, the name, the state and 0.", shell, notify(func(n *Notify) **Command { return &n.Any })),
 		row("smtp_alert", "[BOOL]", "smtp_alert_vrrp", "1.0.0", "Sends e-mail at each change.", does(optBoolTo(func(d *decoder) **bool { return &d.group.alert }))),
-		row("global_tracking", "", "off", "1.2.3", "Is the old name of sync_group_tracking_weight.", instead("sync_group_tracking_weight"), does(func(d *decoder, _ *Node) { d.group.weights = true })),
-		row("sync_group_tracking_weight", "", "off", "2.0.0", "Lets what members track have weights.", does(func(d *decoder, _ *Node) { d.group.weights = true })),
+		row("global_tracking", "", "off", "1.2.3", "Is the old name of sync_group_tracking_weight.", instead("sync_group_tracking_weight"), does(func(d *decoder, _ *node) { d.group.weights = true })),
+		row("sync_group_tracking_weight", "", "off", "2.0.0", "Lets what members track have weights.", does(func(d *decoder, _ *node) { d.group.weights = true })),
 		row("notify_priority_changes", "[BOOL]", "vrrp_notify_priority_changes", "2.2.0", "Writes changes of priority to the FIFOs.", does(optBoolTo(func(d *decoder) **bool { return &d.group.notifyPriorityChanges }))),
 	}
 }
@@ -74,8 +74,8 @@ func instanceBasics() []Keyword {
 		row("native_ipv6", "", "", "1.2.1", "Is an old way to ask for IPv6.", instead("an IPv6 address as first VIP"), does(instanceNative)),
 		row("accept", "", "on", "1.2.17", "Accepts packets to the addresses also where they are not the host's own.", does(acceptTo(true))),
 		row("no_accept", "", "off", "1.3.0", "Drops packets to the addresses, unless they are the host's own.", does(acceptTo(false))),
-		row("preempt", "", "on", "<=0.6.6", "Takes over from a master of lower priority.", does(func(d *decoder, _ *Node) { d.inst.nopreempt = false })),
-		row("nopreempt", "", "off", "1.1.8", "Leaves a master of lower priority in place.", does(func(d *decoder, _ *Node) { d.inst.nopreempt = true })),
+		row("preempt", "", "on", "<=0.6.6", "Takes over from a master of lower priority.", does(func(d *decoder, _ *node) { d.inst.nopreempt = false })),
+		row("nopreempt", "", "off", "1.1.8", "Leaves a master of lower priority in place.", does(func(d *decoder, _ *node) { d.inst.nopreempt = true })),
 		row("preempt_delay", "0..1000", "0", "1.1.8", "Waits that long before it takes over from a master of lower priority.", does(durationTo(func(d *decoder) *time.Duration { return &d.inst.PreemptDelay }, 0, 1000*time.Second))),
 		row("strict_mode", "[BOOL]", "vrrp_strict", "1.2.20", "Keeps to the letter of the RFC.", does(optBoolTo(func(d *decoder) **bool { return &d.inst.strict }))),
 		row("authentication", "{ }", "", "<=0.6.6", "Authenticates adverts of version 2.", does(authBlock)),
@@ -96,7 +96,7 @@ func instanceAddresses() []Keyword {
 		row("mcast_dst_ip", "IP", "vrrp_mcast_group", "2.2.5", "Is the group that the instance's adverts go to.", does(instanceGroup)),
 		row("unicast_peer", "{ lines }", "multicast", "1.2.8", "Lists peers to send adverts to, instead of multicast.", does(instancePeers)),
 		row("unicast_fault_no_peer", "", "off", "2.2.5", "Stays in FAULT where unicast has been asked for without a peer.", does(instanceFaultNoPeer)),
-		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *Node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
+		row("check_unicast_src", "", "vrrp_check_unicast_src", "2.1.0", "Drops unicast adverts that are from no peer.", does(func(d *decoder, n *node) { d.inst.CheckSource = true; d.inst.unicast = &n.Words[0] })),
 		row("unicast_ttl", "0..255", "255", "2.1.0", "Is the TTL of unicast adverts.", does(instanceUnicastTTL)),
 		row("old_unicast_checksum", "[never]", "by what is heard", "1.3.7", "Calculates the checksum of unicast version 3 as keepalived before 1.3.6 did.", does(instanceOldChecksum)),
 		row("track_src_ip", "", "off", "2.0.0", "Goes to FAULT while the source address is missing.", does(flagTo(func(d *decoder) *bool { return &d.inst.TrackSource }))),
@@ -106,7 +106,7 @@ func instanceAddresses() []Keyword {
 
 func instanceTracking() []Keyword {
 	return []Keyword{
-		row("dont_track_primary", "", "off", "1.1.8", "Ignores faults of the instance's own interface.", does(func(d *decoder, _ *Node) { d.inst.TrackPrimary = false })),
+		row("dont_track_primary", "", "off", "1.1.8", "Ignores faults of the instance's own interface.", does(func(d *decoder, _ *node) { d.inst.TrackPrimary = false })),
 		row("track_interface", "{ lines }", "", "1.0.1", "Lists further interfaces to track.", does(instanceTrackInterface)),
 		row("track_script", "{ lines }", "", "1.1.13", "Lists scripts to track.", does(instanceTrackScript)),
 		row("track_file", "{ lines }", "", "2.0.0", "Lists files to track.", does(instanceTrackFile)),

@@ -8,9 +8,9 @@ import (
 // maxLine is the longest line that counts; keepalived drops longer ones.
 const maxLine = 1023
 
-// Lex splits text into tokens that tile it. Nothing is an error here: a token
+// lex splits text into tokens that tile it. Nothing is an error here: a token
 // that is malformed says so in its Fault. Name is the file's, for positions.
-func Lex(name, text string) []Token {
+func lex(name, text string) []token {
 	return lexSource(newSource(name, text, nil), shellKeywords())
 }
 
@@ -18,7 +18,7 @@ func Lex(name, text string) []Token {
 type lexer struct {
 	src    *source
 	shell  map[string]bool
-	tokens []Token
+	tokens []token
 	// number is that of the line, from 1.
 	number int
 	// shellLine is true behind a keyword whose arguments are quoted as a shell's.
@@ -38,12 +38,12 @@ type lexer struct {
 
 // lexSource lexes src; the words in shell are the keywords whose lines are
 // quoted as a shell's are.
-func lexSource(src *source, shell map[string]bool) []Token {
+func lexSource(src *source, shell map[string]bool) []token {
 	return (&lexer{src: src, shell: shell}).run()
 }
 
 // run lexes the whole source.
-func (lx *lexer) run() []Token {
+func (lx *lexer) run() []token {
 	for n := range lx.src.lines {
 		lx.lineWithEnd(n)
 	}
@@ -52,7 +52,7 @@ func (lx *lexer) run() []Token {
 
 // groups lexes the source line by line and gives each line to f; the lines of one definition are given as one. The tokens last as long as
 // the call. Skip says how many lines are passed over from a line on.
-func (lx *lexer) groups(f func([]Token), skip func(line int) int) {
+func (lx *lexer) groups(f func([]token), skip func(line int) int) {
 	for n := 0; n < len(lx.src.lines); n++ {
 		if !lx.inDefinition {
 			if known := skip(n); known > 0 {
@@ -82,14 +82,14 @@ func (lx *lexer) lineWithEnd(n int) {
 	lx.number = n + 1
 	lx.line(start, end)
 	if newline {
-		lx.between(TokenNewline, end, end+1)
+		lx.between(tokenNewline, end, end+1)
 	}
 }
 
 // add appends the token that spans the bytes from start to end.
-func (lx *lexer) add(kind TokenKind, start, end int) *Token {
+func (lx *lexer) add(kind tokenKind, start, end int) *token {
 	text := lx.src.text[start:end]
-	lx.tokens = append(lx.tokens, Token{
+	lx.tokens = append(lx.tokens, token{
 		Kind: kind, Text: text, Value: text, Offset: start,
 		Line: lx.number, Column: start - lx.src.lines[lx.number-1] + 1, src: lx.src,
 	})
@@ -97,7 +97,7 @@ func (lx *lexer) add(kind TokenKind, start, end int) *Token {
 }
 
 // between is add for what stands between words.
-func (lx *lexer) between(kind TokenKind, start, end int) {
+func (lx *lexer) between(kind tokenKind, start, end int) {
 	if !lx.lean {
 		lx.add(kind, start, end)
 	}
@@ -120,7 +120,7 @@ func (lx *lexer) line(start, end int) {
 	}
 	if bare-start > maxLine {
 		lx.inDefinition = false
-		t := lx.add(TokenDropped, start, end)
+		t := lx.add(tokenDropped, start, end)
 		t.Fault = "line is longer than 1023 bytes and does not count"
 		return
 	}
@@ -132,7 +132,7 @@ func (lx *lexer) line(start, end int) {
 	switch {
 	case lx.inDefinition && i < bare || definitionName(text[i:stop]) != "":
 		value := strings.TrimRight(text[i:stop], " \t\r\v\f")
-		t := lx.add(TokenDefinition, i, i+len(value))
+		t := lx.add(tokenDefinition, i, i+len(value))
 		// A comment does not end a definition that goes on behind it.
 		t.More = strings.HasSuffix(text[start:bare], `\`)
 		lx.inDefinition = t.More
@@ -144,7 +144,7 @@ func (lx *lexer) line(start, end int) {
 		}
 	}
 	if stop < end {
-		lx.between(TokenComment, stop, end)
+		lx.between(tokenComment, stop, end)
 	}
 }
 
@@ -157,7 +157,7 @@ func (lx *lexer) condition(i, stop int) int {
 	for j < stop && !isBlank(lx.src.text[j]) {
 		j++
 	}
-	lx.add(TokenCondition, i, j)
+	lx.add(tokenCondition, i, j)
 	return lx.space(j, stop)
 }
 
@@ -168,7 +168,7 @@ func (lx *lexer) space(i, stop int) int {
 		j++
 	}
 	if j > i {
-		lx.between(TokenSpace, i, j)
+		lx.between(tokenSpace, i, j)
 	}
 	return j
 }
@@ -178,9 +178,9 @@ func (lx *lexer) next(i, stop int) int {
 	text := lx.src.text
 	switch text[i] {
 	case '{', '}':
-		kind := TokenOpen
+		kind := tokenOpen
 		if text[i] == '}' {
-			kind = TokenClose
+			kind = tokenClose
 		}
 		lx.add(kind, i, i+1)
 		lx.shellLine, lx.includeLine, lx.words = false, false, 0
@@ -197,7 +197,7 @@ func (lx *lexer) next(i, stop int) int {
 	default:
 		w = scanPlain(text[i:stop])
 	}
-	t := lx.add(TokenWord, i, i+w.length)
+	t := lx.add(tokenWord, i, i+w.length)
 	t.Value, t.Quoted, t.Fault = w.value, w.quoted, w.fault
 	lx.words++
 	if lx.words == 1 && lx.shell[t.Value] {

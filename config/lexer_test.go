@@ -8,14 +8,14 @@ import (
 )
 
 // render writes tokens as "kind:value", blanks left out.
-func render(tokens []Token) []string {
+func render(tokens []token) []string {
 	var out []string
 	for _, t := range tokens {
 		switch t.Kind {
-		case TokenSpace:
-		case TokenNewline:
+		case tokenSpace:
+		case tokenNewline:
 			out = append(out, "newline")
-		case TokenOpen, TokenClose:
+		case tokenOpen, tokenClose:
 			out = append(out, t.Text)
 		default:
 			s := string(t.Kind) + ":" + t.Value
@@ -72,7 +72,7 @@ func TestLex(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tokens := Lex("f", tt.in)
+			tokens := lex("f", tt.in)
 			if diff := cmp.Diff(tt.want, render(tokens)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -82,8 +82,8 @@ func TestLex(t *testing.T) {
 }
 
 func TestLexDropsLongLines(t *testing.T) {
-	tokens := Lex("f", strings.Repeat("a", 1024)+"\nb")
-	if tokens[0].Kind != TokenDropped || tokens[2].Value != "b" {
+	tokens := lex("f", strings.Repeat("a", 1024)+"\nb")
+	if tokens[0].Kind != tokenDropped || tokens[2].Value != "b" {
 		t.Errorf("got %v", render(tokens))
 	}
 	_, ds := Parse("f", []byte("global_defs {\n"+strings.Repeat("a", 1024)+"\n}\n"), Options{})
@@ -93,7 +93,7 @@ func TestLexDropsLongLines(t *testing.T) {
 }
 
 // checkTokens asserts that tokens tile the source and know their places.
-func checkTokens(t *testing.T, in string, tokens []Token) {
+func checkTokens(t *testing.T, in string, tokens []token) {
 	t.Helper()
 	offset, line, start := 0, 1, 0
 	for _, tok := range tokens {

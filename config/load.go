@@ -82,7 +82,7 @@ func readRegular(name string) ([]byte, error) {
 
 // missing is the answer where there is no file to read.
 func missing(path string, err error) (*Config, []Diagnostic) {
-	cfg := newLoader(Options{}).decodeTree(&Tree{}).cfg
+	cfg := newLoader(Options{}).decodeTree(&tree{}).cfg
 	return cfg, []Diagnostic{{
 		Severity: Fatal, Code: "no-file", Pos: Pos{File: path, Line: 1, Column: 1},
 		Message: "cannot read the configuration: " + err.Error(),
@@ -120,7 +120,7 @@ func (l *loader) decode(again func(Options) (*loader, error)) *decoder {
 }
 
 // decodeTree is decode without regard to the peers.
-func (l *loader) decodeTree(t *Tree) *decoder {
+func (l *loader) decodeTree(t *tree) *decoder {
 	d := &decoder{
 		reporter: &l.reporter, table: keywordTable(), shell: l.shell, options: l.options, cfg: &Config{Process: newProcess(), Global: newGlobal()},
 		global: newGlobalDraft(), sets: map[string]*serverSet{}, unordered: map[bool]uint32{}, servers: map[netip.AddrPort]bool{}, sketch: new(sketch),

@@ -154,7 +154,7 @@ func commands(text string) bool {
 type sketch struct {
 	lexer   lexer
 	tree    growing
-	tokens  []Token
+	tokens  []token
 	service serviceDraft
 	servers slab[serverDraft]
 }
@@ -167,7 +167,7 @@ func (s *sketch) server() *serverDraft {
 }
 
 // read is the block of the passage. It lasts until the next is read.
-func (s *sketch) read(p *passage, shell map[string]bool) *Node {
+func (s *sketch) read(p *passage, shell map[string]bool) *node {
 	s.tree.again()
 	s.servers.again()
 	if p.marks == nil {
@@ -191,7 +191,7 @@ func (s *sketch) lex(p *passage, shell map[string]bool) {
 
 // place makes tokens of the marks of the passage, as the lexer would.
 func (s *sketch) place(p *passage) {
-	kinds := [...]TokenKind{inWord: TokenWord, opening: TokenOpen, closing: TokenClose}
+	kinds := [...]tokenKind{inWord: tokenWord, opening: tokenOpen, closing: tokenClose}
 	s.tokens = slices.Grow(s.tokens[:0], len(p.marks))
 	s.tree.lasting = true
 	begin := 0
@@ -202,7 +202,7 @@ func (s *sketch) place(p *passage) {
 		}
 		at := int(m.at)
 		text := p.src.text[at : at+int(m.length)]
-		s.tokens = append(s.tokens, Token{
+		s.tokens = append(s.tokens, token{
 			Kind: kinds[m.class], Text: text, Value: text, Offset: at,
 			Line: int(m.line), Column: at - p.src.lines[m.line-1] + 1, src: p.src,
 		})
@@ -212,7 +212,7 @@ func (s *sketch) place(p *passage) {
 
 // passage decodes a service that has been left as text. One that depends on nothing
 // but itself and global_defs is completed at once, and its tree forgotten.
-func (d *decoder) passage(n *Node) {
+func (d *decoder) passage(n *node) {
 	if n.passage.ready != nil {
 		d.settle(n, n.passage.ready)
 		return
@@ -228,7 +228,7 @@ func (d *decoder) passage(n *Node) {
 }
 
 // settle adds the service that a passage means.
-func (d *decoder) settle(n *Node, v *VirtualServer) {
+func (d *decoder) settle(n *node, v *VirtualServer) {
 	n.settled = &settled{text: n.passage.text(), line: n.passage.first + 1, lines: n.passage.lines, tokens: n.passage.tokens, service: v}
 	d.services = append(d.services, &serviceDraft{VirtualServer: v, node: n})
 }

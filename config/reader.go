@@ -105,7 +105,7 @@ func (m memory) at(src *source, n int) *settled {
 }
 
 // globals is what the blocks global_defs say, definitions put in.
-func globals(t *Tree) string {
+func globals(t *tree) string {
 	var b strings.Builder
 	for _, n := range t.Nodes {
 		if n.name() == "global_defs" {
@@ -115,7 +115,7 @@ func globals(t *Tree) string {
 	return b.String()
 }
 
-func writeWords(b *strings.Builder, n *Node) {
+func writeWords(b *strings.Builder, n *node) {
 	for _, w := range n.Words {
 		b.WriteString(w.Value)
 		b.WriteByte(0)

@@ -102,12 +102,12 @@ func (l *loader) leading(f *fragment) {
 }
 
 // lexFragment is the words of a line; they keep the places that they are from.
-func (l *loader) lexFragment(f *fragment) []Token {
+func (l *loader) lexFragment(f *fragment) []token {
 	lx := &lexer{src: newSource(f.first.src.name, f.text, nil), shell: l.shell, expanded: true}
-	var out []Token
+	var out []token
 	for _, t := range lx.run() {
 		switch t.Kind {
-		case TokenWord, TokenOpen, TokenClose:
+		case tokenWord, tokenOpen, tokenClose:
 			place := f.token(t.Offset, t.Offset+len(t.Text))
 			t.Text, t.Offset, t.Line, t.Column, t.src, t.via = place.Text, place.Offset, place.Line, place.Column, place.src, place.via
 			if t.Fault != "" {

@@ -13,11 +13,11 @@ type reporter struct {
 
 // span is a stretch of a source line.
 type span struct {
-	first, last Token
+	first, last token
 }
 
 // of is the span of one token.
-func of(t Token) span { return span{t, t} }
+func of(t token) span { return span{t, t} }
 
 // add reports one thing about s.
 func (r *reporter) add(sev Severity, code string, s span, help, format string, args ...any) {

@@ -5,28 +5,28 @@ import "time"
 // The functions here make decoders for the rows of the keyword table; each puts
 // the value into the place that its argument names.
 
-func flagTo(place func(*decoder) *bool) func(*decoder, *Node) {
-	return func(d *decoder, _ *Node) { *place(d) = true }
+func flagTo(place func(*decoder) *bool) func(*decoder, *node) {
+	return func(d *decoder, _ *node) { *place(d) = true }
 }
 
-func boolTo(place func(*decoder) *bool) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func boolTo(place func(*decoder) *bool) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.boolean(n); ok {
 			*place(d) = v
 		}
 	}
 }
 
-func optBoolTo(place func(*decoder) **bool) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func optBoolTo(place func(*decoder) **bool) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.boolean(n); ok {
 			*place(d) = &v
 		}
 	}
 }
 
-func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
 			*place(d) = int(v)
 		}
@@ -34,8 +34,8 @@ func intTo(place func(*decoder) *int, minimum, maximum int64) func(*decoder, *No
 }
 
 // repeatTo takes how often something is repeated; 0 is once.
-func repeatTo(place func(*decoder) *int) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func repeatTo(place func(*decoder) *int) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.number(n.Words[1], 0, maxUint)
 		if !ok {
 			return
@@ -47,8 +47,8 @@ func repeatTo(place func(*decoder) *int) func(*decoder, *Node) {
 	}
 }
 
-func optIntTo(place func(*decoder) **int, minimum, maximum int64) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func optIntTo(place func(*decoder) **int, minimum, maximum int64) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
 			i := int(v)
 			*place(d) = &i
@@ -56,16 +56,16 @@ func optIntTo(place func(*decoder) **int, minimum, maximum int64) func(*decoder,
 	}
 }
 
-func thresholdTo(place func(*decoder) *uint32) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func thresholdTo(place func(*decoder) *uint32) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], 0, 1<<32-1); ok {
 			*place(d) = uint32(v)
 		}
 	}
 }
 
-func durationTo(place func(*decoder) *time.Duration, minimum, maximum time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func durationTo(place func(*decoder) *time.Duration, minimum, maximum time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.duration(n.Words[1], minimum, maximum); ok {
 			*place(d) = v
 		}
@@ -73,8 +73,8 @@ func durationTo(place func(*decoder) *time.Duration, minimum, maximum time.Durat
 }
 
 // optDurationTo takes seconds of at least minimum microseconds.
-func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.duration(n.Words[1], minimum*time.Microsecond, maxUint*time.Second); ok {
 			*place(d) = &v
 		}
@@ -82,8 +82,8 @@ func optDurationTo(place func(*decoder) **time.Duration, minimum time.Duration) 
 }
 
 // timeoutTo takes the seconds that a connection may take.
-func timeoutTo(place func(*decoder) **time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func timeoutTo(place func(*decoder) **time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.duration(n.Words[1], time.Microsecond, maxTimer); ok {
 			*place(d) = &v
 		}
@@ -92,8 +92,8 @@ func timeoutTo(place func(*decoder) **time.Duration) func(*decoder, *Node) {
 
 // spacingTo takes the seconds between announcements, which keepalived wants
 // to be more than none.
-func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := parseSeconds(n.Words[1].Value)
 		if !ok || v < time.Microsecond || v > maxTimer {
 			d.fail("out-of-range", of(n.Words[1]), "Leave the line out for no spacing.", "%s '%s' is not valid", n.name(), n.Words[1].Value)
@@ -104,8 +104,8 @@ func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *Node) {
 }
 
 // notifyTo takes "SCRIPT [USER [GROUP]]"; the first of several counts.
-func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func notifyTo(place func(*decoder) **Command) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			return
 		}
@@ -132,8 +132,8 @@ func notifyTo(place func(*decoder) **Command) func(*decoder, *Node) {
 	}
 }
 
-func stringTo(place func(*decoder) *string) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func stringTo(place func(*decoder) *string) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) < 2 {
 			d.fail("missing-value", of(n.Words[0]), "Write "+n.name()+" VALUE.", "%s lacks its parameter", n.name())
 			return
@@ -142,8 +142,8 @@ func stringTo(place func(*decoder) *string) func(*decoder, *Node) {
 	}
 }
 
-func uintTo(place func(*decoder) *uint32, minimum int64) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func uintTo(place func(*decoder) *uint32, minimum int64) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], minimum, maxUint); ok {
 			*place(d) = uint32(v)
 		}
@@ -151,8 +151,8 @@ func uintTo(place func(*decoder) *uint32, minimum int64) func(*decoder, *Node) {
 }
 
 // clampTo takes a number; one out of range is the nearest in it.
-func clampTo(place func(*decoder) *int, minimum, maximum int) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func clampTo(place func(*decoder) *int, minimum, maximum int) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		v, ok := d.number(n.Words[1], minInt, maxInt)
 		if !ok {
 			return
@@ -166,8 +166,8 @@ func clampTo(place func(*decoder) *int, minimum, maximum int) func(*decoder, *No
 }
 
 // wholeSecondsTo takes seconds without decimals.
-func wholeSecondsTo(place func(*decoder) *time.Duration, minimum, maximum int64) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func wholeSecondsTo(place func(*decoder) *time.Duration, minimum, maximum int64) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if v, ok := d.number(n.Words[1], minimum, maximum); ok {
 			*place(d) = time.Duration(v) * time.Second
 		}
@@ -175,8 +175,8 @@ func wholeSecondsTo(place func(*decoder) *time.Duration, minimum, maximum int64)
 }
 
 // alone refuses further words behind the first parameter.
-func alone(f func(*decoder, *Node)) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func alone(f func(*decoder, *node)) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		if len(n.Words) != 2 {
 			d.fail("extra-words", words(n, 0), "", "%s takes one parameter", n.name())
 			return
@@ -186,8 +186,8 @@ func alone(f func(*decoder, *Node)) func(*decoder, *Node) {
 }
 
 // extraGARPTo takes "[all] SECS" of at least minimum seconds.
-func extraGARPTo(place func(*decoder) *ExtraGARP, minimum int64) func(*decoder, *Node) {
-	return func(d *decoder, n *Node) {
+func extraGARPTo(place func(*decoder) *ExtraGARP, minimum int64) func(*decoder, *node) {
+	return func(d *decoder, n *node) {
 		rest := n.Words[1:]
 		g := ExtraGARP{}
 		if len(rest) > 0 && rest[0].Value == "all" {

@@ -159,7 +159,7 @@ func (e *expansion) byte(c byte, at int, from *origin) {
 }
 
 // builtIn is what a name stands for that no file has defined.
-func (l *loader) builtIn(name, arguments string, at Token) (string, bool) {
+func (l *loader) builtIn(name, arguments string, at token) (string, bool) {
 	switch name {
 	case "_PWD":
 		return filepath.Dir(at.src.name), arguments == ""
@@ -206,7 +206,7 @@ func (l *loader) randomNumber(arguments string) (string, bool) {
 
 // seed takes the words of random_seed: from there on the numbers are the same
 // each time.
-func (l *loader) seed(words []Token) {
+func (l *loader) seed(words []token) {
 	if len(words) < 2 {
 		return
 	}

@@ -2,35 +2,35 @@ package config
 
 import "strings"
 
-// TokenKind says what a token is.
-type TokenKind string
+// tokenKind says what a token is.
+type tokenKind string
 
 // The kinds. Together the tokens of a file tile it: their Text, put one after
 // the other, is the file.
 const (
-	// TokenSpace is a run of blanks, carriage returns among them.
-	TokenSpace TokenKind = "space"
-	// TokenNewline is one line feed.
-	TokenNewline TokenKind = "newline"
-	// TokenComment runs from '#' or '!' to the end of the line.
-	TokenComment TokenKind = "comment"
-	// TokenWord is a keyword or an argument, quotes and escapes included.
-	TokenWord TokenKind = "word"
-	// TokenOpen and TokenClose are the braces.
-	TokenOpen  TokenKind = "open"
-	TokenClose TokenKind = "close"
-	// TokenCondition is the "@ID" or "@^ID" that a line begins with.
-	TokenCondition TokenKind = "condition"
-	// TokenDefinition is a whole line "$NAME=VALUE", or a further line of one,
+	// tokenSpace is a run of blanks, carriage returns among them.
+	tokenSpace tokenKind = "space"
+	// tokenNewline is one line feed.
+	tokenNewline tokenKind = "newline"
+	// tokenComment runs from '#' or '!' to the end of the line.
+	tokenComment tokenKind = "comment"
+	// tokenWord is a keyword or an argument, quotes and escapes included.
+	tokenWord tokenKind = "word"
+	// tokenOpen and tokenClose are the braces.
+	tokenOpen  tokenKind = "open"
+	tokenClose tokenKind = "close"
+	// tokenCondition is the "@ID" or "@^ID" that a line begins with.
+	tokenCondition tokenKind = "condition"
+	// tokenDefinition is a whole line "$NAME=VALUE", or a further line of one,
 	// which may be empty.
-	TokenDefinition TokenKind = "definition"
-	// TokenDropped is a line that is too long to count.
-	TokenDropped TokenKind = "dropped"
+	tokenDefinition tokenKind = "definition"
+	// tokenDropped is a line that is too long to count.
+	tokenDropped tokenKind = "dropped"
 )
 
-// Token is a stretch of one line of a source.
-type Token struct {
-	Kind TokenKind
+// token is a stretch of one line of a source.
+type token struct {
+	Kind tokenKind
 	// Text is what the source holds, Value what a word means once quotes and
 	// escapes are gone.
 	Text  string
@@ -53,7 +53,7 @@ type Token struct {
 }
 
 // End is the column after the token's last byte.
-func (t Token) End() int { return t.Column + len(t.Text) }
+func (t token) End() int { return t.Column + len(t.Text) }
 
 // source is one file as it was read.
 type source struct {
@@ -94,7 +94,7 @@ func (s *source) line(n int) string {
 }
 
 // pos is the place of the token.
-func (t Token) pos() Pos {
+func (t token) pos() Pos {
 	p := Pos{Line: t.Line, Column: t.Column}
 	if t.src != nil {
 		p.File = t.src.name

@@ -8,7 +8,7 @@ import (
 )
 
 // outline writes the statements of a tree with their blocks in brackets.
-func outline(nodes []*Node) string {
+func outline(nodes []*node) string {
 	var parts []string
 	for _, n := range nodes {
 		var words []string
@@ -61,7 +61,7 @@ func TestTree(t *testing.T) {
 func FuzzLexer(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, in string) {
-		checkTokens(t, in, Lex("f", in))
+		checkTokens(t, in, lex("f", in))
 	})
 }
 

@@ -192,7 +192,7 @@ func (k *GlobalsKeeper) daemons(ctx context.Context, want []Daemon) (next time.D
 	for _, d := range linger {
 		next = min(next, k.leaving[d.State].Sub(now))
 	}
-	stop, start := DiffDaemons(have, slices.Concat(want, linger))
+	stop, start := diffDaemons(have, slices.Concat(want, linger))
 	for _, s := range stop {
 		if err := k.conn.StopDaemon(ctx, s); err != nil {
 			return next, err
@@ -265,10 +265,10 @@ func (t Timeouts) over(base Timeouts) Timeouts {
 	return base
 }
 
-// DiffDaemons says which daemons are to be stopped and which started, in this
+// diffDaemons says which daemons are to be stopped and which started, in this
 // order, to come from those that run to those that are wanted. What a wanted one
 // leaves to the kernel may be anything.
-func DiffDaemons(have, want []Daemon) (stop []DaemonState, start []Daemon) {
+func diffDaemons(have, want []Daemon) (stop []DaemonState, start []Daemon) {
 	for _, h := range have {
 		if !slices.ContainsFunc(want, h.serves) {
 			stop = append(stop, h.State)

@@ -87,7 +87,7 @@ func must[T any](v T, err error) T {
 
 // holdLock holds a pid file until its standard input ends.
 func holdLock(path string) {
-	f, err := LockPIDFile(path)
+	f, err := lockPIDFile(path)
 	if err != nil {
 		panic(err)
 	}
@@ -195,7 +195,7 @@ func TestPIDFile(t *testing.T) {
 			t.Errorf("%s: %q, %v, %v", path, got, info.Mode(), err)
 		}
 	}
-	_, err = LockPIDFile(b)
+	_, err = lockPIDFile(b)
 	running, ok := errors.AsType[*RunningError](err)
 	if !ok || running.PID != 77 || !strings.HasPrefix(err.Error(), "daemon is already running") {
 		t.Errorf("second lock: %v", err)
@@ -211,7 +211,7 @@ func TestPIDFile(t *testing.T) {
 func TestPIDFilesAllOrNone(t *testing.T) {
 	dir := t.TempDir()
 	taken := filepath.Join(dir, "taken.pid")
-	holder, err := LockPIDFile(taken)
+	holder, err := lockPIDFile(taken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestPIDFileOfAnotherProcess(t *testing.T) {
 	if _, err := stdout.Read(b[:]); err != nil {
 		t.Fatal(err)
 	}
-	_, err := LockPIDFile(path)
+	_, err := lockPIDFile(path)
 	if running, ok := errors.AsType[*RunningError](err); !ok || running.PID != c.Process.Pid {
 		t.Errorf("while it runs: %v", err)
 	}
@@ -246,7 +246,7 @@ func TestPIDFileOfAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The file is still there, as after a crash, and hinders nobody.
-	f, err := LockPIDFile(path)
+	f, err := lockPIDFile(path)
 	if err != nil {
 		t.Fatalf("after its end: %v", err)
 	}
@@ -265,7 +265,7 @@ func TestPIDFileFollowsNoLink(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LockPIDFile(link); err == nil {
+	if _, err := lockPIDFile(link); err == nil {
 		t.Error("no error")
 	}
 	if b, _ := os.ReadFile(target); string(b) != "precious" {
@@ -275,14 +275,14 @@ func TestPIDFileFollowsNoLink(t *testing.T) {
 
 func TestPIDFileOfSuccessorStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.pid")
-	old, err := LockPIDFile(path)
+	old, err := lockPIDFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	next, err := LockPIDFile(path)
+	next, err := lockPIDFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,17 +31,17 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("daemon is already running: process %d holds %s", e.PID, e.Path)
 }
 
-// PIDFile is a pid file that this process holds: open, locked with an open
+// pidFile is a pid file that this process holds: open, locked with an open
 // file description lock as keepalived's are, so that neither of the two starts
 // beside the other.
-type PIDFile struct {
+type pidFile struct {
 	path string
 	file *os.File
 }
 
-// LockPIDFile opens the file at path, creates it if need be, and locks it. The
+// lockPIDFile opens the file at path, creates it if need be, and locks it. The
 // error is a *RunningError where another process has it locked.
-func LockPIDFile(path string) (*PIDFile, error) {
+func lockPIDFile(path string) (*pidFile, error) {
 	// A holder that ends removes its file, so that what was locked here may no
 	// longer be what the path names; then the next turn makes a new one.
 	const turns = 10
@@ -63,7 +63,7 @@ func LockPIDFile(path string) (*PIDFile, error) {
 			return nil, fmt.Errorf("pid file: %w", err)
 		}
 		if same {
-			return &PIDFile{path: path, file: f}, nil
+			return &pidFile{path: path, file: f}, nil
 		}
 		f.Close()
 	}
@@ -104,7 +104,7 @@ func readPID(f *os.File) int {
 }
 
 // Write makes pid the file's whole content, in the form of keepalived's.
-func (p *PIDFile) Write(pid int) error {
+func (p *pidFile) Write(pid int) error {
 	if err := p.file.Chmod(pidFileMode); err != nil {
 		return fmt.Errorf("pid file: %w", err)
 	}
@@ -119,7 +119,7 @@ func (p *PIDFile) Write(pid int) error {
 
 // Remove removes the file, if it is still the one that was locked, and lets
 // the lock go.
-func (p *PIDFile) Remove() error {
+func (p *pidFile) Remove() error {
 	defer p.file.Close()
 	same, err := names(p.path, p.file)
 	if err != nil {
@@ -135,7 +135,7 @@ func (p *PIDFile) Remove() error {
 }
 
 // PIDFiles are the pid files of one daemon.
-type PIDFiles []*PIDFile
+type PIDFiles []*pidFile
 
 // LockPIDFiles locks the files at all the paths, or none, and writes pid into
 // them. A path that is given twice is one file.
@@ -148,7 +148,7 @@ func LockPIDFiles(pid int, paths ...string) (PIDFiles, error) {
 			continue
 		}
 		seen[path] = true
-		f, err := LockPIDFile(path)
+		f, err := lockPIDFile(path)
 		if err != nil {
 			return nil, errors.Join(err, files.Remove())
 		}

@@ -102,7 +102,7 @@ func TestImpliedLinks(t *testing.T) {
 		StaticRules:     []config.Rule{{In: "eth9", TrackGroup: "TG"}},
 	}
 	var got []string
-	for _, l := range ImpliedLinks(cfg, in) {
+	for _, l := range impliedLinks(cfg, in) {
 		got = append(got, l.Name)
 	}
 	// Its own is tracked anyway, and eth3's route is not.

@@ -50,9 +50,9 @@ type followedLink struct {
 	pos  config.Pos
 }
 
-// ImpliedLinks are the interfaces that an instance tracks because what comes
+// impliedLinks are the interfaces that an instance tracks because what comes
 // with it, or the static things that it follows, are on them.
-func ImpliedLinks(cfg *config.Config, in *config.Instance) []config.Track {
+func impliedLinks(cfg *config.Config, in *config.Instance) []config.Track {
 	var links []followedLink
 	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
 		for _, a := range list {

@@ -33,7 +33,7 @@ func TrackersOf(cfg *config.Config, in *config.Instance) Trackers {
 		}
 	}
 	own := len(in.TrackInterfaces)
-	for _, l := range ImpliedLinks(cfg, in) {
+	for _, l := range impliedLinks(cfg, in) {
 		switch i := slices.IndexFunc(t.Interfaces, func(t config.Track) bool { return t.Name == l.Name }); {
 		case i < 0:
 			t.Interfaces = append(t.Interfaces, l)

@@ -63,10 +63,10 @@ type FIFO struct {
 	reading sync.WaitGroup
 }
 
-// OpenFIFO makes the pipe where there is none, opens it, and starts its reader.
+// openFIFO makes the pipe where there is none, opens it, and starts its reader.
 // A path at which something else stands, or a pipe of another user's, is an
 // error, since whoever owns it could read or forge what is told.
-func OpenFIFO(conf FIFOConfig, exec Exec, log hclog.Logger) (*FIFO, error) {
+func openFIFO(conf FIFOConfig, exec Exec, log hclog.Logger) (*FIFO, error) {
 	f := &FIFO{conf: conf, log: log, kick: make(chan struct{}, 1), idle: make(chan struct{})}
 	close(f.idle)
 	if err := f.open(); err != nil {

@@ -65,7 +65,7 @@ func until(t *testing.T, what string, condition func() bool) {
 func openTest(t *testing.T, conf FIFOConfig, l *logs) *FIFO {
 	t.Helper()
 	conf.UID, conf.GID = -1, -1
-	f, err := OpenFIFO(conf, new(script.Runner).RunEnv, l.logger())
+	f, err := openFIFO(conf, new(script.Runner).RunEnv, l.logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestFIFORefusesWhatIsNotItsOwn(t *testing.T) {
 	for path, want := range map[string]string{
 		file: "which is no pipe", link: "symbolic link", filepath.Join(dir, "none", "x"): "no such file",
 	} {
-		_, err := OpenFIFO(FIFOConfig{Path: path, UID: -1, GID: -1}, nil, hclog.NewNullLogger())
+		_, err := openFIFO(FIFOConfig{Path: path, UID: -1, GID: -1}, nil, hclog.NewNullLogger())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}

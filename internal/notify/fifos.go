@@ -110,7 +110,7 @@ func (s *FIFOSet) Apply(ctx context.Context, want [places]*FIFOConfig) []error {
 		if want[p] == nil {
 			continue
 		}
-		f, err := OpenFIFO(*want[p], s.exec, s.log)
+		f, err := openFIFO(*want[p], s.exec, s.log)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -346,7 +346,7 @@ func readNumber(path string) (n int64, empty bool, err error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, false, err
 	}
-	v, ok := Number(b[:size])
+	v, ok := number(b[:size])
 	if !ok {
 		return 0, false, fmt.Errorf("invalid number %s read from %s - %w", strings.TrimSpace(string(b[:size])), path, errTooGreat)
 	}

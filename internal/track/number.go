@@ -8,12 +8,12 @@ import (
 // numberBytes is how much of a tracked file is read.
 const numberBytes = 128
 
-// Number reads the number at the start of a tracked file, as strtol of C does
+// number reads the number at the start of a tracked file, as strtol of C does
 // with base 0: white space, a sign, and digits, hexadecimal behind 0x and octal
 // behind 0. What follows the digits does not count, and where there are none the
 // number is 0. It is false for a number that does not fit into 32 bits, which
 // keepalived passes over.
-func Number(content []byte) (int64, bool) {
+func number(content []byte) (int64, bool) {
 	s := strings.TrimLeft(string(content[:min(len(content), numberBytes)]), " \t\n\v\f\r")
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {

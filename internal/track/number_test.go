@@ -12,12 +12,12 @@ func TestNumber(t *testing.T) {
 		"-": 0, "08": 0, "0x": 0, "0xg": 0, "- 5": 0, "5 6": 5, "2147483647": 2147483647, "-2147483648": -2147483648,
 		"1.9": 1, "0": 0, "007": 7, "0xFf": 255, "0X0A": 10, "1x5": 1, "9:": 9, "9/": 9, "0xaG": 10, "0xf@": 15, "0x9`": 9, "0xag": 10,
 	} {
-		if n, ok := Number([]byte(in)); n != want || !ok {
+		if n, ok := number([]byte(in)); n != want || !ok {
 			t.Errorf("%q: %d, %v; want %d", in, n, ok, want)
 		}
 	}
 	for _, in := range []string{"99999999999", "2147483648", "-2147483649", "0x80000000", strings.Repeat("9", 4096)} {
-		if n, ok := Number([]byte(in)); ok {
+		if n, ok := number([]byte(in)); ok {
 			t.Errorf("%q is %d, and does not fit into 32 bits", in, n)
 		}
 	}
@@ -28,7 +28,7 @@ func FuzzNumber(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, ok := Number(b)
+		n, ok := number(b)
 		if !ok {
 			return
 		}
@@ -37,7 +37,7 @@ func FuzzNumber(f *testing.F) {
 			if n < 0 {
 				s = strings.Replace(s, "+", "", 1)
 			}
-			if again, ok := Number([]byte(s)); !ok || again != n {
+			if again, ok := number([]byte(s)); !ok || again != n {
 				t.Errorf("%q is %d, %q is %d", b, n, s, again)
 			}
 		}
