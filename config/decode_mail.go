@@ -214,16 +214,12 @@ func timedScriptTo(place func(*Global) **TimedCommand) func(*decoder, *node) {
 			d.warn("duplicate", words(n, 0), "", "%s is given already; this one does not count", n.name())
 			return
 		}
-		c, ok := d.command(n)
+		c, ok, err := d.ownedCommand(n)
+		if err != nil {
+			d.fail("script-user", words(n, 2), "", "%s does not count: %v", n.name(), err)
+		}
 		if !ok {
 			return
-		}
-		if len(n.Words) > 2 {
-			c.User = userOf(n.Words[2:])
-			if err := d.noUser(c.User); err != nil {
-				d.fail("script-user", words(n, 2), "", "%s does not count: %v", n.name(), err)
-				return
-			}
 		}
 		d.global.commands = append(d.global.commands, of(n.Words[1]))
 		*p = &TimedCommand{Command: c}

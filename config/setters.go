@@ -103,6 +103,16 @@ func spacingTo(place func(*decoder) *time.Duration) func(*decoder, *node) {
 	}
 }
 
+// ownedCommand reads "SCRIPT [USER [GROUP]]". It is not ok where that cannot be used:
+// the error says what is wrong with the user, anything else is reported.
+func (d *decoder) ownedCommand(n *node) (c Command, ok bool, err error) {
+	if c, ok = d.command(n); ok && len(n.Words) > 2 {
+		c.User = userOf(n.Words[2:])
+		err = d.noUser(c.User)
+	}
+	return c, ok && err == nil, err
+}
+
 // notifyTo takes "SCRIPT [USER [GROUP]]"; the first of several counts.
 func notifyTo(place func(*decoder) **Command) func(*decoder, *node) {
 	return func(d *decoder, n *node) {
@@ -114,16 +124,12 @@ func notifyTo(place func(*decoder) **Command) func(*decoder, *node) {
 			d.warn("duplicate", of(n.Words[0]), "Join the scripts in one.", "%s is given already; this one does not count", n.name())
 			return
 		}
-		c, ok := d.command(n)
+		c, ok, err := d.ownedCommand(n)
+		if err != nil {
+			d.notice("script-user", words(n, 2), "", "the script of %s is not run: %v", n.name(), err)
+		}
 		if !ok {
 			return
-		}
-		if len(n.Words) > 2 {
-			c.User = userOf(n.Words[2:])
-			if err := d.noUser(c.User); err != nil {
-				d.notice("script-user", words(n, 2), "", "the script of %s is not run: %v", n.name(), err)
-				return
-			}
 		}
 		if !d.runnable(&c, of(n.Words[1]), "the script of "+n.name()) {
 			return
