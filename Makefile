@@ -124,7 +124,7 @@ clean:
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
 	@echo 'make bench   benchmarks'
-	@echo 'make docs    docs/keywords.md, from the table of keywords'
+	@echo 'make docs    docs/keywords.md and openapi.json, from the tables they are made of'
 	@echo 'make conformance  how many keyword rows keepalived judges alike'
 	@echo 'make lint    gofmt, go vet, staticcheck with every check'
 	@echo 'make fuzz    every fuzz target for a minute each (FUZZTIME=10m: longer)'
