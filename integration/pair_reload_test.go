@@ -110,6 +110,7 @@ func TestPairReloadChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 			began, last := time.Now(), time.Time{}
+			since := began
 			for _, c := range changes(node.Dir) {
 				must(t, node.Write(c.edit(conf)))
 				must(t, node.Signal(syscall.SIGHUP))
@@ -119,6 +120,8 @@ func TestPairReloadChanges(t *testing.T) {
 					t.Errorf("%s: %+v", c.what, r)
 				}
 				p.steadyReload(c.what)
+				p.sleptSince(since)
+				since = time.Now()
 			}
 			p.unmoved(began)
 			name := "VI_1"
@@ -178,6 +181,26 @@ func (p *pair) steadyReload(what string) {
 		default:
 			p.t.Errorf("%s: %s (priority %d) adverts beside the master", what, a.Source, a.Priority)
 		}
+	}
+}
+
+// sleptSince notes where a keepalived that is master was silent for so long since a
+// moment, the reload itself included, that the other node took over by right.
+func (p *pair) sleptSince(since time.Time) {
+	p.t.Helper()
+	if p.lb1.Program != program(p.t, "keepalived") {
+		return
+	}
+	source, last := p.from(p.lb1), time.Time{}
+	for _, a := range p.lab.Capture.Adverts(since.Add(-p.mode.masterDown(1))) {
+		if a.VRID != 51 || a.Source != source {
+			continue
+		}
+		if gap := a.At.Sub(last); !last.IsZero() && gap > silence {
+			p.slept = true
+			p.t.Logf("keepalived was silent for %v", gap)
+		}
+		last = a.At
 	}
 }
 
