@@ -121,8 +121,16 @@ func (n *testNS) frames(link string) chan []byte {
 		if err != nil {
 			return err
 		}
-		conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
-		return err
+		if conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil); err != nil {
+			return err
+		}
+		raw, err := conn.SyscallConn()
+		if err != nil {
+			return err
+		}
+		// Room for a burst that comes while nobody has a core to read it.
+		cerr := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20) })
+		return errors.Join(err, cerr)
 	})
 	n.t.Cleanup(func() { _ = conn.Close() })
 	out := make(chan []byte, 4000)
