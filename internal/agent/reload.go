@@ -112,7 +112,7 @@ func (a *Agent) inForce(ctx context.Context, cfg *config.Config) []string {
 	}
 	var scripts []track.ScriptConfig
 	var errs []error
-	for _, s := range cfg.Scripts {
+	for _, s := range desired.TrackedScripts(cfg) {
 		command, err := resolve(s.Command)
 		if err != nil {
 			errs = append(errs, err)

@@ -150,6 +150,33 @@ func TestTheInterfacesServedAreTrackedWithoutWeight(t *testing.T) {
 	}
 }
 
+// A script runs where something tracks it, an instance itself or its group.
+func TestTrackedScripts(t *testing.T) {
+	named := func(names ...string) (list []config.Track) {
+		for _, n := range names {
+			list = append(list, config.Track{Name: n})
+		}
+		return list
+	}
+	cfg := &config.Config{
+		Instances: []*config.Instance{{Name: "A", TrackScripts: named("own", "both")}, {Name: "B", TrackScripts: named("both")}},
+		SyncGroups: []*config.SyncGroup{
+			{Name: "G", Members: []string{"B"}, TrackScripts: named("groups")},
+			{Name: "H", Members: []string{"C"}, TrackScripts: named("nobodys")},
+		},
+	}
+	for _, n := range []string{"nobodys", "groups", "unused", "both", "own"} {
+		cfg.Scripts = append(cfg.Scripts, &config.Script{Name: n})
+	}
+	var got []string
+	for _, s := range TrackedScripts(cfg) {
+		got = append(got, s.Name)
+	}
+	if want := []string{"groups", "both", "own"}; !slices.Equal(got, want) {
+		t.Errorf("run are %q, want %q", got, want)
+	}
+}
+
 // What is tracked has all of its block.
 func TestTrackedHasAllOfItsBlock(t *testing.T) {
 	cfg := &config.Config{

@@ -53,6 +53,24 @@ func (t Trackers) ByKind() map[track.Kind][]config.Track {
 	}
 }
 
+// TrackedScripts gives the scripts that an instance tracks, or its group. The others are
+// not run, as with keepalived.
+func TrackedScripts(cfg *config.Config) []*config.Script {
+	tracked := map[string]bool{}
+	for _, in := range cfg.Instances {
+		for _, t := range TrackersOf(cfg, in).Scripts {
+			tracked[t.Name] = true
+		}
+	}
+	var out []*config.Script
+	for _, s := range cfg.Scripts {
+		if tracked[s.Name] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Links names the interfaces on whose state an instance depends, each once.
 func Links(in *config.Instance, t Trackers) []string {
 	out := []string{in.Interface}

@@ -96,9 +96,11 @@ func needsLinks(in *config.Instance) bool {
 }
 
 // ownVMAC says whether an address is to be on a VMAC, which may be the instance's.
-// use_vmac_addr means the addresses that are not where the instance's adverts are.
+// use_vmac_addr means the addresses that are not where the instance's adverts are, and
+// those of the other family.
 func ownVMAC(in *config.Instance, a config.Address) bool {
-	return a.UseVMAC || in.VMACAddresses && (a.Interface != in.Interface || in.VMAC != nil)
+	elsewhere := a.Interface != in.Interface || a.Prefix.Addr().Is6() != in.IPv6
+	return a.UseVMAC || in.VMACAddresses && (elsewhere || in.VMAC != nil)
 }
 
 // placer decides about one instance after the other.
