@@ -1,7 +1,3 @@
-// Package control is the agent's control socket: HTTP with JSON bodies on a
-// Unix socket, the server that the agent runs and the client that the commands
-// use. It decides nothing: what it serves and what it asks for goes through
-// the Agent interface.
 package control
 
 import (

@@ -1,5 +1,6 @@
 // Package peers reads the unicast peers of a router from a file or a DNS name while
-// the program runs, and tells each time that they have changed.
+// the program runs, and tells each time that they have changed. What a router does
+// with its peers is not known here.
 package peers
 
 import (
