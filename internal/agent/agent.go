@@ -222,7 +222,7 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	life, end := context.WithCancel(context.Background())
 	defer end()
 	var running sync.WaitGroup
-	spawn := func(run func(context.Context) error) {
+	spawn := func(run part) {
 		running.Go(func() {
 			if err := run(life); err != nil && life.Err() == nil {
 				a.journal.Add(journal.Event{Kind: "part-ended", Level: journal.Error, Text: err.Error()})
@@ -230,26 +230,9 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 		})
 	}
 	synced := make(chan struct{})
-	spawn(func(ctx context.Context) error { return a.watchHost(ctx, synced) })
-	spawn(func(ctx context.Context) error { a.elector.run(ctx); return nil })
-	spawn(func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil })
-	spawn(a.vmacs.run)
-	spawn(a.elector.watchAlarms)
-	spawn(a.peer.run)
-	if os.Getpid() == 1 {
-		spawn(func(ctx context.Context) error { daemon.Reap(ctx, a.runner.Waits); return nil })
+	for _, run := range a.parts(cfg, synced) {
+		spawn(run)
 	}
-	spawn(a.announce.Run)
-	spawn(a.notifier.Run)
-	spawn(a.herald.mail.Run)
-	a.watchers.spawn(spawn)
-	spawn(a.balancer.run)
-	spawn(a.balancer.reconciler.Run)
-	spawn(a.balancer.globals.Run)
-	spawn(func(ctx context.Context) error { return a.balancer.patience.run(ctx, cfg, a.balancer.unsynced) })
-	spawn(a.server.Serve)
-	spawn(a.reloadByClock)
-	spawn(a.raisePriority)
 	stopKeeping := alone(a.elector.keeper.Run)
 	stopWriting := alone(a.elector.scribe.run)
 	stopChecking := alone(a.balancer.scheduler.Run)
@@ -277,6 +260,28 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	stopWriting()
 	running.Wait()
 	return err
+}
+
+// part is what runs beside the others until its context is done.
+type part func(context.Context) error
+
+// parts are those that may end in any order, once all else is over. synced is closed
+// when the host's links are known.
+func (a *Agent) parts(cfg *config.Config, synced chan struct{}) []part {
+	list := []part{
+		func(ctx context.Context) error { return a.watchHost(ctx, synced) },
+		func(ctx context.Context) error { a.elector.run(ctx); return nil },
+		func(ctx context.Context) error { a.sched.Guard(ctx, a.schedTrouble); return nil },
+		a.vmacs.run, a.elector.watchAlarms, a.peer.run,
+		a.announce.Run, a.notifier.Run, a.herald.mail.Run,
+		a.balancer.run, a.balancer.reconciler.Run, a.balancer.globals.Run,
+		func(ctx context.Context) error { return a.balancer.patience.run(ctx, cfg, a.balancer.unsynced) },
+		a.server.Serve, a.reloadByClock, a.raisePriority,
+	}
+	if os.Getpid() == 1 {
+		list = append(list, func(ctx context.Context) error { daemon.Reap(ctx, a.runner.Waits); return nil })
+	}
+	return append(list, a.watchers.parts()...)
 }
 
 // settled waits for the kernel's table, for a while, and says that the start is over.

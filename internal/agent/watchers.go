@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -49,13 +48,9 @@ func newWatchers(exec health.Exec, e *elector, j *journal.Journal) *watchers {
 	return w
 }
 
-// spawn starts the parts.
-func (w *watchers) spawn(spawn func(func(context.Context) error)) {
-	spawn(w.scripts.Run)
-	spawn(w.files.Run)
-	spawn(w.processes.Run)
-	spawn(w.linkbeat.Run)
-	spawn(w.speaker.Run)
+// parts are what looks at the host, each for itself.
+func (w *watchers) parts() []part {
+	return []part{w.scripts.Run, w.files.Run, w.processes.Run, w.linkbeat.Run, w.speaker.Run}
 }
 
 // apply makes cfg the configuration of the parts.
