@@ -37,6 +37,8 @@ type answer struct {
 	resets bool
 	header []byte
 	text   []byte
+	// headed is set behind the header.
+	headed bool
 	// line and status are of the status line.
 	line   string
 	status int
@@ -46,57 +48,69 @@ type answer struct {
 	digest       string
 }
 
-// read takes the answer off the stream. A server that closes without TLS's own
-// farewell has ended all the same, and so has one that resets where resets end an
-// answer.
+// read takes the answer off the stream.
 func (a *answer) read(r io.Reader) error {
-	a.length = -1
-	if a.hash {
-		a.md5 = md5.New()
-	}
 	buf := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buf)
-	for inHeader := true; ; {
+	for {
 		n, err := r.Read(buf[:])
-		b := buf[:n]
-		if inHeader {
-			var done bool
-			if b, done = a.addHeader(b); done {
-				inHeader = false
-				if err := a.parseHeader(); err != nil {
-					return err
-				}
-			} else if len(a.header) > maxHeader {
-				return fmt.Errorf("header longer than %d bytes", maxHeader)
-			}
-		}
-		a.addBody(b)
-		if a.body > maxBody {
-			return fmt.Errorf("body longer than %d bytes", int64(maxBody))
-		}
-		switch {
-		case err == nil:
-		case a.resets && !inHeader && errors.Is(err, unix.ECONNRESET):
-			a.finish()
-			return nil
-		case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		if err := a.take(buf[:n]); err != nil {
 			return err
-		case inHeader && len(a.header) == 0:
-			return errors.New("connection closed without an answer")
-		case inHeader:
-			return errors.New("connection closed within the header")
-		default:
-			a.finish()
-			return nil
+		}
+		if err != nil {
+			return a.end(err)
 		}
 	}
 }
 
-// finish takes the end of the stream for that of the answer.
-func (a *answer) finish() {
-	if a.hash {
-		a.digest = hex.EncodeToString(a.md5.Sum(nil))
+// take takes a part of the answer.
+func (a *answer) take(b []byte) error {
+	if !a.headed {
+		rest, done := a.addHeader(b)
+		if !done {
+			if len(a.header) > maxHeader {
+				return fmt.Errorf("header longer than %d bytes", maxHeader)
+			}
+			return nil
+		}
+		a.headed = true
+		if err := a.parseHeader(); err != nil {
+			return err
+		}
+		b = rest
 	}
+	a.addBody(b)
+	if a.body > maxBody {
+		return fmt.Errorf("body longer than %d bytes", int64(maxBody))
+	}
+	return nil
+}
+
+// end is told of the end of the stream: nil where it is that of the answer, too. A
+// server that closes without TLS's own farewell has ended all the same, and so has
+// one that resets where resets end an answer.
+func (a *answer) end(err error) error {
+	switch {
+	case a.resets && a.headed && errors.Is(err, unix.ECONNRESET):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	case !a.headed && len(a.header) == 0:
+		return errors.New("connection closed without an answer")
+	case !a.headed:
+		return errors.New("connection closed within the header")
+	}
+	if a.hash {
+		a.digest = hex.EncodeToString(a.digester().Sum(nil))
+	}
+	return nil
+}
+
+// digester makes the digest of the body.
+func (a *answer) digester() hash.Hash {
+	if a.md5 == nil {
+		a.md5 = md5.New()
+	}
+	return a.md5
 }
 
 // addHeader takes what belongs to the header and returns the rest, and whether
@@ -126,7 +140,7 @@ func (a *answer) parseHeader() error {
 	if version == "" || err != nil || len(code) != 3 || status < 100 {
 		return fmt.Errorf("not a status line: %q", a.line)
 	}
-	a.status = status
+	a.status, a.length = status, -1
 	for name, value := range a.fields() {
 		if strings.EqualFold(name, "Content-Length") {
 			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
@@ -144,7 +158,7 @@ func (a *answer) addBody(b []byte) {
 		covered = b[:min(int64(len(b)), max(a.length-a.body, 0))]
 	}
 	if a.hash {
-		_, _ = a.md5.Write(covered)
+		_, _ = a.digester().Write(covered)
 	}
 	if a.keep {
 		a.text = append(a.text, b[:min(len(b), maxSearched-len(a.text))]...)

@@ -191,7 +191,7 @@ func Genhash(ctx context.Context, cfg HashConfig, stdout, stderr io.Writer) {
 	url := cfg.Get.URLs[0]
 	a := answer{hash: true, keep: cfg.Verbose}
 	start := time.Now()
-	stage, err := NewHTTP(cfg.Get).(httpCheck).exchange(ctx, url, &a)
+	stage, err := NewHTTP(cfg.Get).(*httpCheck).exchange(ctx, url, &a)
 	took := time.Since(start)
 	switch {
 	case err != nil && stage == connecting:

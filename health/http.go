@@ -70,6 +70,11 @@ type HTTPWant struct {
 	Regex *Regex
 }
 
+// searches is whether the answer's text is searched.
+func (u HTTPURL) searches() bool {
+	return u.Regex != nil || slices.ContainsFunc(u.Want, func(w HTTPWant) bool { return w.Regex != nil })
+}
+
 func (u HTTPURL) method() string {
 	if u.Method == "" {
 		return "GET"
@@ -94,15 +99,18 @@ func (r StatusRange) String() string {
 
 // NewHTTP returns HTTP_GET or SSL_GET: a request on a new connection, whose
 // answer is read to its end and compared.
-func NewHTTP(cfg HTTPConfig) Check { return httpCheck{cfg, newTLSClient(cfg.TLSOptions)} }
+func NewHTTP(cfg HTTPConfig) Check {
+	return &httpCheck{cfg: cfg, tls: newTLSClient(cfg.TLSOptions), connector: newConnector(cfg.Connect)}
+}
 
 type httpCheck struct {
-	cfg HTTPConfig
-	tls *tlsClient
+	cfg       HTTPConfig
+	tls       *tlsClient
+	connector connector
 }
 
 // Run makes one attempt at each url in turn.
-func (h httpCheck) Run(ctx context.Context) Result {
+func (h *httpCheck) Run(ctx context.Context) Result {
 	var r Result
 	for i := range h.cfg.URLs {
 		one := h.RunStep(ctx, i)
@@ -115,7 +123,7 @@ func (h httpCheck) Run(ctx context.Context) Result {
 }
 
 // RunStep makes one attempt at one url.
-func (h httpCheck) RunStep(ctx context.Context, step int) Result {
+func (h *httpCheck) RunStep(ctx context.Context, step int) Result {
 	if step >= len(h.cfg.URLs) {
 		return Result{Err: fmt.Errorf("%s has no url %d: %w", h, step, ErrNotAttempted)}
 	}
@@ -128,9 +136,8 @@ func (h httpCheck) RunStep(ctx context.Context, step int) Result {
 }
 
 // get makes the request and judges the answer.
-func (h httpCheck) get(ctx context.Context, url HTTPURL) (string, error) {
-	// keepalived takes whatever ends a TLS connection for the end of the answer.
-	a := answer{hash: url.Digest != "", keep: url.Regex != nil, resets: h.cfg.TLS}
+func (h *httpCheck) get(ctx context.Context, url HTTPURL) (string, error) {
+	a := h.answer(url)
 	stage, err := h.exchange(ctx, url, &a)
 	if stage < requesting {
 		return "", err
@@ -141,8 +148,61 @@ func (h httpCheck) get(ctx context.Context, url HTTPURL) (string, error) {
 	return a.transcript(h.line(url)), err
 }
 
+// answer is an empty one to a request for the url.
+func (h *httpCheck) answer(url HTTPURL) answer {
+	// keepalived takes whatever ends a TLS connection for the end of the answer.
+	return answer{hash: url.Digest != "", keep: url.Regex != nil, resets: h.cfg.TLS, length: -1}
+}
+
+// way is how to connect for a dialogue. Handshakes and regexes take the processor for
+// so long that other checks must not wait for them.
+func (h *httpCheck) way() *connector {
+	if h.cfg.TLS || slices.ContainsFunc(h.cfg.URLs, HTTPURL.searches) {
+		return nil
+	}
+	return &h.connector
+}
+
+// talk is an attempt at one url.
+func (h *httpCheck) talk(step int) dialogue {
+	url := &h.cfg.URLs[step]
+	return &httpTalk{check: h, url: url, answer: h.answer(*url)}
+}
+
+// httpTalk is a request and its answer.
+type httpTalk struct {
+	check  *httpCheck
+	url    *HTTPURL
+	answer answer
+}
+
+func (t *httpTalk) begin() (say []byte, over bool) {
+	return []byte(t.check.request(t.check.line(*t.url), *t.url)), false
+}
+
+func (t *httpTalk) hear(b []byte) (say []byte, over bool, err error) {
+	return nil, false, t.answer.take(b)
+}
+
+func (t *httpTalk) ended(err error) error { return t.answer.end(err) }
+
+func (t *httpTalk) names() (sending, hearing string) { return httpSending, httpHearing }
+
+func (t *httpTalk) result(err error) Result {
+	if err == nil {
+		err = t.answer.judge(*t.url)
+	}
+	return Result{Err: err, Transcript: t.answer.transcript(t.check.line(*t.url))}
+}
+
+// What is being done, as errors tell it.
+const (
+	httpSending = "send request"
+	httpHearing = "read answer"
+)
+
 // line is the request's first line.
-func (h httpCheck) line(url HTTPURL) string {
+func (h *httpCheck) line(url HTTPURL) string {
 	return url.method() + " " + url.Path + " HTTP/" + strings.TrimSuffix(h.cfg.Protocol, "C")
 }
 
@@ -156,7 +216,7 @@ const (
 )
 
 // exchange makes the request and reads the answer.
-func (h httpCheck) exchange(ctx context.Context, url HTTPURL, a *answer) (stage, error) {
+func (h *httpCheck) exchange(ctx context.Context, url HTTPURL, a *answer) (stage, error) {
 	conn, err := h.cfg.Connect.open(ctx)
 	if err != nil {
 		return connecting, err
@@ -171,10 +231,10 @@ func (h httpCheck) exchange(ctx context.Context, url HTTPURL, a *answer) (stage,
 		stream = secured
 	}
 	if _, err := io.WriteString(stream, h.request(h.line(url), url)); err != nil {
-		return requesting, conn.explain("send request", err)
+		return requesting, conn.explain(httpSending, err)
 	}
 	if err := a.read(stream); err != nil {
-		return requesting, conn.explain("read answer", err)
+		return requesting, conn.explain(httpHearing, err)
 	}
 	if secured != nil && url.TLSCompliant {
 		// The server's farewell was the end of the answer; this is ours.
@@ -184,7 +244,7 @@ func (h httpCheck) exchange(ctx context.Context, url HTTPURL, a *answer) (stage,
 }
 
 // serverName is the name of the TLS handshake, empty for none.
-func (h httpCheck) serverName(url HTTPURL) string {
+func (h *httpCheck) serverName(url HTTPURL) string {
 	switch {
 	case url.ServerName != "":
 		return url.ServerName
@@ -198,7 +258,7 @@ func (h httpCheck) serverName(url HTTPURL) string {
 
 // request is what is sent, byte for byte what keepalived sends unless the url
 // says otherwise, so that access rules and logs on the servers stay as they are.
-func (h httpCheck) request(line string, url HTTPURL) string {
+func (h *httpCheck) request(line string, url HTTPURL) string {
 	var b strings.Builder
 	header := func(name, value string) {
 		if !url.sets(name) {
@@ -227,10 +287,10 @@ func (h httpCheck) request(line string, url HTTPURL) string {
 }
 
 // Target is the address that is connected to.
-func (h httpCheck) Target() string { return h.cfg.Connect.name() }
+func (h *httpCheck) Target() string { return h.cfg.Connect.name() }
 
 // String names the check for logs.
-func (h httpCheck) String() string {
+func (h *httpCheck) String() string {
 	if h.cfg.TLS {
 		return "SSL_GET " + h.cfg.Connect.name()
 	}
@@ -238,9 +298,9 @@ func (h httpCheck) String() string {
 }
 
 // Traits says how the urls make up a round.
-func (h httpCheck) Traits() Traits {
+func (h *httpCheck) Traits() Traits {
 	return Traits{Steps: len(h.cfg.URLs), Fast: h.cfg.FastRecovery, Confirm: true}
 }
 
 // Limit is the most that an attempt may last.
-func (h httpCheck) Limit() time.Duration { return h.cfg.Connect.exchangeLimit() }
+func (h *httpCheck) Limit() time.Duration { return h.cfg.Connect.exchangeLimit() }

@@ -112,13 +112,16 @@ func TestHTTPAnswers(t *testing.T) {
 		{"no reason, good for us and bad for keepalived", "HTTP/1.0 200\r\n\r\n", HTTPURL{}, ""},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := NewHTTP(getting(listen(t, answering(tt.answer)), tt.url)).Run(t.Context())
-			wantErr(t, r.Err, tt.err)
-			if r.Took <= 0 || !strings.HasPrefix(r.Transcript, "GET /x HTTP/1.0") {
-				t.Errorf("transcript %q, took %s", r.Transcript, r.Took)
-			}
-		})
+		c := NewHTTP(getting(listen(t, answering(tt.answer)), tt.url))
+		for name, run := range ways(t) {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				r := run(t.Context(), c)
+				wantErr(t, r.Err, tt.err)
+				if r.Took <= 0 || !strings.HasPrefix(r.Transcript, "GET /x HTTP/1.0") {
+					t.Errorf("transcript %q, took %s", r.Transcript, r.Took)
+				}
+			})
+		}
 	}
 }
 
@@ -191,12 +194,19 @@ func TestHTTPTimeouts(t *testing.T) {
 			if strings.Contains(tt.err, "timed out") {
 				c.Timeout = brief
 			}
-			wantErr(t, NewHTTP(getting(c, HTTPURL{})).Run(t.Context()).Err, tt.err)
+			for _, run := range ways(t) {
+				wantErr(t, run(t.Context(), NewHTTP(getting(c, HTTPURL{}))).Err, tt.err)
+			}
 		})
 	}
 	refused := closedPort(t)
-	r := NewHTTP(getting(refused, HTTPURL{})).Run(t.Context())
-	wantErr(t, r.Err, "connect "+refused.remote().String()+": connection refused")
+	for _, run := range ways(t) {
+		r := run(t.Context(), NewHTTP(getting(refused, HTTPURL{})))
+		wantErr(t, r.Err, "connect "+refused.remote().String()+": connection refused")
+		if r.Transcript != "" {
+			t.Errorf("transcript %q of nothing", r.Transcript)
+		}
+	}
 }
 
 // The timeout is of each read and not of the whole answer.
@@ -212,7 +222,7 @@ func TestHTTPSlowAnswer(t *testing.T) {
 		}
 	})
 	c.Timeout = 3 * time.Second
-	r := NewHTTP(getting(c, HTTPURL{Digest: abcDigest})).Run(t.Context())
+	r := inGoroutine(t.Context(), NewHTTP(getting(c, HTTPURL{Digest: abcDigest})))
 	if wantErr(t, r.Err, ""); r.Took < c.Timeout {
 		t.Errorf("took %s: too short to show anything", r.Took)
 	}
@@ -282,16 +292,18 @@ func (endless) Read(b []byte) (int, error) {
 
 // A large body is hashed in passing.
 func TestHTTPLargeBody(t *testing.T) {
-	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
 	sum := md5.Sum(body)
 	c := listen(t, func(c *net.TCPConn) {
 		readRequest(c)
 		_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n")
 		_, _ = c.Write(body)
 	})
-	r := NewHTTP(getting(c, HTTPURL{Digest: hex.EncodeToString(sum[:])})).Run(t.Context())
-	if want := "GET /x HTTP/1.0 -> HTTP/1.0 200 OK, 1048576 bytes, md5 " + hex.EncodeToString(sum[:]); r.Err != nil || r.Transcript != want {
-		t.Errorf("error %v, transcript %q, want %q", r.Err, r.Transcript, want)
+	for name, run := range ways(t) {
+		r := run(t.Context(), NewHTTP(getting(c, HTTPURL{Digest: hex.EncodeToString(sum[:])})))
+		if want := "GET /x HTTP/1.0 -> HTTP/1.0 200 OK, 4194304 bytes, md5 " + hex.EncodeToString(sum[:]); r.Err != nil || r.Transcript != want {
+			t.Errorf("%s: error %v, transcript %q, want %q", name, r.Err, r.Transcript, want)
+		}
 	}
 }
 
@@ -441,7 +453,7 @@ func TestSSLReset(t *testing.T) {
 
 func TestHTTPNames(t *testing.T) {
 	c := HTTPConfig{Connect: Connect{Addr: netip.MustParseAddr("192.0.2.1"), Port: 80, Timeout: 30 * time.Second}, FastRecovery: true, URLs: make([]HTTPURL, 3)}
-	h := NewHTTP(c).(httpCheck)
+	h := NewHTTP(c).(*httpCheck)
 	if h.String() != "HTTP_GET [192.0.2.1]:tcp:80" || h.Target() != "[192.0.2.1]:tcp:80" || h.Limit() != 5*time.Minute {
 		t.Errorf("%s, %s, %s", h, h.Target(), h.Limit())
 	}

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller runs the attempts that only connect, all of them in the goroutine of
-// whoever uses it: without goroutine, context or timer for each. What is begun
+// poller runs the attempts that connect and say little, all of them in the goroutine
+// of whoever uses it: without goroutine, context or timer for each. What is begun
 // together is looked at together: most connections, those of a network nearby,
-// have come about by then, and cost three system calls. The others wait in an
+// have come about by then, and most answers a moment later. The others wait in an
 // epoll instance.
 type poller struct {
 	// wake is called, from another goroutine, when settle has something to do
 	// before the time of deadline.
 	wake func()
 
-	// begun are attempts that no one has looked at since they were begun, polled
-	// what the kernel is asked of them.
+	// begun are attempts that epoll knows nothing of, polled what the kernel is
+	// asked of them.
 	begun  []*attempt
 	polled []unix.PollFd
 	// open are the attempts that epoll waits for, by the number that it knows
@@ -32,17 +32,10 @@ type poller struct {
 	expiry expiry
 	loop   *pollLoop
 	events [256]unix.EpollEvent
+	// heard is for what is read.
+	heard [16 << 10]byte
 
 	ended []finished
-}
-
-// connection is what the poller has of an attempt.
-type connection struct {
-	fd        int
-	start     time.Time
-	expires   time.Time
-	number    int32
-	heapIndex int
 }
 
 // pollLoop is what waits for the kernel.
@@ -61,6 +54,11 @@ const (
 	// then how long others may come to those that are: waking costs more than all
 	// else that is done for one.
 	gather = time.Millisecond
+	// looks is how often those that go on are looked at in a row.
+	looks = 4
+	// swallow is how many times something is read of one attempt before others
+	// have their turn.
+	swallow = 64
 )
 
 func newPoller(wake func()) *poller {
@@ -69,19 +67,21 @@ func newPoller(wake func()) *poller {
 
 // takes says whether attempts of the check are the poller's.
 func (p *poller) takes(c Check) bool {
-	_, ok := c.(*tcpCheck)
-	return ok
+	check, ok := c.(pollable)
+	return ok && check.way() != nil
 }
 
 // begin begins an attempt of a check that the poller takes. It ends by a result of
 // settle.
 func (p *poller) begin(a *attempt) {
-	tcp := a.order.Run.(*tcpCheck)
-	a.start = time.Now()
-	fd, pending, err := tcp.begin()
-	a.connection = connection{fd: fd, start: a.start, heapIndex: -1}
-	if !pending {
+	a.connection = connection{start: time.Now(), heapIndex: -1}
+	fd, pending, err := a.check().way().begin()
+	a.fd = fd
+	switch {
+	case err != nil:
 		p.end(a, err, time.Now())
+		return
+	case !pending && !p.connected(a, false, time.Now()):
 		return
 	}
 	if p.begun = append(p.begun, a); len(p.begun)%crowd == 0 {
@@ -92,9 +92,14 @@ func (p *poller) begin(a *attempt) {
 // settle is what has ended since it was last called. It is valid until then.
 func (p *poller) settle() []finished {
 	p.look(0)
-	if len(p.begun) > 0 {
+	for range looks {
+		if len(p.begun) == 0 {
+			break
+		}
 		time.Sleep(gather)
-		p.look(0)
+		if !p.look(0) {
+			break
+		}
 	}
 	for _, a := range p.begun {
 		p.await(a)
@@ -105,9 +110,7 @@ func (p *poller) settle() []finished {
 		p.hear()
 		now := time.Now()
 		for len(p.expiry) > 0 && !p.expiry[0].expires.After(now) {
-			a := p.expiry[0]
-			p.take(a)
-			p.end(a, fmt.Errorf("connect %s: %s after %s", a.tcp().cfg.remote(), timedOut, a.tcp().cfg.Timeout), now)
+			p.expire(p.expiry[0], now)
 		}
 	}
 	ended := p.ended
@@ -125,8 +128,7 @@ func (p *poller) deadline() time.Time {
 
 // cancel ends an attempt that was begun and has not ended: settle says so.
 func (p *poller) cancel(a *attempt) {
-	p.take(a)
-	p.end(a, fmt.Errorf("connect %s: %w", a.tcp().cfg.remote(), context.Canceled), time.Now())
+	p.end(a, fmt.Errorf("connect %s: %w", a.address(), context.Canceled), time.Now())
 }
 
 // close ends all attempts, and gives back what the poller holds. It can be used
@@ -142,39 +144,41 @@ func (p *poller) close() {
 	}
 }
 
-// look asks the kernel for the attempts begun, from one on.
-func (p *poller) look(from int) {
+// look asks the kernel for the attempts begun, from one on, and says whether any has
+// come further.
+func (p *poller) look(from int) bool {
 	begun := p.begun[from:]
 	if len(begun) == 0 {
-		return
+		return false
 	}
 	p.polled = p.polled[:0]
 	for _, a := range begun {
-		p.polled = append(p.polled, unix.PollFd{Fd: int32(a.fd), Events: unix.POLLOUT})
+		p.polled = append(p.polled, unix.PollFd{Fd: int32(a.fd), Events: a.awaited()})
 	}
 	if err := poll(p.polled); err != nil {
 		// It has no memory: epoll will know.
-		return
+		return false
 	}
-	now := time.Now()
+	now, moved := time.Now(), false
 	left := begun[:0]
 	for i, a := range begun {
-		if events := p.polled[i].Revents; events != 0 {
-			p.end(a, a.outcome(events&^unix.POLLOUT != 0), now)
-		} else {
+		events := p.polled[i].Revents
+		moved = moved || events != 0
+		if events == 0 || p.advance(a, uint32(uint16(events)), now) {
 			left = append(left, a)
 		}
 	}
 	clear(begun[len(left):])
 	p.begun = p.begun[:from+len(left)]
+	return moved
 }
 
-// await has epoll hear of the end of an attempt.
+// await has epoll hear of what becomes of an attempt.
 func (p *poller) await(a *attempt) {
 	if p.loop == nil {
 		loop, err := openLoop(p.wake)
 		if err != nil {
-			p.end(a, fmt.Errorf("%w for %s: %w", err, a.tcp().cfg.remote(), ErrNotAttempted), time.Now())
+			p.end(a, fmt.Errorf("%w for %s: %w", err, a.address(), ErrNotAttempted), time.Now())
 			return
 		}
 		p.loop = loop
@@ -183,17 +187,29 @@ func (p *poller) await(a *attempt) {
 	for p.open[p.number] != nil {
 		p.number = max(p.number+1, 1)
 	}
-	err := unix.EpollCtl(p.loop.fd, unix.EPOLL_CTL_ADD, a.fd, &unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: p.number})
-	if err != nil {
-		p.end(a, fmt.Errorf("epoll for %s: %w: %w", a.tcp().cfg.remote(), err, ErrNotAttempted), time.Now())
-		return
+	since := a.start
+	if a.talk != nil {
+		since = time.Now()
 	}
-	a.number, a.expires = p.number, a.start.Add(a.tcp().cfg.Timeout)
+	a.number, a.expires = p.number, a.patience(since)
 	p.open[a.number] = a
 	heap.Push(&p.expiry, a)
+	p.watch(a, unix.EPOLL_CTL_ADD)
 }
 
-// hear ends the attempts that epoll knows to have ended.
+// watch has epoll tell of an attempt's socket whenever there is something new, and of
+// what there is now.
+func (p *poller) watch(a *attempt, op int) {
+	a.more = false
+	err := unix.EpollCtl(p.loop.fd, op, a.fd, &unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: a.number,
+	})
+	if err != nil {
+		p.end(a, fmt.Errorf("epoll for %s: %w: %w", a.address(), err, ErrNotAttempted), time.Now())
+	}
+}
+
+// hear goes on with the attempts of which epoll knows something.
 func (p *poller) hear() {
 	for {
 		n, err := unix.EpollWait(p.loop.fd, p.events[:], 0)
@@ -203,9 +219,14 @@ func (p *poller) hear() {
 		}
 		now := time.Now()
 		for _, e := range p.events[:n] {
-			if a := p.open[e.Fd]; a != nil {
-				p.take(a)
-				p.end(a, a.outcome(e.Events&^unix.EPOLLOUT != 0), now)
+			a := p.open[e.Fd]
+			if a == nil || !p.advance(a, e.Events, now) {
+				continue
+			}
+			a.expires = a.patience(now)
+			heap.Fix(&p.expiry, a.heapIndex)
+			if a.more {
+				p.watch(a, unix.EPOLL_CTL_MOD)
 			}
 		}
 		if n < len(p.events) {
@@ -214,43 +235,24 @@ func (p *poller) hear() {
 	}
 }
 
-// take takes an attempt from among those that wait.
-func (p *poller) take(a *attempt) {
-	delete(p.open, a.number)
+// end ends an attempt.
+func (p *poller) end(a *attempt, err error, now time.Time) {
 	if a.heapIndex >= 0 {
+		delete(p.open, a.number)
 		heap.Remove(&p.expiry, a.heapIndex)
 	}
-}
-
-// end ends an attempt that nothing waits for any more.
-func (p *poller) end(a *attempt, err error, now time.Time) {
 	if a.fd >= 0 {
 		closeSocket(a.fd)
 		a.fd = -1
 	}
-	r := a.tcp().result(err)
+	r := Result{Err: err}
+	if a.talk != nil {
+		r = a.talk.result(err)
+		a.talk = nil
+	}
 	r.Took = now.Sub(a.start)
 	p.ended = append(p.ended, finished{a, r})
 }
-
-// outcome is what became of a connection that the kernel has settled; doubtful is
-// one that cannot merely be written to.
-func (a *attempt) outcome(doubtful bool) error {
-	if !doubtful {
-		return nil
-	}
-	errno, err := unix.GetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		err = syscall.Errno(errno)
-	}
-	if err != nil {
-		return a.tcp().cfg.callError("connect", err)
-	}
-	return nil
-}
-
-// tcp is the check of an attempt that is the poller's.
-func (a *attempt) tcp() *tcpCheck { return a.order.Run.(*tcpCheck) }
 
 // openLoop makes an epoll instance that Go's own poller waits for, and a goroutine
 // that tells when it has something.

@@ -53,6 +53,25 @@ func (r *rawAddress) connect(fd int) error {
 	return nil
 }
 
+// readSocket reads what has come.
+func readSocket(fd int, b []byte) (int, error) { return transfer(unix.SYS_READ, fd, b) }
+
+// writeSocket writes what there is room for.
+func writeSocket(fd int, b []byte) (int, error) { return transfer(unix.SYS_WRITE, fd, b) }
+
+func transfer(call uintptr, fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
 // poll looks at sockets without waiting.
 func poll(fds []unix.PollFd) error {
 	var now unix.Timespec

@@ -74,30 +74,34 @@ func TestSMTP(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			heard := make(chan string, 10)
-			c := mailServer(t, heard, tt.replies...)
-			if strings.Contains(tt.err, "timed out") {
-				c.Timeout = brief
-			}
-			r := NewSMTP(SMTPConfig{Connect: c, HeloName: "lb.example.com"}).Run(t.Context())
-			wantErr(t, r.Err, tt.err)
-			var got string
-			for len(got) < len(tt.heard) {
-				select {
-				case line := <-heard:
-					got += line
-				case <-time.After(ample):
-					t.Fatalf("heard %q, want %q", got, tt.heard)
+			for _, run := range ways(t) {
+				heard := make(chan string, 10)
+				c := mailServer(t, heard, tt.replies...)
+				if strings.Contains(tt.err, "timed out") {
+					c.Timeout = brief
 				}
-			}
-			if got != tt.heard || r.Took <= 0 {
-				t.Errorf("heard %q, want %q; took %s", got, tt.heard, r.Took)
+				r := run(t.Context(), NewSMTP(SMTPConfig{Connect: c, HeloName: "lb.example.com"}))
+				wantErr(t, r.Err, tt.err)
+				var got string
+				for len(got) < len(tt.heard) {
+					select {
+					case line := <-heard:
+						got += line
+					case <-time.After(ample):
+						t.Fatalf("heard %q, want %q", got, tt.heard)
+					}
+				}
+				if got != tt.heard || r.Took <= 0 {
+					t.Errorf("heard %q, want %q; took %s", got, tt.heard, r.Took)
+				}
 			}
 		})
 	}
 	refused := closedPort(t)
-	r := NewSMTP(SMTPConfig{Connect: refused}).Run(t.Context())
-	wantErr(t, r.Err, "connect "+refused.remote().String()+": connection refused")
+	for _, run := range ways(t) {
+		r := run(t.Context(), NewSMTP(SMTPConfig{Connect: refused}))
+		wantErr(t, r.Err, "connect "+refused.remote().String()+": connection refused")
+	}
 }
 
 func TestSMTPTranscript(t *testing.T) {

@@ -72,13 +72,19 @@ func (p *patient) extend() error {
 
 // explain says what failed and with whom.
 func (p *patient) explain(what string, err error) error {
+	return explain(what, p.RemoteAddr(), p.timeout, errors.Is(p.ctx.Err(), context.DeadlineExceeded), err)
+}
+
+// explain says what failed and with whom: endless is an exchange that took too long,
+// though none of its parts did.
+func explain(what string, far fmt.Stringer, timeout time.Duration, endless bool, err error) error {
 	switch {
 	case errors.Is(err, ErrNotAttempted):
 		return fmt.Errorf("%s: %w", what, err)
-	case errors.Is(p.ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s from %s: %s: the answer did not end", what, p.RemoteAddr(), timedOut)
+	case endless:
+		return fmt.Errorf("%s from %s: %s: the answer did not end", what, far, timedOut)
 	case isTimeout(err):
-		return fmt.Errorf("%s from %s: %s after %s", what, p.RemoteAddr(), timedOut, p.timeout)
+		return fmt.Errorf("%s from %s: %s after %s", what, far, timedOut, timeout)
 	}
-	return fmt.Errorf("%s from %s: %w", what, p.RemoteAddr(), unwrapOp(err))
+	return fmt.Errorf("%s from %s: %w", what, far, unwrapOp(err))
 }
