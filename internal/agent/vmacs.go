@@ -138,7 +138,7 @@ func (v *vmacs) provide(p desired.Placement) {
 		}
 	}
 	if have, err := v.table.List(); err == nil {
-		v.pass(have, false)
+		v.pass(have, newLinks)
 	}
 }
 
@@ -147,7 +147,7 @@ func (v *vmacs) settle() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if have, err := v.table.List(); err == nil {
-		v.pass(have, true)
+		v.pass(have, allLinks)
 	}
 }
 
@@ -163,7 +163,7 @@ func (v *vmacs) stop() error {
 	if err != nil {
 		return err
 	}
-	v.pass(have, true)
+	v.pass(have, allLinks)
 	return v.settings.restore()
 }
 
@@ -199,9 +199,18 @@ func (v *vmacs) makes(name string) bool {
 	return slices.ContainsFunc(v.want, func(c desired.Carrier) bool { return c.Link.Name == name })
 }
 
+// scope is which links a pass is about: with newLinks what is not wanted stays, unless
+// it is in the way of what is.
+type scope uint8
+
+const (
+	newLinks scope = iota
+	allLinks
+)
+
 // pass makes the host have what is wanted: settings, links, addresses, in this
-// order. Without all, what is not wanted stays, unless it is in the way.
-func (v *vmacs) pass(have []host.LinkState, all bool) {
+// order.
+func (v *vmacs) pass(have []host.LinkState, s scope) {
 	if len(v.want) == 0 && len(v.made) == 0 {
 		return
 	}
@@ -226,7 +235,7 @@ func (v *vmacs) pass(have []host.LinkState, all bool) {
 	} else {
 		defer v.set(nil, nil)
 	}
-	changes := v.changes(have, there, want, all)
+	changes := v.changes(have, there, want, s)
 	if len(changes) > 0 {
 		v.note(want)
 		for _, err := range host.Failures(v.table.Apply(changes)) {
@@ -268,7 +277,7 @@ func (v *vmacs) set(carriers []desired.Carrier, have []host.LinkState) {
 }
 
 // changes are the steps of a pass.
-func (v *vmacs) changes(have []host.LinkState, there map[string]host.LinkState, want []host.VirtualLink, all bool) []host.LinkChange {
+func (v *vmacs) changes(have []host.LinkState, there map[string]host.LinkState, want []host.VirtualLink, s scope) []host.LinkChange {
 	ours := slices.Clone(v.made)
 	for _, h := range have {
 		// A link of ours stays ours when its parent gets another name.
@@ -285,7 +294,7 @@ func (v *vmacs) changes(have []host.LinkState, there map[string]host.LinkState, 
 				return f.Link.Name == c.Link.Name || f.Link.Kind == c.Link.Kind && f.Link.MAC == c.Link.MAC &&
 					slices.Contains(host.Bases(f.Link, have), c.Link.Parent)
 			}
-			removed[c.Link.Name] = all || slices.ContainsFunc(fresh, blocks)
+			removed[c.Link.Name] = s == allLinks || slices.ContainsFunc(fresh, blocks)
 			return !removed[c.Link.Name]
 		}
 		// Who sets a link of ours down wants it down.
