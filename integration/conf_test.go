@@ -76,6 +76,10 @@ func (m mode) conf(self, other *lab.Host, priority int, extra ...string) string 
 	if m.realTime > 0 {
 		fmt.Fprintf(&b, "  vrrp_rt_priority %d\n", m.realTime)
 	}
+	if m.vips > 100 {
+		// keepalived sends no advert until it has sent and logged them all.
+		b.WriteString("  vrrp_garp_master_repeat 1\n")
+	}
 	b.WriteString("}\n")
 	n := max(m.instances, 1)
 	if n > 1 {

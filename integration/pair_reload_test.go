@@ -85,13 +85,14 @@ func changes(dir string) []change {
 // TestPairReloadChanges reloads a master, and a backup, with one class of changes
 // after the other. Nothing moves, nobody else adverts, no packet is lost, and the
 // state and the counters stay. In the group of two the other member is new: it is
-// not master yet, which must not pull this one down.
+// not master yet, which must not pull this one down. The nodes run in real time, or it
+// would be the other pairs that adverts wait for.
 func TestPairReloadChanges(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{"master", "backup"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			m := mode{version: 3, advert: 200 * time.Millisecond}
+			m := mode{version: 3, advert: 200 * time.Millisecond, realTime: 10}
 			subject, first, second := 150, "tandem", "keepalived"
 			if role == "backup" {
 				subject, first, second = 100, "keepalived", "tandem"
