@@ -40,11 +40,14 @@ func (a *Agent) Server(ctx context.Context, r control.ServerRequest) (control.Se
 	}
 	resp := control.ServerResponse{Warning: a.warn(warning)}
 	trouble := a.applied(ctx)
+	// A count that the end of the wait cuts short would tell of an error, and not of
+	// what is left.
+	counting := context.WithoutCancel(ctx)
 	for {
 		resp.Outcomes = nil
 		left := 0
 		for _, t := range targets {
-			o := a.balancer.outcome(ctx, r, t, trouble)
+			o := a.balancer.outcome(counting, r, t, trouble)
 			o.Took = time.Since(begun)
 			if !o.Done {
 				left++
