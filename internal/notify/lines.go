@@ -23,9 +23,13 @@ func StateLine(kind, name, state string, priority int) string {
 }
 
 // PriorityLine tells of an instance whose effective priority has changed; ""
-// in a state in which that has no name.
+// in a state in which that has no name. In FAULT keepalived calls it a backup's.
 func PriorityLine(name, state string, priority int) string {
-	if state != journal.Master && state != journal.Backup {
+	switch state {
+	case journal.Master, journal.Backup:
+	case journal.Fault:
+		state = journal.Backup
+	default:
 		return ""
 	}
 	return vrrpLine(journal.Instance, name, state+"_PRIORITY", priority)
