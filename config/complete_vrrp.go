@@ -490,7 +490,8 @@ func (d *decoder) groupTracks(g *groupDraft, i *instanceDraft) {
 	for k := range i.TrackInterfaces {
 		if t := &i.TrackInterfaces[k]; t.Weight != 0 {
 			d.warn("track-group-weight", d.line(i.node, "track_interface", *t), help, "the interface %s has a weight, which does not go with vrrp_sync_group %s; it is 0", t.Name, g.Name)
-			t.Weight = 0
+			// With the weight goes its sign: an interface that is up must be no fault.
+			t.Weight, t.Reverse = 0, false
 		}
 	}
 }
