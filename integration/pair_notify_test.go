@@ -5,6 +5,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -176,12 +177,14 @@ func (n *teller) play() {
 	// keepalived runs the scripts of two changes at the same time.
 	n.tells(" FAULT ", 1, "1-any", "2-any", "3-any", "4-any", "group-any")
 	n.tells("-fault", 1, "1-fault", "3-fault", "group-fault")
+	n.mails(1, "VI_3 - Entering FAULT state", "VI_4 - Entering FAULT state")
 	n.settle()
 	must(t, h.Mend())
 	holds(true, 1, 2, 3, 4)
 	n.wait(`INSTANCE "VI_4" MASTER 120`)
 	n.tells(" MASTER ", 2, "1-any", "2-any", "3-any", "4-any", "group-any")
 	n.tells("-master", 2, "1-master", "group-master")
+	n.mails(2, "VI_3 - Entering MASTER state", "VI_4 - Entering MASTER state")
 	// keepalived opens its FIFOs anew at a reload.
 	n.settle()
 	i := strings.Index(n.conf, "vrrp_instance VI_3")
@@ -189,6 +192,9 @@ func (n *teller) play() {
 	must(t, n.a.Signal(syscall.SIGHUP))
 	holds(false, 3, 4)
 	n.tells("4-deleted", 1, "4-deleted")
+	// A keepalived that stops sends no more.
+	n.mails(1, "VI_4 - Deleted")
+	n.mails(2, "VI_3 - Entering FAULT state")
 	n.settle()
 	must(t, n.a.Stop(2*slack))
 	n.tells(" STOP ", 1, "1-any", "2-any", "group-any")
@@ -204,6 +210,19 @@ func (n *teller) tells(what string, times int, scripts ...string) {
 			got := lines(n.t, filepath.Join(n.dir(), "told."+s), "")
 			if strings.Count(strings.Join(got, "\n"), what) < times {
 				return fmt.Errorf("%s has %q", filepath.Base(n.a.Program), got)
+			}
+			return nil
+		})
+	}
+}
+
+// mails waits until there were so many e-mails about each of these.
+func (n *teller) mails(times int, subjects ...string) {
+	n.t.Helper()
+	for _, s := range subjects {
+		eventually(n.t, slack, "e-mail: "+s, func() error {
+			if got := n.letters(); len(got["[lb] VRRP Instance "+s]) < times {
+				return fmt.Errorf("%s has sent %q", filepath.Base(n.a.Program), slices.Sorted(maps.Keys(got)))
 			}
 			return nil
 		})
