@@ -77,13 +77,14 @@ func (e *elector) linksPending(in *instance) bool {
 	})
 }
 
-// linksUnknown says whether the host has not told yet of a link that was made.
-func (e *elector) linksUnknown(in *instance) bool {
+// linksComing says whether a link that was made is still on its way: the host has
+// not told of it yet, or only that it is not up, which comes before the rest.
+func (e *elector) linksComing(in *instance) bool {
 	return slices.ContainsFunc(desired.Links(in.conf, in.trackers), func(name string) bool {
 		parent, ours := e.made[name]
-		_, there := e.links[parent]
-		_, known := e.links[name]
-		return ours && there && !known && e.unmade[name] == nil
+		base, there := e.links[parent]
+		link, known := e.links[name]
+		return ours && there && e.unmade[name] == nil && (!known || base.Up && !link.Up && e.up[name] != link.Index)
 	})
 }
 

@@ -38,13 +38,16 @@ type surroundings struct {
 	made      map[string]string
 	unmade    map[string]error
 	suspended map[string]host.Event
+	// up are the indexes by which links have been up: a link of ours that has not been
+	// yet is on its way.
+	up map[string]int
 	// former are the names of links that are about to be told of by another one, by
 	// their index.
 	former map[int]string
 }
 
 func newSurroundings() surroundings {
-	return surroundings{links: map[string]host.Link{}, observed: newObserved(), suspended: map[string]host.Event{}, former: map[int]string{}}
+	return surroundings{links: map[string]host.Link{}, observed: newObserved(), suspended: map[string]host.Event{}, up: map[string]int{}, former: map[int]string{}}
 }
 
 // hostEvent follows the host's links and addresses.
@@ -65,6 +68,9 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		was, known := e.links[ev.Link.Name]
 		ev.Link.Up = e.linkSeen(now, ev.Link.Name, ev.Link.Up)
 		e.links[ev.Link.Name] = ev.Link
+		if ev.Link.Up {
+			e.up[ev.Link.Name] = ev.Link.Index
+		}
 		delete(e.suspended, ev.Link.Name)
 		e.strip(ev.Link)
 		if was.VRFTable != ev.Link.VRFTable {
@@ -87,6 +93,7 @@ func (e *elector) follow(now time.Time, ev host.Event) {
 		}
 	case host.LinkGone:
 		delete(e.links, ev.Name)
+		delete(e.up, ev.Name)
 		e.linkGone(ev.Name)
 		e.wire.Forget(ev.Index)
 		e.watchLinks()
@@ -113,8 +120,8 @@ func (e *elector) refresh(now time.Time, list []*instance) {
 
 func (e *elector) refreshOne(now time.Time, in *instance) {
 	link := e.openSocket(in)
-	if in.started && e.linksUnknown(in) {
-		return // a reload has given it another name; the host tells of it any moment
+	if in.started && e.linksComing(in) {
+		return // a reload has made it, or given it another name; the host tells of it any moment
 	}
 	e.updatePeers(now, in)
 	priority, faults, waiting := e.evaluate(in)
