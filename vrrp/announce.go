@@ -42,9 +42,11 @@ func (r *Router) announceLower() {
 }
 
 // A master that has been relieved may still announce what it has queued: 200
-// addresses of a keepalived for seconds. As long as reclaimWindow after becoming
-// master we answer, reclaimDelay later and so together for all addresses; what
-// goes on for longer is a second master, and no announcement ends that.
+// addresses of a keepalived for seconds. So may a worse one that took itself for
+// master for a moment: it adverts first, is answered, and announces after that. As
+// long as reclaimWindow after becoming master, or after the first advert of a worse
+// one, we answer, reclaimDelay later and so together for all addresses; what goes on
+// for longer is a second master, and no announcement ends that.
 const (
 	reclaimWindow = 10 * time.Second
 	reclaimDelay  = 100 * time.Millisecond
@@ -52,9 +54,18 @@ const (
 
 // reclaim takes note that another node has just announced an address of ours.
 func (r *Router) reclaim() {
-	if r.reclaimAt.IsZero() && r.now.Sub(r.since) < reclaimWindow {
+	if r.reclaimAt.IsZero() && (r.now.Sub(r.since) < reclaimWindow || r.now.Sub(r.rivalSince) < reclaimWindow) {
 		r.reclaimAt = r.now.Add(reclaimDelay)
 	}
+}
+
+// rival takes note of an advert of a worse master. One that has been silent for
+// reclaimWindow was relieved, and is another one when it comes again.
+func (r *Router) rival() {
+	if r.now.Sub(r.rivalAt) >= reclaimWindow {
+		r.rivalSince = r.now
+	}
+	r.rivalAt = r.now
 }
 
 // taken are the addresses that were announced by others since reclaimAt was

@@ -208,6 +208,27 @@ func TestAnnouncementsBeforeThePeersAdvertDoNotCount(t *testing.T) {
 	))
 }
 
+// What a worse one announces that took itself for master is answered, after its
+// announcements, also by a master that does not answer its adverts; not for ever where
+// it does not give way, and again when it comes back.
+func TestAnnouncementsOfAWorseMasterAreAnswered(t *testing.T) {
+	play(t, with(func(c *Config) { c.LowerPrioNoAdvert = true }), asMaster(
+		step{"30.1s", fire, "advert 100"},
+		step{"30.2s", PeerAnnounced{vip1}, ""},
+		step{"30.5s", fire, ""}, // nobody adverts: it is not for us
+		step{"30.6s", from(low, 50), "lower-priority-master"},
+		step{"30.7s", PeerAnnounced{vip1}, ""},
+		step{"30.75s", PeerAnnounced{vip2}, ""},
+		step{"30.8s", fire, "announce 10,11 x1"},
+		step{"39s", from(low, 50), "advert 100; lower-priority-master"},
+		step{"40.7s", PeerAnnounced{vip1}, "advert 100"},
+		step{"40.85s", fire, ""},
+		step{"50s", from(low, 50), "advert 100; lower-priority-master"},
+		step{"50.1s", PeerAnnounced{vip1}, ""},
+		step{"50.2s", fire, "announce 10 x1"},
+	))
+}
+
 // Nobody takes over within the window: advert and a full burst at once, master as
 // before.
 func TestOfferRolledBack(t *testing.T) {

@@ -28,6 +28,7 @@ func (r *Router) receiveMaster(p *Packet, from netip.Addr) {
 		r.yield(p, from)
 	default:
 		// "Else discard the ADVERTISEMENT", and assert ourselves at once.
+		r.rival()
 		if r.answers() {
 			r.assert(p, from)
 		}

@@ -80,6 +80,8 @@ type Router struct {
 	refreshAt     time.Time // next refreshing announcements
 	lowerBurstAt  time.Time // second burst after a worse master was heard
 	reclaimAt     time.Time // answer to announcements of others
+	rivalAt       time.Time // last advert of a worse master
+	rivalSince    time.Time // the first of those
 	peerAnnounced map[netip.Addr]time.Time
 	handover      handover
 	oldChecksum   bool // a peer uses Packet.OldChecksum
