@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -75,34 +76,36 @@ func TestGroupCorners(t *testing.T) {
 			groupStep{"8.5s", "", fire, "A advert 100; A announce 10 x5; A offer-rolled-back; B advert 100; B announce 11 x5; B offer-rolled-back"},
 		))
 	})
-	t.Run("members that are no masters take no part in an offer, and end none", func(t *testing.T) {
-		g := pair(func(a, _ *Config) { a.OfferIneligible = true })
+}
+
+// A member that is no master yet takes no part in what those do that are.
+func TestGroupWithAMemberThatIsNoMaster(t *testing.T) {
+	joined := func(g *Group) *Group {
 		playGroup(t, g, groupMaster())
 		c := plain()
 		c.Name, c.VRID, c.Addresses = "C", 53, []netip.Addr{high}
-		g = NewGroup("G", g.Members()[0], g.Members()[1], NewRouter(c))
+		return NewGroup("G", g.Members()[0], g.Members()[1], NewRouter(c))
+	}
+	begin := []groupStep{
+		{"5s", "C", up, ""},
+		{"5s", "C", Start{}, "C INIT>BACKUP start"},
+	}
+	t.Run("it takes no part in an offer, and ends none", func(t *testing.T) {
+		g := joined(pair(func(a, _ *Config) { a.OfferIneligible = true }))
 		cfg := g.Members()[0].Config()
 		cfg.Conditional = true
-		playGroup(t, g, []groupStep{
-			{"5s", "C", up, ""},
-			{"5s", "C", Start{}, "C INIT>BACKUP start"},
-			{"5.1s", "A", Reconfigure{cfg}, ""},
-			{"5.2s", "A", unmet, "A advert 0; A offer; B advert 0; B offer"},
-			{"5.3s", "", fire, ""},
-		})
+		playGroup(t, g, append(slices.Clone(begin),
+			groupStep{"5.1s", "A", Reconfigure{cfg}, ""},
+			groupStep{"5.2s", "A", unmet, "A advert 0; A offer; B advert 0; B offer"},
+			groupStep{"5.3s", "", fire, ""},
+		))
 	})
-	t.Run("a member that hears a worse master pulls no other", func(t *testing.T) {
-		g := pair(nil)
-		playGroup(t, g, groupMaster())
-		c := plain()
-		c.Name, c.VRID, c.Addresses = "C", 53, []netip.Addr{high}
-		g = NewGroup("G", g.Members()[0], g.Members()[1], NewRouter(c))
-		playGroup(t, g, []groupStep{
-			{"5s", "C", up, ""},
-			{"5s", "C", Start{}, "C INIT>BACKUP start"},
-			{"5.1s", "C", to(g, "C", low, 50), "C lower-priority-master"},
-			{"5.2s", "C", to(g, "C", low, 150), "A advert 0; A offer; B advert 0; B offer"},
-		})
+	t.Run("where it hears a worse master it pulls no other", func(t *testing.T) {
+		g := joined(pair(nil))
+		playGroup(t, g, append(slices.Clone(begin),
+			groupStep{"5.1s", "C", to(g, "C", low, 50), "C lower-priority-master"},
+			groupStep{"5.2s", "C", to(g, "C", low, 150), "A advert 0; A offer; B advert 0; B offer"},
+		))
 	})
 }
 

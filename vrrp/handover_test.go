@@ -54,6 +54,18 @@ func TestSwitchoverPeerIsNotSeenAnnouncing(t *testing.T) {
 // A keepalived that takes over 200 addresses adverts, is busy with them for longer
 // than an interval, and adverts again: all that time they are served here.
 func TestSwitchoverToASlowPeer(t *testing.T) {
+	// offeredSoon has offered with a short interval, and has heard the peer once.
+	offeredSoon := func(t *testing.T, cfg Config) *Router {
+		t.Helper()
+		return play(t, cfg, []step{
+			{"0s", up, ""},
+			{"0s", Start{}, "INIT>BACKUP start"},
+			{"1s", fire, "advert 100; acquire 10,11"},
+			{"1s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
+			{"1s", Command{Kind: Switchover}, "done; advert 0; offer"},
+			{"1.1s", fromLike(cfg, low, 50), ""},
+		})
+	}
 	r := play(t, plain(), offered(
 		step{"5.5s", from(low, 50), ""},
 		step{"6.5s", fire, ""},
@@ -67,13 +79,7 @@ func TestSwitchoverToASlowPeer(t *testing.T) {
 	})
 	t.Run("with a short interval", func(t *testing.T) {
 		fast := with(func(c *Config) { c.AdvertInterval = 100 * time.Millisecond })
-		resume(t, play(t, fast, nil), []step{
-			{"0s", up, ""},
-			{"0s", Start{}, "INIT>BACKUP start"},
-			{"1s", fire, "advert 100; acquire 10,11"},
-			{"1s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
-			{"1s", Command{Kind: Switchover}, "done; advert 0; offer"},
-			{"1.1s", fromLike(fast, low, 50), ""},
+		resume(t, offeredSoon(t, fast), []step{
 			{"0s", nil, "4.1s"},
 			{"2.4s", fromLike(fast, low, 50), "release 10,11; MASTER>BACKUP offer; offer-taken; hold"},
 		})
@@ -82,13 +88,7 @@ func TestSwitchoverToASlowPeer(t *testing.T) {
 		// What it announced just now says that it is there, which its only advert,
 		// most of a master down interval ago, does not: its next is still to come.
 		fast := with(func(c *Config) { c.AdvertInterval = 200 * time.Millisecond })
-		resume(t, play(t, fast, nil), []step{
-			{"0s", up, ""},
-			{"0s", Start{}, "INIT>BACKUP start"},
-			{"1s", fire, "advert 100; acquire 10,11"},
-			{"1s", Acquired{}, "announce 10,11 x5; BACKUP>MASTER master-down"},
-			{"1s", Command{Kind: Switchover}, "done; advert 0; offer"},
-			{"1.1s", fromLike(fast, low, 50), ""},
+		resume(t, offeredSoon(t, fast), []step{
 			{"1.8s", PeerAnnounced{vip1}, "release 10"},
 			{"1.8s", PeerAnnounced{vip2}, "release 11; MASTER>BACKUP offer; offer-taken; hold"},
 			{"1.9s", fire, ""},
