@@ -339,10 +339,11 @@ type Status struct {
 	Maintenance bool `json:"maintenance,omitempty"`
 	// DampedUntil is the end of standing back by Config.Damping.
 	DampedUntil time.Time `json:"damped_until,omitzero"`
-	// Faults are the reasons for FAULT now in force, and GroupFault the member of the
-	// sync group whose FAULT is one of them, "" for none.
-	Faults     []string `json:"faults,omitempty"`
-	GroupFault string   `json:"group_fault,omitempty"`
+	// Faults are the reasons for FAULT now in force.
+	Faults []string `json:"faults,omitempty"`
+	// GroupFault is the member of the sync group whose FAULT is one of them, "" for
+	// none.
+	GroupFault string `json:"group_fault,omitempty"`
 	// Held are the addresses that the router holds now.
 	Held []netip.Addr `json:"held,omitempty"`
 }
